@@ -1,0 +1,4 @@
+// Command fhirgate serves HL7 FHIR R4.
+package main
+
+func main() {}

@@ -1,0 +1,135 @@
+package fhir
+
+import (
+	"strconv"
+	"time"
+)
+
+// Resource is a Node that is known to be an object with a resourceType of a resource type's form. It may be a document's root or any
+// subtree, as a Bundle's entry is.
+type Resource struct{ Node }
+
+// ParseResource parses src as Parse does and checks that it is a resource. Whether the type exists is for the definitions to say.
+func ParseResource(src []byte, lim Limits) (Resource, error) {
+	t, err := Parse(src, lim)
+	if err != nil {
+		return Resource{}, err
+	}
+	return AsResource(t.Root())
+}
+
+// AsResource checks that n is a resource: an *Error of KindInvalid with the issue id resource-type says why it is not.
+func AsResource(n Node) (Resource, error) {
+	if n.Kind() != Object {
+		return Resource{}, NewError(KindInvalid, IssueStructure, "resource-type", "a resource is a JSON object")
+	}
+	rt := n.Get("resourceType")
+	if rt.Kind() != String || !ValidTypeName(rt.Text()) {
+		return Resource{}, NewError(KindInvalid, IssueStructure, "resource-type", "a resource names its type in the string member resourceType")
+	}
+	return Resource{n}, nil
+}
+
+// Type returns the resourceType.
+func (r Resource) Type() string { return r.Get("resourceType").Text() }
+
+// ID returns the logical id as written; "" where there is none.
+func (r Resource) ID() string {
+	if id := r.Get("id"); id.Kind() == String {
+		return id.Text()
+	}
+	return ""
+}
+
+// Key returns the resource's type and id.
+func (r Resource) Key() Key { return Key{r.Type(), r.ID()} }
+
+// FormatInstant renders t in UTC with microseconds, "2026-11-23T09:30:00.123456Z", the form of every meta.lastUpdated.
+func FormatInstant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+// Stamp returns the resource minified with its id, meta.versionId and meta.lastUpdated set to what is given; all else, the order of
+// elements included, stays as it was written. An id or meta that is not there is put after resourceType and after id. It is what engines
+// store and clients read (R4 resource, Resource.meta).
+func (r Resource) Stamp(id string, version int64, updated time.Time) []byte {
+	dst := make([]byte, 0, len(r.Raw())+160)
+	dst = append(dst, '{')
+	hasID, hasMeta := r.Get("id").Valid(), r.Get("meta").Kind() == Object
+	comma := false
+	member := func(name string) {
+		if comma {
+			dst = append(dst, ',')
+		}
+		comma = true
+		dst = AppendString(dst, name)
+		dst = append(dst, ':')
+	}
+	putMeta := func() {
+		member("meta")
+		dst = appendMeta(dst, r.Get("meta"), version, updated)
+	}
+	putID := func() {
+		member("id")
+		dst = AppendString(dst, id)
+		if !hasMeta {
+			putMeta()
+		}
+	}
+	for c := range r.Children() {
+		switch c.Name() {
+		case "id":
+			putID()
+		case "meta":
+			if hasMeta {
+				putMeta()
+			}
+		default:
+			member(c.Name())
+			dst = c.AppendJSON(dst)
+			if c.Name() == "resourceType" && !hasID {
+				putID()
+			}
+		}
+	}
+	return append(dst, '}')
+}
+
+// appendMeta appends meta with versionId and lastUpdated in front and everything else of it behind.
+func appendMeta(dst []byte, meta Node, version int64, updated time.Time) []byte {
+	dst = append(dst, `{"versionId":"`...)
+	dst = strconv.AppendInt(dst, version, 10)
+	dst = append(dst, `","lastUpdated":"`...)
+	dst = append(dst, FormatInstant(updated)...)
+	dst = append(dst, '"')
+	for c := range meta.Children() {
+		if n := c.Name(); n == "versionId" || n == "lastUpdated" {
+			continue
+		}
+		dst = append(dst, ',')
+		dst = AppendString(dst, c.Name())
+		dst = append(dst, ':')
+		dst = c.AppendJSON(dst)
+	}
+	return append(dst, '}')
+}
+
+// Edit replaces the bytes from Start to End (offsets in a Tree's bytes, as Node.Span gives them) by Text, which must be JSON.
+type Edit struct {
+	Start, End int
+	Text       []byte
+}
+
+// Splice returns n's raw bytes with the edits made. Edits must be in document order, lie inside of n and not overlap.
+func (n Node) Splice(edits []Edit) []byte {
+	start, end := n.Span()
+	grow := 0
+	for _, e := range edits {
+		grow += len(e.Text)
+	}
+	dst := make([]byte, 0, end-start+grow)
+	for _, e := range edits {
+		dst = append(dst, n.t.src[start:e.Start]...)
+		dst = append(dst, e.Text...)
+		start = e.End
+	}
+	return append(dst, n.t.src[start:end]...)
+}
