@@ -1,0 +1,126 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// The errors of engines. Anything else an engine returns is opaque and means that it failed; where the engine can't be reached or has no
+// space the error is a *fhir.Error of KindUnavailable or KindFull.
+var (
+	// ErrNotFound means that the resource, version or value never existed.
+	ErrNotFound = errors.New("storage: not found")
+	// ErrDeleted means that the current version is a deletion. Get returns it together with the deletion's Record.
+	ErrDeleted = errors.New("storage: deleted")
+	// ErrConflict means that an Update lost against another; nothing of it is stored. Update has tried again by itself before it says so.
+	ErrConflict = errors.New("storage: conflict")
+)
+
+// Record is one version of one resource.
+type Record struct {
+	Key     fhir.Key
+	Version int64 // 1, 2, 3 ... without gaps
+	// Updated is meta.lastUpdated, in UTC to the microsecond.
+	Updated time.Time
+	// Deleted marks a deletion; Body and Entries are empty.
+	Deleted bool
+	// Method is the HTTP method that made the version: POST, PUT, PATCH or DELETE (Bundle.entry.request.method in histories).
+	Method string
+	// Body is the JSON that clients read: minified, id and meta stamped.
+	Body []byte
+	// Entries are what the version is found by. They are given to Put and Reindex; readers do not return them.
+	Entries []search.Entry
+}
+
+// HistoryQuery asks for versions. Results are ordered by Updated, newest first, then Key, then Version, newest first.
+type HistoryQuery struct {
+	// Key asks for one resource; zero for all of Types.
+	Key fhir.Key
+	// Types are the resource types, sorted; empty (with a zero Key) for the whole system.
+	Types []string
+	// Since leaves out versions with Updated before it; zero for none.
+	Since time.Time
+	// Until leaves out versions with Updated after it; zero for none. Paging passes the moment of the first page.
+	Until time.Time
+	// After continues behind a version; nil starts at the newest.
+	After *HistoryPosition
+	// Limit is the greatest number of records; 0 for no limit.
+	Limit int
+}
+
+// HistoryPosition is a place in a history's order.
+type HistoryPosition struct {
+	Updated time.Time
+	Key     fhir.Key
+	Version int64
+}
+
+// Reader reads one consistent moment of the store. It is valid only inside the function it was given to and is used by one goroutine at a
+// time. Records it returns may share memory with the engine's caches: they are read-only, and valid after the function returns.
+type Reader interface {
+	// Moment is the instant of this view: every version visible has Updated at or before it, every later one after it.
+	Moment() time.Time
+
+	// Get returns the current version. ErrNotFound; ErrDeleted together with the deletion's Record.
+	Get(ctx context.Context, key fhir.Key) (Record, error)
+	// GetVersion returns a version, deletions included (Record.Deleted, no error). ErrNotFound.
+	GetVersion(ctx context.Context, key fhir.Key, version int64) (Record, error)
+	// GetMany returns the current versions of keys, in their order; a Record with Version 0 stands for one that is deleted or never existed.
+	GetMany(ctx context.Context, keys []fhir.Key) ([]Record, error)
+
+	// Find returns the rows of q in its order: exactly the current, not deleted resources that search.Match accepts.
+	Find(ctx context.Context, q search.Query) ([]search.Row, error)
+	// Explain runs q as Find does and says how.
+	Explain(ctx context.Context, q search.Query) ([]search.Row, search.Plan, error)
+	// Count returns how many rows q has; Sort, After, Reverse and Limit do not matter.
+	Count(ctx context.Context, q search.Query) (int64, error)
+	// CountCheap returns Count's answer where a counter knows it without reading rows; ok is false where it does not.
+	CountCheap(ctx context.Context, q search.Query) (n int64, ok bool, err error)
+	// Estimate returns about how many rows q has, at the cost of a few lookups.
+	Estimate(ctx context.Context, q search.Query) (int64, error)
+
+	// History returns versions, deletions included.
+	History(ctx context.Context, q HistoryQuery) ([]Record, error)
+	// Counts returns the number of current resources of each type that has any.
+	Counts(ctx context.Context) (map[string]int64, error)
+
+	// Meta returns a named value that the server keeps for itself (keys, progress of background work). ErrNotFound.
+	Meta(ctx context.Context, name string) ([]byte, error)
+}
+
+// Tx is a Reader that also writes. It reads its own writes (Find and Count included). Nothing is visible to others before Update returns
+// nil, and then all of it is, durably.
+type Tx interface {
+	Reader
+
+	// Now is the instant that this Update's versions are stamped with: after Moment, the same at every call. Records put must carry it.
+	Now() time.Time
+	// Put stores rec as the new current version and replaces all entries of the version before. expect is the version that must be current
+	// at commit, 0 where the resource must never have existed; rec.Version must be expect+1. Where another Update got there first, the
+	// Update is tried again or ends with ErrConflict. Each key is put at most once in an Update.
+	Put(ctx context.Context, rec Record, expect int64) error
+	// Reindex replaces the entries of the current version of key, if that is still version; otherwise it does nothing.
+	Reindex(ctx context.Context, key fhir.Key, version int64, entries []search.Entry) error
+	// Guard makes this Update conflict with every concurrent one that guards the same name: conditional writes guard their condition, so
+	// that two of them can't both find nothing and create.
+	Guard(ctx context.Context, name string) error
+	// SetMeta stores a named value; nil removes it.
+	SetMeta(ctx context.Context, name string, value []byte) error
+}
+
+// Store is an engine. All methods may be called at the same time.
+type Store interface {
+	// View runs f on one moment of the store, which includes everything that was acknowledged before View was called.
+	View(ctx context.Context, f func(Reader) error) error
+	// Update runs f and commits what it put. When Update returns nil, all of it is durable; when it returns an error, nothing of it is
+	// stored. f may run more than once (after a conflict) and must have no effects but through its Tx. An error from f is returned as it is.
+	Update(ctx context.Context, f func(Tx) error) error
+	// Ready returns nil when the store can serve, or says what it waits for.
+	Ready(ctx context.Context) error
+	// Close waits for running calls and releases the store. Calls after it fail.
+	Close() error
+}
