@@ -1,0 +1,97 @@
+package interaction
+
+import (
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// Options set what the interactions do where R4 leaves a choice.
+type Options struct {
+	// ReferentialIntegrity refuses references to local resources that do not exist (--referential-integrity).
+	ReferentialIntegrity bool
+	// MultipleDelete lets a conditional delete with several matches delete them all (--conditional-delete=multiple).
+	MultipleDelete bool
+	// MaxBundleEntries bounds batches and transactions; 0 means 10,000.
+	MaxBundleEntries int
+	// MaxPage bounds _count; 0 means 1,000. DefaultPage is the page without _count; 0 means 20.
+	MaxPage, DefaultPage int
+	// MaxDeletes bounds what one conditional delete may delete; 0 means 1,000.
+	MaxDeletes int
+}
+
+// Action says what a write did.
+type Action uint8
+
+// The actions.
+const (
+	Created Action = iota + 1
+	Updated
+	Unchanged // the content was identical (or a conditional create found a match): no version was made
+	Deleted
+)
+
+// Result is the answer of a write.
+type Result struct {
+	Action Action
+	// Record is the version that is current after the write. A Delete of what never existed has Version 0.
+	Record storage.Record
+	// Issues are warnings that did not prevent the write.
+	Issues []fhir.Issue
+}
+
+// Conditions are the HTTP preconditions of a write (R4 http, 3.1.0.7.3 and RFC 9110 section 13).
+type Conditions struct {
+	// IfMatch are the versions of which one must be current; nil for no condition. AnyMatch is If-Match: *.
+	IfMatch  []int64
+	AnyMatch bool
+	// NoneMatch is If-None-Match: *: nothing must be current.
+	NoneMatch bool
+}
+
+// SearchRequest asks for a page of a search.
+type SearchRequest struct {
+	// Base is the server's base URL without a trailing slash, as this client sees it; links and fullUrls start with it.
+	Base string
+	// Types are the resource types of the path; empty for a whole-system search, which _type may narrow.
+	Types []string
+	// Compartment is set for GET [base]/Patient/1/Observation; Types is then the type behind it, or empty for "*".
+	Compartment fhir.Key
+	// Path is what links repeat behind Base: "Observation", "Patient/1/Observation" or "".
+	Path string
+	// Query and Body are the raw, still escaped parameters of the URL and of a POST _search form.
+	Query, Body string
+	// Lenient ignores and reports unknown parameters (Prefer: handling=lenient).
+	Lenient bool
+	// Explain adds how the search ran to the answer (_explain=true sets it too).
+	Explain bool
+}
+
+// HistoryRequest asks for a page of a history.
+type HistoryRequest struct {
+	Base string
+	// Key is set for an instance's history; Type alone for a type's; both empty for the system's.
+	Key  fhir.Key
+	Type string
+	// Query holds the raw parameters _since, _at, _count and the cursor.
+	Query string
+}
+
+// Bundle is a rendered Bundle.
+type Bundle struct {
+	Body []byte
+	// Updated is the greatest lastUpdated in it; zero where there is none.
+	Updated time.Time
+}
+
+// BundleRequest asks for a batch or transaction.
+type BundleRequest struct {
+	Base string
+	// Bundle is the parsed request.
+	Bundle fhir.Resource
+	// Return is the client's preference for the entries' responses: "minimal" (also ""), "representation" or "OperationOutcome".
+	Return string
+	// Lenient is Prefer: handling=lenient for the searches inside.
+	Lenient bool
+}
