@@ -1,0 +1,335 @@
+// Package mongotest gives tests a real MongoDB: a replica set of their own on loopback, or the server named by FHIRGATE_TEST_MONGODB.
+//
+// # Design
+//
+// A test binary starts at most one shared set of one member, at its first need, and takes a database of its own for each test. Tests of
+// failure start a set of three with Start and kill members as they like. Members end with the test binary.
+//
+// # Decisions
+//
+// 1. A real server, no stand-in (2026-11-23). Context: what breaks an engine on MongoDB is what the server does (multikey bounds, write
+// conflicts, elections). Choice: run mongod. Consequence: without one the tests skip and say how to give one; in CI (CI=true) that is a
+// failure.
+package mongotest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// EnvURI names the environment variable that holds the URI of a replica set for tests, without a database.
+const EnvURI = "FHIRGATE_TEST_MONGODB"
+
+var shared struct {
+	once    sync.Once
+	cluster *Cluster
+	err     error
+}
+
+// URI returns the connection string of an empty database on the shared set; the database is dropped when t ends. It skips t where there is
+// neither FHIRGATE_TEST_MONGODB nor a mongod on the PATH, and fails it for that in CI.
+func URI(t testing.TB) string {
+	t.Helper()
+	base := os.Getenv(EnvURI)
+	if base == "" {
+		shared.once.Do(func() {
+			path, err := find()
+			if err != nil {
+				shared.err = err
+				return
+			}
+			sweep()
+			// The set lives as long as the test binary, not as long as t, so its folder is not t's.
+			dir, err := os.MkdirTemp("", folderPrefix)
+			if err != nil {
+				shared.err = err
+				return
+			}
+			shared.cluster, shared.err = start(path, dir, 1)
+		})
+		if shared.err != nil {
+			missing(t, shared.err)
+		}
+		base = shared.cluster.URI("")
+	}
+	var b [6]byte
+	rand.Read(b[:])
+	name := "fhirgate_test_" + hex.EncodeToString(b[:])
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatalf("%s: %v", EnvURI, err)
+	}
+	u.Path = "/" + name
+	uri := u.String()
+	t.Cleanup(func() {
+		c, err := mongo.Connect(options.Client().ApplyURI(uri))
+		if err != nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		c.Database(name).Drop(ctx)
+		c.Disconnect(ctx)
+	})
+	return uri
+}
+
+// folderPrefix starts the names of the shared sets' folders in os.TempDir.
+const folderPrefix = "fhirgate-mongod-"
+
+// sweep removes the folders that earlier test binaries left: those whose mongod, named by its process id in mongod.lock, is gone.
+func sweep() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
+	for _, dir := range dirs {
+		lock, err := os.ReadFile(filepath.Join(dir, "member0", "mongod.lock"))
+		if err != nil {
+			continue // about to be started by another test binary
+		}
+		pid, err := strconv.Atoi(strings.TrimSpace(string(lock)))
+		if err != nil || pid <= 0 || !alive(pid) {
+			os.RemoveAll(dir)
+		}
+	}
+}
+
+var errNoServer = errors.New("no MongoDB: set " + EnvURI + "=mongodb://host/?replicaSet=name, or put mongod on the PATH")
+
+func find() (string, error) {
+	path, err := exec.LookPath("mongod")
+	if err != nil {
+		return "", errNoServer
+	}
+	return path, nil
+}
+
+// missing skips t, or fails it in CI or for any other reason than that there is no server.
+func missing(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, errNoServer) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	t.Fatal(err)
+}
+
+// Cluster is a replica set of mongod processes on loopback.
+type Cluster struct {
+	// Name is the replica set's name.
+	Name    string
+	path    string
+	members []*member
+}
+
+type member struct {
+	dir  string
+	addr string
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+}
+
+// Start starts a set of n members of t's own, which ends with t. It skips as URI does; FHIRGATE_TEST_MONGODB does not serve here, because
+// such tests kill what they use.
+func Start(t testing.TB, n int) *Cluster {
+	t.Helper()
+	path, err := find()
+	if err != nil {
+		missing(t, err)
+	}
+	c, err := start(path, t.TempDir(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.stop)
+	return c
+}
+
+// Standalone starts one mongod that is no replica set and returns its URI.
+func Standalone(t testing.TB) string {
+	t.Helper()
+	path, err := find()
+	if err != nil {
+		missing(t, err)
+	}
+	m := &member{dir: t.TempDir(), addr: freeAddr()}
+	if err := m.start(path, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.kill)
+	if err := m.await(); err != nil {
+		t.Fatal(err)
+	}
+	return "mongodb://" + m.addr + "/fhir"
+}
+
+// URI returns a connection string with the database db.
+func (c *Cluster) URI(db string) string {
+	hosts := make([]string, len(c.members))
+	for i, m := range c.members {
+		hosts[i] = m.addr
+	}
+	return "mongodb://" + strings.Join(hosts, ",") + "/" + db + "?replicaSet=" + c.Name
+}
+
+// Primary returns the index of the member that is primary; -1 where none is.
+func (c *Cluster) Primary() int {
+	for i, m := range c.members {
+		if m.isPrimary() {
+			return i
+		}
+	}
+	return -1
+}
+
+// Kill ends member i with SIGKILL.
+func (c *Cluster) Kill(i int) { c.members[i].kill() }
+
+// Restart starts member i again on its data and waits until it answers.
+func (c *Cluster) Restart(i int) error {
+	m := c.members[i]
+	if err := m.start(c.path, c.Name); err != nil {
+		return err
+	}
+	return m.await()
+}
+
+// StepDown makes the primary, member i, step down for some seconds.
+func (c *Cluster) StepDown(i int, seconds int) error {
+	return c.members[i].admin(bson.D{{Key: "replSetStepDown", Value: seconds}, {Key: "force", Value: true}}, nil)
+}
+
+// AwaitPrimary waits until some member is primary.
+func (c *Cluster) AwaitPrimary(timeout time.Duration) error {
+	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if c.Primary() >= 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("no primary after %v", timeout)
+}
+
+func (c *Cluster) stop() {
+	for _, m := range c.members {
+		m.kill()
+	}
+}
+
+func start(path, dir string, n int) (*Cluster, error) {
+	c := &Cluster{Name: "fhirgate", path: path}
+	var docs bson.A
+	for i := range n {
+		m := &member{dir: filepath.Join(dir, fmt.Sprint("member", i)), addr: freeAddr()}
+		if err := os.MkdirAll(m.dir, 0o700); err != nil {
+			return nil, err
+		}
+		c.members = append(c.members, m)
+		docs = append(docs, bson.D{{Key: "_id", Value: i}, {Key: "host", Value: m.addr}})
+		if err := m.start(path, c.Name); err != nil {
+			c.stop()
+			return nil, err
+		}
+	}
+	for _, m := range c.members {
+		if err := m.await(); err != nil {
+			c.stop()
+			return nil, err
+		}
+	}
+	config := bson.D{{Key: "_id", Value: c.Name}, {Key: "members", Value: docs},
+		{Key: "settings", Value: bson.D{{Key: "electionTimeoutMillis", Value: 2000}, {Key: "heartbeatIntervalMillis", Value: 500}}}}
+	if err := c.members[0].admin(bson.D{{Key: "replSetInitiate", Value: config}}, nil); err != nil {
+		c.stop()
+		return nil, err
+	}
+	if err := c.AwaitPrimary(60 * time.Second); err != nil {
+		c.stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+// freeAddr returns a loopback address whose port was free a moment ago.
+func freeAddr() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "127.0.0.1:27999"
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start runs mongod; an empty set makes it a standalone.
+func (m *member) start(path, set string) error {
+	_, port, err := net.SplitHostPort(m.addr)
+	if err != nil {
+		return err
+	}
+	args := []string{"--dbpath", m.dir, "--port", port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.5",
+		"--logpath", filepath.Join(m.dir, "mongod.log"), "--nounixsocket", "--oplogSize", "256", "--setParameter", "diagnosticDataCollectionEnabled=false"}
+	if set != "" {
+		args = append(args, "--replSet", set)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cmd, err = run(path, args)
+	return err
+}
+
+func (m *member) kill() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cmd != nil {
+		m.cmd.Process.Kill()
+		m.cmd.Wait()
+		m.cmd = nil
+	}
+}
+
+// await waits until the member answers.
+func (m *member) await() error {
+	var err error
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if err = m.admin(bson.D{{Key: "ping", Value: 1}}, nil); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("mongod at %s does not answer: %w", m.addr, err)
+}
+
+func (m *member) isPrimary() bool {
+	var hello struct {
+		IsWritablePrimary bool `bson:"isWritablePrimary"`
+	}
+	return m.admin(bson.D{{Key: "hello", Value: 1}}, &hello) == nil && hello.IsWritablePrimary
+}
+
+// admin runs a command on this member alone.
+func (m *member) admin(cmd bson.D, into any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + m.addr + "/?directConnection=true&serverSelectionTimeoutMS=1000"))
+	if err != nil {
+		return err
+	}
+	defer c.Disconnect(ctx)
+	res := c.Database("admin").RunCommand(ctx, cmd)
+	if into == nil {
+		return res.Err()
+	}
+	return res.Decode(into)
+}
