@@ -1,0 +1,93 @@
+package definition
+
+import (
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// Schema returns the official JSON Schema definition of a type (the value of definitions[name] in fhir.schema.json, descriptions left out).
+// Backbone elements have an underscore for the dot, "Patient_Contact"; "ResourceList" is the choice of all resources. It is unpacked at
+// every call, in a millisecond: keep what is made of it.
+func (r *Registry) Schema(name string) ([]byte, bool) {
+	e, ok := find(r.schemas, name)
+	if !ok {
+		return nil, false
+	}
+	return r.archive.document(e), true
+}
+
+// Schemas returns the names that Schema knows, sorted.
+func (r *Registry) Schemas() []string {
+	names := make([]string, len(r.schemas))
+	for i, e := range r.schemas {
+		names[i] = e.name
+	}
+	return names
+}
+
+// Definition returns a conformance or terminology resource of the base specification by canonical URL (StructureDefinition, ValueSet,
+// CodeSystem, ConceptMap, SearchParameter, OperationDefinition, CompartmentDefinition), as minified JSON without narrative. A version
+// behind a bar is passed over. It is unpacked and parsed at every call, in a millisecond: keep what is made of it.
+func (r *Registry) Definition(url string) (fhir.Resource, bool) {
+	url, _, _ = strings.Cut(url, "|")
+	e, ok := find(r.documents, url)
+	if !ok {
+		return fhir.Resource{}, false
+	}
+	res, err := fhir.ParseResource(r.archive.document(e), fhir.Limits{})
+	return res, err == nil
+}
+
+// entry says where a document lies: its frame, and its bytes in the unpacked frame.
+type entry struct {
+	name                string
+	frame, offset, size int
+}
+
+func find(list []entry, name string) (entry, bool) {
+	i, ok := sort.Find(len(list), func(i int) int { return strings.Compare(name, list[i].name) })
+	if !ok {
+		return entry{}, false
+	}
+	return list[i], true
+}
+
+// archive holds documents in zstd frames that are unpacked one by one. It keeps the frame it unpacked last, because readers tend to ask for
+// neighbours.
+type archive struct {
+	frames [][]byte
+
+	mu     sync.Mutex
+	last   int // number of the frame in buffer, plus one
+	buffer []byte
+}
+
+// document returns a copy of the document's bytes.
+func (a *archive) document(e entry) []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last != e.frame+1 {
+		a.buffer, a.last = unpack(a.frames[e.frame]), e.frame+1
+	}
+	return append([]byte(nil), a.buffer[e.offset:e.offset+e.size]...)
+}
+
+// unpack returns the content of one zstd frame of the embedded files. They are part of the program, so that a frame that does not unpack is
+// a broken build.
+func unpack(frame []byte) []byte {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		panic("definition: " + err.Error())
+	}
+	defer d.Close()
+	b, err := d.DecodeAll(frame, nil)
+	if err != nil {
+		panic("definition: an embedded file is broken: " + err.Error())
+	}
+	return b
+}
