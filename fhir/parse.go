@@ -2,8 +2,10 @@ package fhir
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -37,7 +39,7 @@ func Parse(src []byte, lim Limits) (*Tree, error) {
 	if len(src) > math.MaxUint32-1 {
 		return nil, NewError(KindTooLarge, IssueTooLong, "json-size", "the document is larger than 4 GiB")
 	}
-	p := parser{src: src, lim: lim, nodes: make([]node, 0, len(src)/24+8)}
+	p := parser{src: src, lim: lim, nodes: make([]node, 0, expectedNodes(src))}
 	if !utf8.Valid(src) {
 		i := 0
 		for i < len(src) {
@@ -61,6 +63,13 @@ func Parse(src []byte, lim Limits) (*Tree, error) {
 	return &Tree{src: src, nodes: p.nodes, spaced: p.spaced}, nil
 }
 
+// expectedNodes returns a capacity for the nodes of src. A value other than the root follows a comma or an opening bracket, which bounds
+// their number; the bound is cut where punctuation in strings could make it cost more than a few times the document.
+func expectedNodes(src []byte) int {
+	n := 1 + bytes.Count(src, []byte{','}) + bytes.Count(src, []byte{'{'}) + bytes.Count(src, []byte{'['})
+	return min(n, len(src)/12+8)
+}
+
 type parser struct {
 	src    []byte
 	i      int
@@ -70,14 +79,9 @@ type parser struct {
 }
 
 func (p *parser) fail(id, text string) error {
-	line, col := 1, 1
-	for _, c := range string(p.src[:min(p.i, len(p.src))]) {
-		if c == '\n' {
-			line, col = line+1, 1
-		} else {
-			col++
-		}
-	}
+	read := p.src[:min(p.i, len(p.src))]
+	line := bytes.Count(read, []byte{'\n'}) + 1
+	col := utf8.RuneCount(read[bytes.LastIndexByte(read, '\n')+1:]) + 1
 	kind, code := KindInvalid, IssueInvalid
 	if id == "json-depth" || id == "json-nodes" {
 		kind, code = KindTooLarge, IssueTooLong
@@ -85,18 +89,20 @@ func (p *parser) fail(id, text string) error {
 	return NewError(kind, code, id, fmt.Sprintf("JSON, line %d column %d: %s", line, col, text))
 }
 
+// space passes over white space. It is small enough to be inlined for documents that have none.
 func (p *parser) space() {
-	start := p.i
-	for p.i < len(p.src) {
-		switch p.src[p.i] {
-		case ' ', '\t', '\n', '\r':
-			p.i++
-		default:
-			p.spaced = p.spaced || p.i > start
-			return
-		}
+	if p.i < len(p.src) && p.src[p.i] <= ' ' {
+		p.spaces()
 	}
-	p.spaced = p.spaced || p.i > start
+}
+
+func (p *parser) spaces() {
+	src, i := p.src, p.i
+	for i < len(src) && (src[i] == ' ' || src[i] == '\n' || src[i] == '\t' || src[i] == '\r') {
+		i++
+	}
+	p.spaced = p.spaced || i > p.i
+	p.i = i
 }
 
 // value parses the value at p.i as a child of parent. Its caller sets the name on the node it appends.
@@ -289,24 +295,43 @@ func (p *parser) array(at uint32, depth int) error {
 func (p *parser) str() (escaped bool, err error) {
 	start := p.i
 	p.i++
-	for p.i < len(p.src) {
-		switch c := p.src[p.i]; {
-		case c == '"':
+	for {
+		p.i += plainLength(p.src[p.i:])
+		if p.i >= len(p.src) {
+			p.i = start
+			return false, p.fail("json-syntax", "a string does not end")
+		}
+		switch p.src[p.i] {
+		case '"':
 			p.i++
 			return escaped, nil
-		case c == '\\':
+		case '\\':
 			escaped = true
 			if err := p.escape(); err != nil {
 				return false, err
 			}
-		case c < 0x20:
-			return false, p.fail("json-syntax", "a control character stands unescaped in a string")
 		default:
-			p.i++
+			return false, p.fail("json-syntax", "a control character stands unescaped in a string")
 		}
 	}
-	p.i = start
-	return false, p.fail("json-syntax", "a string does not end")
+}
+
+// plainLength returns the offset of the first quote, backslash or control character of b; len(b) where there is none. Long strings are read
+// eight bytes at a time: a byte's top bit is set in the sum of masks where it is one of the three, and possibly in bytes above it.
+func plainLength(b []byte) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^(ones*'"'), w^(ones*'\\')
+		if m := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & tops; m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= 0x20 {
+		i++
+	}
+	return i
 }
 
 func (p *parser) escape() error {

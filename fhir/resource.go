@@ -45,7 +45,9 @@ func (r Resource) ID() string {
 func (r Resource) Key() Key { return Key{r.Type(), r.ID()} }
 
 // FormatInstant renders t in UTC with microseconds, "2026-11-23T09:30:00.123456Z", the form of every meta.lastUpdated.
-func FormatInstant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+func FormatInstant(t time.Time) string { return t.UTC().Format(instantLayout) }
+
+const instantLayout = "2006-01-02T15:04:05.000000Z"
 
 // Stamp returns the resource minified with its id, meta.versionId and meta.lastUpdated set to what is given; all else, the order of
 // elements included, stays as it was written. An id or meta that is not there is put after resourceType and after id. It is what engines
@@ -54,21 +56,19 @@ func (r Resource) Stamp(id string, version int64, updated time.Time) []byte {
 	dst := make([]byte, 0, len(r.Raw())+160)
 	dst = append(dst, '{')
 	hasID, hasMeta := r.Get("id").Valid(), r.Get("meta").Kind() == Object
-	comma := false
-	member := func(name string) {
-		if comma {
+	comma := func() {
+		if len(dst) > 1 {
 			dst = append(dst, ',')
 		}
-		comma = true
-		dst = AppendString(dst, name)
-		dst = append(dst, ':')
 	}
 	putMeta := func() {
-		member("meta")
+		comma()
+		dst = append(dst, `"meta":`...)
 		dst = appendMeta(dst, r.Get("meta"), version, updated)
 	}
 	putID := func() {
-		member("id")
+		comma()
+		dst = append(dst, `"id":`...)
 		dst = AppendString(dst, id)
 		if !hasMeta {
 			putMeta()
@@ -83,8 +83,8 @@ func (r Resource) Stamp(id string, version int64, updated time.Time) []byte {
 				putMeta()
 			}
 		default:
-			member(c.Name())
-			dst = c.AppendJSON(dst)
+			comma()
+			dst = c.appendMember(dst)
 			if c.Name() == "resourceType" && !hasID {
 				putID()
 			}
@@ -98,18 +98,24 @@ func appendMeta(dst []byte, meta Node, version int64, updated time.Time) []byte 
 	dst = append(dst, `{"versionId":"`...)
 	dst = strconv.AppendInt(dst, version, 10)
 	dst = append(dst, `","lastUpdated":"`...)
-	dst = append(dst, FormatInstant(updated)...)
+	dst = updated.UTC().AppendFormat(dst, instantLayout)
 	dst = append(dst, '"')
 	for c := range meta.Children() {
 		if n := c.Name(); n == "versionId" || n == "lastUpdated" {
 			continue
 		}
 		dst = append(dst, ',')
-		dst = AppendString(dst, c.Name())
-		dst = append(dst, ':')
-		dst = c.AppendJSON(dst)
+		dst = c.appendMember(dst)
 	}
 	return append(dst, '}')
+}
+
+// appendMember appends the member's name, as it is spelled, and its value.
+func (n Node) appendMember(dst []byte) []byte {
+	dst = append(dst, '"')
+	dst = append(dst, n.RawName()...)
+	dst = append(dst, '"', ':')
+	return n.AppendJSON(dst)
 }
 
 // Edit replaces the bytes from Start to End (offsets in a Tree's bytes, as Node.Span gives them) by Text, which must be JSON.

@@ -102,6 +102,15 @@ func (n Node) Name() string {
 	return unsafeString(b)
 }
 
+// RawName returns the member name as it is spelled, without its quotes; empty for array items and the root. It must not be changed.
+func (n Node) RawName() []byte {
+	if n.t == nil || n.t.nodes[n.i].name == 0 {
+		return nil
+	}
+	d := &n.t.nodes[n.i]
+	return n.t.src[d.name : d.name+uint32(d.nameLen)]
+}
+
 // Raw returns the bytes of the value as they stand in the buffer, a string's quotes included. They must not be changed.
 func (n Node) Raw() []byte {
 	if n.t == nil {

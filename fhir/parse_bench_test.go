@@ -1,0 +1,32 @@
+package fhir
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"testing"
+)
+
+// BenchmarkParse reads one patient's bundle, indented as published and minified, and a single resource.
+func BenchmarkParse(b *testing.B) {
+	indented := readFile(b, filepath.Join(corpus(b, "synthea"), "patient-001.json.gz"))
+	var minified bytes.Buffer
+	if err := json.Compact(&minified, indented); err != nil {
+		b.Fatal(err)
+	}
+	patient := readFile(b, filepath.Join(corpus(b, "r4-examples"), "Patient-example.json"))
+	for _, c := range []struct {
+		name string
+		src  []byte
+	}{{"bundle", indented}, {"bundle-minified", minified.Bytes()}, {"patient", patient}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(len(c.src)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Parse(c.src, Limits{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
