@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// BenchmarkParse reads one patient's bundle, indented as published and minified, and a single resource.
+// BenchmarkParse reads one patient's bundle, indented as published and minified, and a single resource; beside each, what encoding/json takes
+// to say whether it is valid.
 func BenchmarkParse(b *testing.B) {
 	indented := readFile(b, filepath.Join(corpus(b, "synthea"), "patient-001.json.gz"))
 	var minified bytes.Buffer
@@ -25,6 +26,14 @@ func BenchmarkParse(b *testing.B) {
 			for b.Loop() {
 				if _, err := Parse(c.src, Limits{}); err != nil {
 					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(c.name+"/encoding-json-valid", func(b *testing.B) {
+			b.SetBytes(int64(len(c.src)))
+			for b.Loop() {
+				if !json.Valid(c.src) {
+					b.Fatal("not valid")
 				}
 			}
 		})
