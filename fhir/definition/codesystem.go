@@ -73,14 +73,14 @@ func (r *Registry) Descendants(system, code string) (codes iter.Seq[string], ok 
 
 // codeSystem returns the embedded code system, read at first use; nil where there is none.
 func (r *Registry) codeSystem(url string) *codeSystem {
-	url, _, _ = strings.Cut(url, "|")
 	f, ok := r.terminology.systems.Load(url)
 	if !ok {
-		if _, ok := find(r.documents, url); !ok {
+		e, ok := r.resolve(url)
+		if !ok {
 			return nil
 		}
-		f, _ = r.terminology.systems.LoadOrStore(strings.Clone(url), sync.OnceValue(func() *codeSystem {
-			res, ok := r.Definition(url)
+		f, _ = r.terminology.systems.LoadOrStore(e.name, sync.OnceValue(func() *codeSystem {
+			res, ok := r.Definition(e.name)
 			if !ok || res.Type() != "CodeSystem" {
 				return nil
 			}

@@ -34,8 +34,7 @@ func (r *Registry) Schemas() []string {
 // CodeSystem, ConceptMap, SearchParameter, OperationDefinition, CompartmentDefinition), as minified JSON without narrative. A version
 // behind a bar is passed over. It is unpacked and parsed at every call, in a millisecond: keep what is made of it.
 func (r *Registry) Definition(url string) (fhir.Resource, bool) {
-	url, _, _ = strings.Cut(url, "|")
-	e, ok := find(r.documents, url)
+	e, ok := r.resolve(url)
 	if !ok {
 		return fhir.Resource{}, false
 	}
@@ -49,6 +48,20 @@ type entry struct {
 	frame, offset, size int
 }
 
+// resolve finds a document by its canonical URL, as it is or without its version. (Six code systems, v2-0006|2.1 among them, have a bar in
+// their URL.)
+func (r *Registry) resolve(canonical string) (entry, bool) {
+	if e, ok := find(r.documents, canonical); ok {
+		return e, true
+	}
+	url, _, versioned := strings.Cut(canonical, "|")
+	if !versioned {
+		return entry{}, false
+	}
+	return find(r.documents, url)
+}
+
+// find looks a name up in a sorted list.
 func find(list []entry, name string) (entry, bool) {
 	i, ok := sort.Find(len(list), func(i int) int { return strings.Compare(name, list[i].name) })
 	if !ok {

@@ -152,13 +152,13 @@ func (s *codeSet) without(other *codeSet) *codeSet {
 
 // codeSet returns the content of a value set, compiled at first use; nil where the base specification has no such value set.
 func (r *Registry) codeSet(url string) *codeSet {
-	url, _, _ = strings.Cut(url, "|")
 	f, ok := r.terminology.sets.Load(url)
 	if !ok {
-		if _, ok := find(r.documents, url); !ok {
+		e, ok := r.resolve(url)
+		if !ok {
 			return nil
 		}
-		f, _ = r.terminology.sets.LoadOrStore(strings.Clone(url), sync.OnceValue(func() *codeSet { return r.compileValueSet(url, nil) }))
+		f, _ = r.terminology.sets.LoadOrStore(e.name, sync.OnceValue(func() *codeSet { return r.compileValueSet(e.name, nil) }))
 	}
 	return f.(func() *codeSet)()
 }
@@ -213,8 +213,9 @@ func (r *Registry) compilePart(part fhir.Node, importing []string) *codeSet {
 // compileSystem returns the codes of a system that an include or exclude lists, or else those that pass all of its filters.
 func (r *Registry) compileSystem(part fhir.Node, system string) *codeSet {
 	set := newCodeSet()
-	system = strings.Clone(system)
 	cs := r.codeSystem(system)
+	bare, _, _ := strings.Cut(system, "|") // what stands in a Coding
+	system = strings.Clone(bare)
 	if list := part.Get("concept"); list.Len() > 0 {
 		for c := range list.Children() {
 			set.add(system, cs != nil && cs.fold, strings.Clone(c.Get("code").Text()))
