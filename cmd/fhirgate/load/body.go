@@ -1,0 +1,118 @@
+package load
+
+import (
+	"bytes"
+	"io"
+	"os"
+)
+
+// heldBody is how much of a body is held in memory before it is read again from its source, or spooled where the source can't be.
+const heldBody = 8 << 20
+
+// opener opens a source from its beginning; it may be called any number of times, from several goroutines.
+type opener func() (io.ReadCloser, error)
+
+// body is what a request sends. It can be opened many times, so that a request can be tried again. The zero body is empty.
+type body struct {
+	held []byte
+	open opener
+	size int64
+	temp string
+}
+
+// reader returns a stream of the body's bytes from the first on.
+func (b *body) reader() (io.ReadCloser, error) {
+	if b.open == nil {
+		return io.NopCloser(bytes.NewReader(b.held)), nil
+	}
+	return b.open()
+}
+
+// remove frees what the body holds outside of memory. The body can't be opened afterwards.
+func (b *body) remove() {
+	if b.temp != "" {
+		_ = os.Remove(b.temp)
+		b.temp = ""
+	}
+}
+
+// spool is a Writer that collects one document's bytes and makes them a body.
+type spool struct {
+	// again opens the stream that the bytes come from, start says where in it the document begins; nil where it can't be opened again.
+	again opener
+	start int64
+
+	held []byte
+	n    int64
+	file *os.File
+}
+
+// Write implements io.Writer.
+func (s *spool) Write(p []byte) (int, error) {
+	s.n += int64(len(p))
+	if s.n <= heldBody {
+		s.held = append(s.held, p...)
+		return len(p), nil
+	}
+	if s.again != nil {
+		s.held = nil
+		return len(p), nil
+	}
+	if s.file == nil {
+		f, err := os.CreateTemp("", "fhirgate-load-*")
+		if err != nil {
+			return 0, err
+		}
+		s.file = f
+		if _, err := f.Write(s.held); err != nil {
+			return 0, err
+		}
+		s.held = nil
+	}
+	return s.file.Write(p)
+}
+
+// discard frees what was collected; it is called where no body is made of it.
+func (s *spool) discard() {
+	if s.file != nil {
+		_ = s.file.Close()
+		_ = os.Remove(s.file.Name())
+	}
+}
+
+// body returns what was collected. The spool must not be used afterwards.
+func (s *spool) body() (*body, error) {
+	switch {
+	case s.file != nil:
+		name := s.file.Name()
+		if err := s.file.Close(); err != nil {
+			return nil, err
+		}
+		return &body{size: s.n, temp: name, open: func() (io.ReadCloser, error) { return os.Open(name) }}, nil
+	case s.n <= heldBody:
+		return &body{size: s.n, held: s.held}, nil
+	}
+	again, start, n := s.again, s.start, s.n
+	return &body{size: n, open: func() (io.ReadCloser, error) {
+		r, err := again()
+		if err != nil {
+			return nil, err
+		}
+		if sk, ok := r.(io.Seeker); ok {
+			_, err = sk.Seek(start, io.SeekStart)
+		} else {
+			_, err = io.CopyN(io.Discard, r, start)
+		}
+		if err != nil {
+			_ = r.Close()
+			return nil, err
+		}
+		return limited{io.LimitReader(r, n), r}, nil
+	}}, nil
+}
+
+// limited reads from one Reader and closes another.
+type limited struct {
+	io.Reader
+	io.Closer
+}

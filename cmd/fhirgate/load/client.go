@@ -1,0 +1,180 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// client sends jobs to one server.
+type client struct {
+	base    string
+	header  http.Header
+	http    *http.Client
+	retries int
+	// waiting is told, before a request is tried again, why and after what time.
+	waiting func(reason string, wait time.Duration)
+	// pause waits; tests replace it.
+	pause func(ctx context.Context, d time.Duration) error
+}
+
+// newClient returns a client that keeps as many connections as there are workers.
+func newClient(o *Options) *client {
+	t := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConns:          o.Jobs,
+		MaxIdleConnsPerHost:   o.Jobs,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   30 * time.Second,
+		ResponseHeaderTimeout: o.Timeout,
+		WriteBufferSize:       64 << 10,
+	}
+	return &client{
+		base:    o.Server,
+		header:  o.Header,
+		retries: o.Retries,
+		pause:   pause,
+		// A redirect of a POST would arrive as a GET. It is an answer here, and its reason names the place.
+		http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+}
+
+// pause returns after d, or with the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// send sends the job, again where that is safe and of use, and returns the last answer. The error is of a server that gave none.
+func (c *client) send(ctx context.Context, j *job) (*answer, error) {
+	for try := 0; ; try++ {
+		a, after, err := c.once(ctx, j)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if try == c.retries || !again(j, a, err) {
+			return a, err
+		}
+		wait := max(after, backoff(try))
+		if c.waiting != nil {
+			reason := ""
+			if err != nil {
+				reason = err.Error()
+			} else {
+				reason = a.reason()
+			}
+			c.waiting(reason, wait)
+		}
+		if err := c.pause(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// once sends the job and returns the answer and its Retry-After.
+func (c *client) once(ctx context.Context, j *job) (*answer, time.Duration, error) {
+	r, err := j.body.reader()
+	if err != nil {
+		return nil, 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, j.method, c.base+j.path, r)
+	if err != nil {
+		_ = r.Close()
+		return nil, 0, err
+	}
+	for name, values := range c.header {
+		req.Header[name] = values
+	}
+	req.ContentLength = j.body.size
+	req.Header.Set("Content-Type", "application/fhir+json")
+	req.Header.Set("Accept", "application/fhir+json")
+	req.Header.Set("Prefer", "return=minimal")
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer res.Body.Close()
+	a, err := readAnswer(res.StatusCode, res.Body)
+	if err != nil {
+		return nil, 0, err
+	}
+	// What is left of the body is read, so that the connection can be used again.
+	_, _ = io.CopyN(io.Discard, res.Body, 1<<20)
+	if to := res.Header.Get("Location"); res.StatusCode/100 == 3 && to != "" {
+		a.text = "the server redirects to " + to + "; give its FHIR base as --server"
+	}
+	return a, retryAfter(res.Header.Get("Retry-After"), time.Now()), nil
+}
+
+// again reports whether the job is to be sent again after this answer or error.
+func again(j *job, a *answer, err error) bool {
+	if err != nil {
+		var broken *net.OpError
+		var name *net.DNSError
+		if errors.As(err, &name) && name.IsNotFound {
+			return false
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return true
+		}
+		return j.safe && (errors.As(err, &broken) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
+	}
+	switch a.status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return true
+	case http.StatusBadGateway, http.StatusGatewayTimeout:
+		return j.safe
+	}
+	return false
+}
+
+// Bounds of the time before a request is sent again.
+const (
+	firstWait = 250 * time.Millisecond
+	maxWait   = 30 * time.Second
+	// maxRetryAfter bounds what a server can ask for.
+	maxRetryAfter = 5 * time.Minute
+)
+
+// backoff returns the time to wait after the try-th failure, counted from 0: doubling, with a quarter of it random, so that workers do
+// not come back together.
+func backoff(try int) time.Duration {
+	d := maxWait
+	if try < 7 {
+		d = min(maxWait, firstWait<<try)
+	}
+	return d - time.Duration(rand.Int64N(int64(d)/4))
+}
+
+// retryAfter returns the time that a Retry-After header asks for (RFC 9110 section 10.2.3: seconds or a date); 0 where it says none.
+func retryAfter(h string, now time.Time) time.Duration {
+	var d time.Duration
+	if n, err := strconv.ParseInt(h, 10, 64); err == nil {
+		d = time.Duration(min(max(n, 0), int64(maxRetryAfter/time.Second))) * time.Second
+	} else if t, err := http.ParseTime(h); err == nil {
+		d = t.Sub(now)
+	}
+	return min(max(d, 0), maxRetryAfter)
+}
+
+// unreachable is the error of a server that gave no answer, on one line.
+func unreachable(base string, err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("nothing answers at %s; start a server with `fhirgate serve`, or name another with --server", base)
+	}
+	return fmt.Errorf("no answer from %s: %w", base, err)
+}

@@ -1,0 +1,174 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+const invalid = `{"status":"422 Unprocessable Entity","outcome":{"resourceType":"OperationOutcome","issue":[
+ {"severity":"warning","code":"value","diagnostics":"a warning"},
+ {"severity":"error","code":"value","details":{"text":"not a code"},"expression":["Patient.gender"]}]}}`
+
+// faulty makes every entry fail whose id ends in 5.
+func faulty(_, url string, _ map[string]any) string {
+	if strings.HasSuffix(url, "5") {
+		return invalid
+	}
+	return ""
+}
+
+// patients returns n lines.
+func patients(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(patient(fmt.Sprint("p", i)) + "\n")
+	}
+	return b.String()
+}
+
+func TestTheFirstErrorEndsTheRun(t *testing.T) {
+	rec := newRecorder(t)
+	rec.entry = faulty
+	dir := t.TempDir()
+	for i := range 50 {
+		write(t, dir, fmt.Sprintf("%02d.ndjson", i), []byte(patients(20)))
+	}
+	s, err := rec.run(t, Options{Files: []string{dir}, Jobs: 2})
+	var f *Failure
+	if !errors.As(err, &f) || !strings.Contains(f.Place, ".ndjson, line 6") || f.Reason != "422 not a code (Patient.gender)" {
+		t.Fatalf("%v", err)
+	}
+	if n := rec.count(); n > 4 || s.Failed == 0 {
+		t.Fatalf("%d requests after a failure", n)
+	}
+}
+
+func TestContinueGoesPastErrors(t *testing.T) {
+	rec := newRecorder(t)
+	rec.entry = faulty
+	rec.before = func(w http.ResponseWriter, r *request, n int) bool {
+		if !bytes.Contains(r.body, []byte("transaction")) {
+			return false
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid","diagnostics":"wrong","expression":["Bundle.entry[1]"]}]}`)
+		return true
+	}
+	dir := t.TempDir()
+	write(t, dir, "1.json", []byte(transaction))
+	write(t, dir, "2.json", []byte(transaction))
+	write(t, dir, "3.ndjson", []byte(patients(40)))
+	s, err := rec.run(t, Options{Files: []string{dir}, Continue: true})
+	if err == nil || s.Resources != 36 || s.Failed != 6 || len(s.Faults) != 2 {
+		t.Fatalf("%v %+v", err, s)
+	}
+	var out bytes.Buffer
+	s.Elapsed = 2 * time.Second
+	s.Write(&out)
+	want := fmt.Sprintf(`36 resources loaded from 3 files in 2.0 s (18 a second)
+36 updated
+
+By type
+        36  Patient
+
+Not loaded: 6, by error
+         4  422 not a code (Patient.gender)
+            first at %s/3.ndjson, line 6
+         2  400 wrong (Bundle.entry[..])
+            first at %s/`, dir, dir)
+	if !strings.HasPrefix(out.String(), want) {
+		t.Fatalf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+func TestAnswersThatAreNoFHIR(t *testing.T) {
+	for _, tc := range []struct {
+		status             int
+		header, body, want string
+	}{
+		{502, "", "<html><body>Bad   gateway\n</body></html>", "502 <html><body>Bad gateway </body></html>"},
+		{500, "", "", "500 without an OperationOutcome"},
+		{500, "", `{"message":"no"}`, "500 without an OperationOutcome"},
+		{302, "https://elsewhere/fhir", "", "302 the server redirects to https://elsewhere/fhir"},
+		{200, "", `{"resourceType":"Bundle","entry":[]}`, "200: the answer has 0 entries for 3 requests"},
+		{200, "", `{"resourceType":"Bundle","entry":[{"response"`, "the answer broke off"},
+	} {
+		rec := newRecorder(t)
+		rec.before = func(w http.ResponseWriter, r *request, n int) bool {
+			if tc.header != "" {
+				w.Header().Set("Location", tc.header)
+			}
+			w.WriteHeader(tc.status)
+			fmt.Fprint(w, tc.body)
+			return true
+		}
+		_, err := rec.run(t, Options{Files: []string{"-"}, Stdin: strings.NewReader(transaction), Retries: -1})
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%d %q: %v, want %s", tc.status, tc.body, err, tc.want)
+		}
+	}
+}
+
+func TestAnInterruptEndsTheRun(t *testing.T) {
+	rec := newRecorder(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	rec.before = func(w http.ResponseWriter, r *request, n int) bool {
+		cancel()
+		time.Sleep(20 * time.Millisecond)
+		return false
+	}
+	_, err := Run(ctx, Options{Server: rec.URL + "/fhir", Files: []string{"-"}, Stdin: strings.NewReader(patients(2000))})
+	if err == nil || err.Error() != "interrupted" {
+		t.Fatal(err)
+	}
+}
+
+func TestHeadersAreSent(t *testing.T) {
+	rec := newRecorder(t)
+	if _, err := rec.run(t, Options{Files: []string{"-"}, Stdin: strings.NewReader(patient("a")), Header: http.Header{"Authorization": {"Bearer x"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := rec.received()[0].header.Get("Authorization"); got != "Bearer x" {
+		t.Fatalf("Authorization: %q", got)
+	}
+}
+
+func TestProgressIsLinesWithoutATerminal(t *testing.T) {
+	rec := newRecorder(t)
+	rec.before = func(http.ResponseWriter, *request, int) bool { time.Sleep(30 * time.Millisecond); return false }
+	dir := t.TempDir()
+	for i := range 10 {
+		write(t, dir, fmt.Sprint(i, ".ndjson"), []byte(patients(20)))
+	}
+	var out bytes.Buffer
+	if _, err := rec.run(t, Options{Files: []string{dir}, Jobs: 1, Progress: &out, Interval: 40 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) < 3 || !strings.Contains(lines[1], "/s, ") || !strings.Contains(lines[1], "of 10 files, ") || !strings.Contains(lines[1], " left") ||
+		strings.ContainsAny(out.String(), "\r\x1b") {
+		t.Fatalf("%q", out.String())
+	}
+}
+
+func TestProgressIsABarOnATerminal(t *testing.T) {
+	rec := newRecorder(t)
+	rec.before = func(http.ResponseWriter, *request, int) bool { time.Sleep(80 * time.Millisecond); return false }
+	dir := t.TempDir()
+	for i := range 10 {
+		write(t, dir, fmt.Sprint(i, ".ndjson"), []byte(patients(20)))
+	}
+	var out bytes.Buffer
+	if _, err := rec.run(t, Options{Files: []string{dir}, Jobs: 1, Progress: &out, Terminal: true}); err != nil {
+		t.Fatal(err)
+	}
+	if s := out.String(); !strings.Contains(s, "resources, ") || !strings.Contains(s, "%") || !strings.Contains(s, "\r") || strings.Contains(s, "\n") {
+		t.Fatalf("%q", s)
+	}
+}
