@@ -1,0 +1,317 @@
+package fhir_test
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir/definition"
+)
+
+const (
+	root   = ".."
+	module = "github.com/fhirgate/fhirgate"
+)
+
+// imports says for each package which other packages of the project it may import. The direction is
+//
+//	cmd -> rest -> operation -> interaction -> {storage, validation} -> search -> fhirpath -> definition -> fhir
+//
+// and never sideways: the engines do not know each other, validation does not know storage, storage does not know HTTP. cmd
+// covers the folders below it; an entry that ends in ... covers what starts like it.
+var imports = map[string][]string{
+	"cmd":                       {"..."},
+	"fhir":                      {},
+	"fhir/definition":           {"fhir"},
+	"fhir/definition/generate":  {"fhir"},
+	"fhir/fhirpath":             {"fhir", "fhir/definition"},
+	"fhir/search":               {"fhir", "fhir/definition", "fhir/fhirpath"},
+	"storage":                   {"fhir", "fhir/search"},
+	"storage/mongodb":           {"storage", "fhir/search", "fhir"},
+	"storage/mongodb/mongotest": {},
+	"storage/embedded":          {"storage", "fhir/search", "fhir"},
+	"storage/storagetest":       {"storage", "fhir/..."},
+	"validation":                {"fhir", "fhir/definition", "fhir/fhirpath"},
+	"fhir/interaction":          {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation"},
+	"fhir/operation":            {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/interaction"},
+	"fhir/rest":                 {"fhir", "fhir/interaction", "fhir/operation"},
+}
+
+// beyond are imports that the layout does not have and building has shown to be needed, with the reason. They too lead downwards only.
+var beyond = map[[2]string]string{
+	{"fhir/rest", "fhir/definition"}: "routes and the CapabilityStatement are made from the registry's types and parameters",
+	{"fhir/rest", "storage"}:         "an interaction answers with the engine's Record, whose body is copied to the client",
+}
+
+// libraries says which packages may import a library, and in how many of their files (0 for any number).
+var libraries = []struct {
+	prefix   string
+	packages []string
+	files    int
+}{
+	{"github.com/gin-gonic/gin", []string{"fhir/rest"}, 0},
+	{"go.mongodb.org/mongo-driver", []string{"storage/mongodb", "storage/mongodb/mongotest"}, 0},
+	{"github.com/cockroachdb/pebble", []string{"storage/embedded"}, 0},
+	{"github.com/xeipuuv/gojsonschema", []string{"validation"}, 1},
+	{"github.com/google/fhir/go", []string{"validation"}, 1},
+	{"github.com/spf13/cobra", []string{"cmd"}, 0},
+	// What lies below the interactions does not know HTTP. fhir has the one table of statuses, and an interaction needs their names and those
+	// of methods, because the entries of a batch and of a history carry them.
+	{"net/http", []string{"cmd", "fhir", "fhir/interaction", "fhir/operation", "fhir/rest"}, 0},
+}
+
+// everywhere are the resource types that the specification gives a part in the interactions themselves, so that any file may name them.
+var everywhere = map[string]string{
+	"Bundle":              "what batch, transaction, history and search carry",
+	"OperationOutcome":    "what an error is rendered as",
+	"CapabilityStatement": "what the server says of itself",
+	"Binary":              "the type that is served in its native form",
+	"Parameters":          "what operations and FHIRPath Patch take",
+	"SearchParameter":     "what a client stores to add a parameter",
+}
+
+// allowed are the other resource types that a file or folder may name, with the reason.
+var allowed = []struct {
+	where  string
+	types  []string
+	reason string
+}{
+	{"fhir/definition", []string{"StructureDefinition", "CodeSystem", "ValueSet", "CompartmentDefinition", "OperationDefinition"},
+		"the conformance resources that definitions are"},
+	{"fhir/rest", []string{"Location"}, "the HTTP header Location"},
+	{"cmd/fhirgate/load", []string{"Location"}, "the HTTP header Location"},
+	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},
+}
+
+// goFile is a parsed Go file of the project that is neither a test nor generated.
+type goFile struct {
+	path  string // from the root, with slashes
+	dir   string
+	lines int
+	ast   *ast.File
+	set   *token.FileSet
+}
+
+func goFiles(t *testing.T) []goFile {
+	t.Helper()
+	var files []goFile
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if d.IsDir() {
+			if rel != "." && strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(rel, ".go") || strings.HasSuffix(rel, "_test.go") {
+			return nil
+		}
+		src, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		f := goFile{path: rel, dir: path.Dir(rel), lines: bytes.Count(src, []byte("\n")), set: token.NewFileSet()}
+		if f.ast, err = parser.ParseFile(f.set, rel, src, parser.ParseComments|parser.SkipObjectResolution); err != nil {
+			return err
+		}
+		if !ast.IsGenerated(f.ast) {
+			files = append(files, f)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 20 {
+		t.Fatalf("found %d Go files only; the walk does not see the repository", len(files))
+	}
+	return files
+}
+
+// row returns the key of imports that covers a folder.
+func row(dir string) (string, bool) {
+	if strings.HasPrefix(dir, "cmd/") {
+		dir = "cmd"
+	}
+	_, ok := imports[dir]
+	return dir, ok
+}
+
+// covers reports whether an entry of the tables stands for the package.
+func covers(entry, pkg string) bool {
+	if prefix, below := strings.CutSuffix(entry, "..."); below {
+		return strings.HasPrefix(pkg+"/", prefix)
+	}
+	return entry == pkg
+}
+
+func TestPackagesImportOnlyWhatLiesBelowThem(t *testing.T) {
+	for _, f := range goFiles(t) {
+		from, ok := row(f.dir)
+		if !ok {
+			t.Errorf("%s: the package %s is not in the table of imports: add it there, and to the layout it comes from", f.path, f.dir)
+			continue
+		}
+		for _, spec := range f.ast.Imports {
+			name, _ := strconv.Unquote(spec.Path.Value)
+			to, own := strings.CutPrefix(name, module+"/")
+			if !own {
+				if from == "fhir" && strings.Contains(strings.SplitN(name, "/", 2)[0], ".") {
+					t.Errorf("%s: fhir imports only the standard library, not %s", f.path, name)
+				}
+				continue
+			}
+			if inside, _ := row(to); inside == from {
+				continue
+			}
+			if !slices.ContainsFunc(imports[from], func(entry string) bool { return covers(entry, to) }) && beyond[[2]string{from, to}] == "" {
+				t.Errorf("%s: %s may not import %s", f.path, from, to)
+			}
+		}
+	}
+}
+
+func TestLibrariesStayInTheirPackages(t *testing.T) {
+	files := goFiles(t)
+	for _, lib := range libraries {
+		users := map[string]bool{}
+		for _, f := range files {
+			from, _ := row(f.dir)
+			for _, spec := range f.ast.Imports {
+				name, _ := strconv.Unquote(spec.Path.Value)
+				if name != lib.prefix && !strings.HasPrefix(name, lib.prefix+"/") {
+					continue
+				}
+				users[f.path] = true
+				if !slices.Contains(lib.packages, from) {
+					t.Errorf("%s: %s is for %s only", f.path, name, strings.Join(lib.packages, ", "))
+				}
+			}
+		}
+		if lib.files > 0 && len(users) > lib.files {
+			t.Errorf("%d files import %s; it lives in %d", len(users), lib.prefix, lib.files)
+		}
+	}
+}
+
+// TestResourceTypesAreNotNamedInCode holds that what the server does is made for all resource types: a literal that is the name of one, or
+// a path or reference that starts with it, needs an entry in a list above.
+func TestResourceTypesAreNotNamedInCode(t *testing.T) {
+	used := make([]map[string]bool, len(allowed))
+	for i := range used {
+		used[i] = map[string]bool{}
+	}
+	for _, f := range goFiles(t) {
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if _, isImport := n.(*ast.ImportSpec); isImport {
+				return false
+			}
+			lit, ok := n.(*ast.BasicLit)
+			if !ok || lit.Kind != token.STRING {
+				return true
+			}
+			text, err := strconv.Unquote(lit.Value)
+			if err != nil {
+				return true
+			}
+			typ := leadingType(text)
+			if typ == "" || everywhere[typ] != "" {
+				return true
+			}
+			for i, a := range allowed {
+				if (a.where == f.path || strings.HasPrefix(f.path, a.where+"/")) && slices.Contains(a.types, typ) {
+					used[i][typ] = true
+					return true
+				}
+			}
+			t.Errorf("%s: the literal %s names the resource type %s; if it must, add it to allowed with the reason", f.set.Position(lit.Pos()), lit.Value, typ)
+			return true
+		})
+	}
+	for i, a := range allowed {
+		for _, typ := range a.types {
+			if !used[i][typ] {
+				t.Logf("%s need not be allowed %s", a.where, typ)
+			}
+		}
+	}
+}
+
+// leadingType returns the resource type that a literal is or starts with, as "Patient", "Patient/1", "Patient.name", "Patient?", or that
+// JSON in it names; "" for prose and for anything else.
+func leadingType(text string) string {
+	if _, after, ok := strings.Cut(text, `"resourceType":"`); ok {
+		text, _, _ = strings.Cut(after, `"`)
+	}
+	if strings.ContainsAny(text, " \n") {
+		return ""
+	}
+	name := text
+	if i := strings.IndexAny(text, "/.?"); i >= 0 {
+		name = text[:i]
+	}
+	if _, ok := definition.R4().Resource(name); !ok {
+		return ""
+	}
+	return name
+}
+
+func TestLeadingTypeOfALiteral(t *testing.T) {
+	for text, want := range map[string]string{
+		"Patient": "Patient", "Patient/": "Patient", "Patient.name": "Patient", "Encounter?_id=1": "Encounter",
+		"patient": "", "Patients": "", "Patient is unknown": "", "a Patient": "", "HumanName": "", "Resource": "", "": "",
+		`{"id":"1", "resourceType":"Patient","active":true}`: "Patient",
+	} {
+		if got := leadingType(text); got != want {
+			t.Errorf("%q names %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestTopLevelOfTheRepository(t *testing.T) {
+	want := []string{"LICENSE", "README.md", "cmd", "fhir", "go.mod", "go.sum", "storage", "testdata", "validation"}
+	ignored, _ := os.ReadFile(filepath.Join(root, ".gitignore"))
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || slices.Contains(want, e.Name()) {
+			continue
+		}
+		skip := false
+		for pattern := range strings.FieldsSeq(string(ignored)) {
+			if ok, _ := path.Match(strings.Trim(pattern, "/"), e.Name()); ok {
+				skip = true
+			}
+		}
+		if !skip {
+			t.Errorf("%s stands at the top level, where only %s belong", e.Name(), strings.Join(want, ", "))
+		}
+	}
+}
+
+// TestFilesStayReadable names the files that hold more than one idea, judged by their length. It only tells.
+func TestFilesStayReadable(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.lines > 600 {
+			t.Logf("%s has %d lines", f.path, f.lines)
+		}
+	}
+}
