@@ -14,7 +14,7 @@ type SearchParameter struct {
 	Expression string // FHIRPath over all bases, as published
 	Target     []string
 	Components []Component // composites only
-	// MultipleOr and MultipleAnd are false only where the definition says so.
+	// MultipleOr and MultipleAnd are false only where the definition says so: in R4 MultipleOr of the 46 composites.
 	MultipleOr, MultipleAnd bool
 }
 

@@ -80,13 +80,16 @@ func TestSearchParametersReferToWhatThereIs(t *testing.T) {
 		if p.Type == "composite" {
 			composites++
 		}
+		if p.MultipleOr != (p.Type != "composite") || !p.MultipleAnd {
+			t.Errorf("%s (%s) may be repeated: or %t, and %t", p.URL, p.Type, p.MultipleOr, p.MultipleAnd)
+		}
 		for _, c := range p.Components {
 			if _, ok := R4().SearchParameterByURL(c.Definition); !ok || c.Expression == "" {
 				t.Errorf("%s has the component %+v, which is not defined", p.URL, c)
 			}
 		}
 	}
-	if composites == 0 {
-		t.Error("there are no composites")
+	if composites != 46 {
+		t.Errorf("%d composites, want 46", composites)
 	}
 }
