@@ -27,6 +27,7 @@ const (
 	KindNotSupported              // 501: known to FHIR, not served here
 	KindUnavailable               // 503: the engine can't be reached; try again
 	KindFull                      // 507: no space left for a write
+	KindURITooLong                // 414: past the limit on a URL's length
 )
 
 // Error is the one error type that crosses packages. It is wrapped at most once a layer and logged once, at the edge.

@@ -38,6 +38,8 @@ func (k Kind) Status() int {
 		return http.StatusServiceUnavailable
 	case KindFull:
 		return http.StatusInsufficientStorage
+	case KindURITooLong:
+		return http.StatusRequestURITooLong
 	}
 	return http.StatusInternalServerError
 }
