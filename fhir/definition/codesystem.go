@@ -71,6 +71,26 @@ func (r *Registry) Descendants(system, code string) (codes iter.Seq[string], ok 
 	}, true
 }
 
+// Ancestors yields the codes above code in the hierarchy of an embedded code system, code itself left out, each once, nearest first. ok is
+// false where the system is not embedded in full or has no such code.
+func (r *Registry) Ancestors(system, code string) (codes iter.Seq[string], ok bool) {
+	cs := r.codeSystem(system)
+	if cs == nil || !cs.complete {
+		return nil, false
+	}
+	c, ok := cs.find(code)
+	if !ok {
+		return nil, false
+	}
+	return func(yield func(string) bool) {
+		for n := range cs.reach(c, cs.parents) {
+			if !yield(cs.codes[n]) {
+				return
+			}
+		}
+	}, true
+}
+
 // codeSystem returns the embedded code system, read at first use; nil where there is none.
 func (r *Registry) codeSystem(url string) *codeSystem {
 	f, ok := r.terminology.systems.Load(url)

@@ -285,3 +285,25 @@ func BenchmarkValueSetContains(b *testing.B) {
 		}
 	}
 }
+
+func TestAncestorsAreWhatSubsumesTheCode(t *testing.T) {
+	codes, ok := R4().Ancestors(actCode, "ACUTE")
+	if !ok {
+		t.Fatal("the ancestors of ACUTE are not known")
+	}
+	list := slices.Collect(codes)
+	if !slices.Contains(list, "_ActEncounterCode") || slices.Contains(list, "ACUTE") {
+		t.Errorf("ACUTE has the ancestors %v", list)
+	}
+	for _, a := range list {
+		if is, ok := R4().Subsumes(actCode, a, "ACUTE"); !ok || !is {
+			t.Errorf("%s does not subsume ACUTE", a)
+		}
+	}
+	if _, ok := R4().Ancestors(actCode, "no such code"); ok {
+		t.Error("an unknown code has ancestors")
+	}
+	if _, ok := R4().Ancestors(snomed, "73211009"); ok {
+		t.Error("a code of a system that is not embedded has ancestors")
+	}
+}
