@@ -139,3 +139,23 @@ func (n Node) Splice(edits []Edit) []byte {
 	}
 	return append(dst, n.t.src[start:end]...)
 }
+
+// AppendEdited appends n without white space between tokens, as AppendJSON does, with the edits made. Edits are as Splice's, and replace
+// whole values.
+func (n Node) AppendEdited(dst []byte, edits []Edit) []byte {
+	start, end := n.Span()
+	copyTo := func(stop int) {
+		if n.t.spaced {
+			dst = appendMinified(dst, n.t.src[start:stop])
+		} else {
+			dst = append(dst, n.t.src[start:stop]...)
+		}
+	}
+	for _, e := range edits {
+		copyTo(e.Start)
+		dst = append(dst, e.Text...)
+		start = e.End
+	}
+	copyTo(end)
+	return dst
+}

@@ -85,6 +85,17 @@ func TestSplice(t *testing.T) {
 	}
 }
 
+func TestAppendEditedMinifiesAround(t *testing.T) {
+	root := mustParse(t, "{ \"a\" : \"long\" , \"b\" : [ 1 , 2 ] }").Root()
+	start, end := root.Get("a").Span()
+	if got := string(root.AppendEdited(nil, []Edit{{start, end, []byte(`"x"`)}})); got != `{"a":"x","b":[1,2]}` {
+		t.Error(got)
+	}
+	if got := string(root.Get("b").AppendEdited([]byte("> "), nil)); got != `> [1,2]` {
+		t.Error(got)
+	}
+}
+
 // FuzzParseResource checks that what is stamped parses again and says what was stamped.
 func FuzzParseResource(f *testing.F) {
 	for _, s := range []string{`{"resourceType":"Patient"}`, `{"id":"1","meta":{"tag":[]},"resourceType":"Patient","x":" \"\u0061"}`, "{ \"resourceType\" : \"A\", \"meta\":null}", `{"\u0069d":1,"resourceType":"Patient"}`} {

@@ -1,0 +1,2 @@
+// Package validation checks resources: elements, shape, model, narrative, and the site's own schemas.
+package validation

@@ -1,0 +1,338 @@
+package validation
+
+import (
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+)
+
+// The elements' phase walks a resource with its definitions: which elements there are, how many, of which JSON shape, with which primitive
+// values (http://hl7.org/fhir/R4/json.html). It is first because it can say best what is wrong: the libraries' phases after it add what they
+// alone know.
+
+// elements is what a walk needs of a type, by JSON member name.
+type elements struct {
+	typ      *definition.Type
+	members  map[string]member
+	required []int // ordinals of the elements with min above 0
+}
+
+// member is what a JSON member name stands for.
+type member struct {
+	element *definition.Element
+	ref     *definition.TypeRef
+	ordinal int
+	sibling bool // "_name", the id and extensions of a primitive
+}
+
+// elementsOf returns the table of t, made at first use.
+func (v *Validator) elementsOf(t *definition.Type) *elements {
+	if e, ok := v.types.Load(t); ok {
+		return e.(*elements)
+	}
+	es := &elements{typ: t, members: make(map[string]member, 2*len(t.Elements))}
+	for i, e := range t.Elements {
+		for j := range e.Types {
+			ref := &e.Types[j]
+			es.members[ref.JSON] = member{e, ref, i, false}
+			// An id has no extensions: it is an attribute, not an element (R4 json, 2.6.2.2).
+			if ref.Type.Kind == definition.KindPrimitive && e.Name != "id" {
+				es.members["_"+ref.JSON] = member{e, ref, i, true}
+			}
+		}
+		if e.Min > 0 {
+			es.required = append(es.required, i)
+		}
+	}
+	actual, _ := v.types.LoadOrStore(t, es)
+	return actual.(*elements)
+}
+
+// resource walks a resource, the root or a nested one.
+func (w *walker) resource(r fhir.Resource, t *definition.Type) { w.object(r.Node, t, true) }
+
+// usualElements is the number of elements up to which a walk of an object keeps its marks on the stack.
+const usualElements = 48
+
+// object walks the members of an object of type t.
+func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
+	w.weight += len(n.Raw())
+	es := w.v.elementsOf(t)
+	var marks [usualElements]*definition.TypeRef
+	seen := marks[:]
+	if len(t.Elements) > len(seen) {
+		seen = make([]*definition.TypeRef, len(t.Elements))
+	}
+	if n.Len() == 0 {
+		w.add(n, "", fhir.IssueStructure, "element-empty", "an object has no members; leave the element out")
+	}
+	for c := n.First(); c.Valid(); c = c.Next() {
+		name := c.Name()
+		m, ok := es.members[name]
+		if !ok {
+			if !resource || name != "resourceType" {
+				w.unknown(n, c, es)
+			}
+			continue
+		}
+		if before := seen[m.ordinal]; before != nil && before != m.ref {
+			if !w.known(n, m.element.Name) {
+				w.add(n, m.element.Name, fhir.IssueStructure, "element-choice", m.element.Name+"[x] has values of two types; it may have one")
+			}
+		} else {
+			seen[m.ordinal] = m.ref
+		}
+		if m.sibling {
+			w.sibling(n, c, m)
+		} else {
+			w.element(n, c, m)
+		}
+	}
+	for _, i := range es.required {
+		if seen[i] == nil {
+			e := t.Elements[i]
+			w.add(n, e.Name, fhir.IssueRequired, "element-required", e.Name+" is missing; "+t.Name+" requires it")
+		}
+	}
+}
+
+// unknown notes a member that t does not have, with the nearest name that it has. A name is shown only where it has the form of one.
+func (w *walker) unknown(n, c fhir.Node, es *elements) {
+	name := c.Name()
+	if !elementName(name) {
+		w.add(n, "", fhir.IssueStructure, "element-unknown", "a member's name is not an element of "+es.typ.Name)
+		return
+	}
+	text := name + " is not an element of " + es.typ.Name
+	if near := nearest(name, es); near != "" {
+		text += "; did you mean " + near + "?"
+	}
+	w.add(n, name, fhir.IssueStructure, "element-unknown", text)
+}
+
+// elementName reports whether s could be the name of an element: letters and digits, with an underscore in front of a sibling.
+func elementName(s string) bool {
+	s = strings.TrimPrefix(s, "_")
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i] | 0x20; (c < 'a' || c > 'z') && (i == 0 || s[i] < '0' || s[i] > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// element walks the value of a member that is no sibling.
+func (w *walker) element(parent, n fhir.Node, m member) {
+	if m.element.Max == 1 {
+		if n.Kind() == fhir.Array {
+			w.add(n, "", fhir.IssueStructure, "element-array", m.element.Name+" may stand once, and must not be an array")
+			return
+		}
+		w.value(n, m)
+		return
+	}
+	if n.Kind() != fhir.Array {
+		w.add(n, "", fhir.IssueStructure, "element-array", m.element.Name+" may repeat, and must be an array; "+kindName(n)+" stands there")
+		return
+	}
+	w.weight += len(n.Raw())
+	if n.Len() == 0 {
+		w.add(n, "", fhir.IssueStructure, "element-empty", m.element.Name+" is an empty array; leave the element out")
+	}
+	if m.element.Max > 1 && n.Len() > m.element.Max {
+		w.add(n, "", fhir.IssueStructure, "element-max", m.element.Name+" stands more often than it may")
+	}
+	if m.ref.Type.Kind != definition.KindPrimitive {
+		for c := n.First(); c.Valid(); c = c.Next() {
+			w.value(c, m)
+		}
+		return
+	}
+	var sibling fhir.Node
+	paired := false
+	for c := n.First(); c.Valid(); c, sibling = c.Next(), sibling.Next() {
+		if c.Kind() != fhir.Null {
+			w.value(c, m)
+			continue
+		}
+		if !paired {
+			if sibling = parent.Get("_" + n.Name()); sibling.Kind() == fhir.Array {
+				sibling = sibling.First()
+				for d := n.First(); d != c; d = d.Next() {
+					sibling = sibling.Next()
+				}
+			}
+			paired = true
+		}
+		if sibling.Kind() != fhir.Object {
+			w.add(c, "", fhir.IssueStructure, "element-null", "null may stand in "+m.element.Name+" only where _"+n.Name()+" has an object at the same place")
+		}
+		w.nulls = append(w.nulls, c.Index())
+		w.standIn(c, m.ref.Type.Name)
+	}
+}
+
+// sibling walks the "_name" beside a primitive: an object, or an array that goes with the primitive's, padded with null.
+func (w *walker) sibling(parent, n fhir.Node, m member) {
+	if m.element.Max == 1 {
+		if n.Kind() != fhir.Object {
+			w.add(n, "", fhir.IssueStructure, "element-type", n.Name()+" must be an object; "+kindName(n)+" stands there")
+			return
+		}
+		w.object(n, m.ref.Type, false)
+		return
+	}
+	if n.Kind() != fhir.Array {
+		w.add(n, "", fhir.IssueStructure, "element-array", n.Name()+" must be an array, as "+m.element.Name+" is; "+kindName(n)+" stands there")
+		return
+	}
+	w.weight += len(n.Raw())
+	if n.Len() == 0 {
+		w.add(n, "", fhir.IssueStructure, "element-empty", n.Name()+" is an empty array; leave it out")
+	}
+	base := parent.Get(n.Name()[1:])
+	if base.Kind() == fhir.Array && base.Len() != n.Len() {
+		w.add(n, "", fhir.IssueStructure, "element-siblings", n.Name()+" and "+m.element.Name+" must have the same length, padded with null")
+	}
+	value := base.First()
+	for c := n.First(); c.Valid(); c, value = c.Next(), value.Next() {
+		switch c.Kind() {
+		case fhir.Object:
+			w.object(c, m.ref.Type, false)
+		case fhir.Null:
+			w.nulls = append(w.nulls, c.Index())
+			// Where the value is null as well, the value's walk has said so.
+			if !base.Valid() {
+				w.add(c, "", fhir.IssueStructure, "element-null", "null may stand in "+n.Name()+" only where "+m.element.Name+" has a value at the same place")
+			}
+		default:
+			w.add(c, "", fhir.IssueStructure, "element-type", n.Name()+" holds objects and null; "+kindName(c)+" stands there")
+		}
+	}
+}
+
+// value walks one value of an element.
+func (w *walker) value(n fhir.Node, m member) {
+	t := m.ref.Type
+	switch {
+	case n.Kind() == fhir.Null:
+		w.add(n, "", fhir.IssueStructure, "element-null", m.element.Name+" is null; leave the element out")
+	case t.Kind == definition.KindPrimitive:
+		w.primitive(n, m.element.Name, t)
+	case n.Kind() != fhir.Object:
+		w.add(n, "", fhir.IssueStructure, "element-type", m.element.Name+" must be an object; "+kindName(n)+" stands there")
+	case t.Kind == definition.KindResource:
+		w.nestedResource(n, m)
+	default:
+		w.object(n, t, false)
+		if len(m.ref.Targets) > 0 {
+			w.target(n, m)
+		}
+	}
+}
+
+// nestedResource walks a contained resource, or one of an entry or parameter.
+func (w *walker) nestedResource(n fhir.Node, m member) {
+	r, err := fhir.AsResource(n)
+	if err != nil {
+		w.add(n, "resourceType", fhir.IssueRequired, "resource-type", m.element.Name+" must name its type in the string member resourceType")
+		return
+	}
+	t, ok := w.v.reg.Resource(r.Type())
+	if !ok {
+		w.add(n, "resourceType", fhir.IssueNotSupported, "resource-type-unknown", "resourceType names no resource type of R4")
+		return
+	}
+	w.nested = append(w.nested, nested{r, t})
+	w.resource(r, t)
+}
+
+// target checks that a relative reference names a type that the element may refer to. References of other forms (absolute, urn:, fragments)
+// do not say their type, or are for the server to resolve.
+func (w *walker) target(n fhir.Node, m member) {
+	ref := n.Get("reference")
+	if ref.Kind() != fhir.String {
+		return
+	}
+	typ, rest, found := strings.Cut(ref.Text(), "/")
+	if q, _, query := strings.Cut(typ, "?"); query {
+		typ, found, rest = q, true, ""
+	}
+	if !found || strings.Contains(rest, "/") && !strings.Contains(rest, "/_history/") {
+		return
+	}
+	t, ok := w.v.reg.Resource(typ)
+	if !ok {
+		return
+	}
+	for _, target := range m.ref.Targets {
+		if t.Is(target) {
+			return
+		}
+	}
+	w.add(n, "", fhir.IssueValue, "reference-target", m.element.Name+" refers to a resource of type "+typ+"; it may refer to "+strings.Join(m.ref.Targets, ", "))
+}
+
+// kindName names the shape of a value for a message.
+func kindName(n fhir.Node) string {
+	switch n.Kind() {
+	case fhir.Null:
+		return "null"
+	case fhir.Bool:
+		return "true or false"
+	case fhir.Number:
+		return "a number"
+	case fhir.String:
+		return "a string"
+	case fhir.Object:
+		return "an object"
+	case fhir.Array:
+		return "an array"
+	}
+	return "nothing"
+}
+
+// nearest returns the member name that is closest to name, if it is within a third of its letters; "" where none is.
+func nearest(name string, es *elements) string {
+	best, limit := "", max(1, len(name)/3)+1
+	for candidate, m := range es.members {
+		if m.sibling != strings.HasPrefix(name, "_") {
+			continue
+		}
+		if d := distance(name, candidate, limit); d < limit || d == limit && best != "" && candidate < best {
+			best, limit = candidate, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, delete or replace to make a of b; limit+1 where it is more than limit. Names that
+// differ in case alone are at distance 0.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit || len(b) > 64 {
+		return limit + 1
+	}
+	if a != b && strings.EqualFold(a, b) {
+		return 0
+	}
+	var row [65]int
+	for j := range len(b) + 1 {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

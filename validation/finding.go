@@ -1,0 +1,166 @@
+package validation
+
+import (
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+)
+
+// maxIssues bounds the issues of one resource: a person reads fewer, and hostile input could make millions.
+const maxIssues = 100
+
+// finding is an issue before its expression is made: the value at fault, or a child of it that is missing, unknown or stands twice.
+type finding struct {
+	node  fhir.Node
+	child string
+	code  fhir.IssueType
+	id    string
+	text  string
+}
+
+// walker is the work on one resource. Its phases share what the first of them, the elements' phase, has learnt.
+type walker struct {
+	v        *Validator
+	root     fhir.Resource
+	findings []finding
+	more     bool        // findings were left out
+	standIns []fhir.Edit // in document order; see standin.go
+	nulls    []int       // indices of the nulls that pad arrays of primitives, ascending
+	nested   []nested    // resources inside of root, in document order
+	weight   int         // bytes of all objects and arrays, each counted with what is inside
+}
+
+// nested is a resource inside of another, with its type.
+type nested struct {
+	r fhir.Resource
+	t *definition.Type
+}
+
+// add notes a fault of severity error.
+func (w *walker) add(n fhir.Node, child string, code fhir.IssueType, id, text string) {
+	if w.full() {
+		w.more = true
+		return
+	}
+	w.findings = append(w.findings, finding{n, child, code, id, text})
+}
+
+// full reports whether no more faults are taken.
+func (w *walker) full() bool { return len(w.findings) >= maxIssues }
+
+// known reports whether a fault is noted for the value already, or for the child of it that is named. A library's message about it would say
+// it again, in worse words.
+func (w *walker) known(n fhir.Node, child string) bool {
+	for i := range w.findings {
+		if f := &w.findings[i]; f.node == n && (f.child == child || child == "" || f.child == "") {
+			return true
+		}
+	}
+	return false
+}
+
+// pads reports whether n is a null that pads an array of primitives. The elements' phase decides on those; libraries take them for faults.
+func (w *walker) pads(n fhir.Node) bool {
+	_, ok := slices.BinarySearch(w.nulls, n.Index())
+	return ok
+}
+
+// issues returns what was found in document order, each with its expression.
+func (w *walker) issues() []fhir.Issue {
+	if len(w.findings) == 0 {
+		return nil
+	}
+	sort.SliceStable(w.findings, func(i, j int) bool { return w.findings[i].node.Index() < w.findings[j].node.Index() })
+	out := make([]fhir.Issue, 0, len(w.findings)+1)
+	for _, f := range w.findings {
+		out = append(out, fhir.Issue{Severity: fhir.SeverityError, Code: f.code, ID: f.id, Text: f.text, Expression: w.expression(f.node, f.child)})
+	}
+	if w.more {
+		out = append(out, fhir.Issue{Severity: fhir.SeverityInformation, Code: fhir.IssueTooCostly, ID: "issues-truncated",
+			Text: "there are more faults; the first " + strconv.Itoa(maxIssues) + " are listed"})
+	}
+	return out
+}
+
+// expression returns the FHIRPath of the child of n, or of n itself, from the root of the walk: "Observation.value.ofType(Quantity).code",
+// with the index of each item of an array. A primitive's sibling stands under the primitive's name. What no definition knows is left out from
+// there on.
+func (w *walker) expression(n fhir.Node, child string) string {
+	var path []fhir.Node
+	for ; n.Valid() && n != w.root.Node; n = n.Parent() {
+		path = append(path, n)
+	}
+	t, _ := w.v.reg.Type(w.root.Type())
+	var b strings.Builder
+	b.WriteString(w.root.Type())
+	for i := len(path) - 1; i >= 0; i-- {
+		n := path[i]
+		if p := n.Parent(); p.Kind() == fhir.Array {
+			k := 0
+			for c := p.First(); c != n; c = c.Next() {
+				k++
+			}
+			b.WriteByte('[')
+			b.WriteString(strconv.Itoa(k))
+			b.WriteByte(']')
+			if rt, ok := nestedType(w.v.reg, n); ok && t != nil && t.Is("Resource") {
+				t = rt
+			}
+			continue
+		}
+		if t == nil {
+			return b.String()
+		}
+		name := strings.TrimPrefix(n.Name(), "_")
+		e, ref := t.JSONChild(name)
+		if e == nil {
+			if n.Name() == "resourceType" {
+				b.WriteString(".resourceType")
+			}
+			return b.String()
+		}
+		b.WriteByte('.')
+		b.WriteString(e.Name)
+		if e.Choice {
+			b.WriteString(".ofType(")
+			b.WriteString(ref.Type.Name)
+			b.WriteByte(')')
+		}
+		t = ref.Type
+		if rt, ok := nestedType(w.v.reg, n); ok && t.Is("Resource") {
+			t = rt
+		}
+	}
+	if child != "" {
+		b.WriteByte('.')
+		b.WriteString(child)
+	}
+	return b.String()
+}
+
+// nestedType returns the type that an object's resourceType names.
+func nestedType(reg *definition.Registry, n fhir.Node) (*definition.Type, bool) {
+	rt := n.Get("resourceType")
+	if rt.Kind() != fhir.String {
+		return nil, false
+	}
+	return reg.Resource(rt.Text())
+}
+
+// maxWeight is how many bytes the objects and arrays of a resource may have together, each counted with what is inside, for a byte of the
+// resource. Records have 4 to 8.
+const maxWeight = 32
+
+// affordable notes, and reports false for, resources that are nested so deep in proportion to their size that google/fhir, which copies each object out of the one
+// around it, would cost far more than they do to send.
+func (w *walker) affordable() bool {
+	if size := len(w.root.Raw()); w.weight > maxWeight*size+1<<20 {
+		w.add(w.root.Node, "", fhir.IssueTooCostly, "nesting-cost", "the resource is nested too deep for its size")
+		return false
+	}
+	return true
+}

@@ -1,0 +1,229 @@
+package validation
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+)
+
+// Primitives are checked by hand rather than by the regular expressions of R4 datatypes, which cost more than the rest of a walk together. A
+// test holds both equal, but for what the prose of http://hl7.org/fhir/R4/datatypes.html adds: days that exist, 32 bits for integers, no
+// control characters, sizes.
+
+// maxStringLength is the greatest length of a string in characters (R4 datatypes, string).
+const maxStringLength = 1 << 20
+
+// primitive checks the value of a primitive and notes a stand-in where a library needs one.
+func (w *walker) primitive(n fhir.Node, name string, t *definition.Type) {
+	want := fhir.String
+	switch t.Name {
+	case "boolean":
+		want = fhir.Bool
+	case "integer", "positiveInt", "unsignedInt", "decimal":
+		want = fhir.Number
+	}
+	if n.Kind() != want {
+		w.add(n, "", fhir.IssueStructure, "element-type", name+" is of type "+t.Name+", which takes "+wanted(want)+"; "+kindName(n)+" stands there")
+		return
+	}
+	text := n.Text()
+	if want == fhir.String && text == "" {
+		w.add(n, "", fhir.IssueValue, "element-empty", name+" is an empty string; leave the element out")
+		return
+	}
+	if t.Name == "xhtml" {
+		w.narrative(n, text)
+	} else if form := primitiveForm(t.Name, text); form != "" {
+		code, id := fhir.IssueValue, "primitive-format"
+		if form == tooLong {
+			code, id = fhir.IssueTooLong, "primitive-length"
+		}
+		w.add(n, "", code, id, name+" is of type "+t.Name+": "+form)
+		return
+	}
+	if needsStandIn(t.Name, text, n) {
+		w.standIn(n, t.Name)
+	}
+}
+
+func wanted(k fhir.NodeKind) string {
+	switch k {
+	case fhir.Bool:
+		return "true or false"
+	case fhir.Number:
+		return "a number"
+	}
+	return "a string"
+}
+
+// tooLong is the form of strings past maxStringLength.
+const tooLong = "at most 1,048,576 characters"
+
+// primitiveForm returns "" where text is a value of the primitive type, and else what one looks like. Types that are not listed take any text.
+func primitiveForm(typ, text string) string {
+	switch typ {
+	case "string", "markdown":
+		if len(text) > maxStringLength && utf8.RuneCountInString(text) > maxStringLength {
+			return tooLong
+		}
+		if hasControl(text) {
+			return "characters below U+0020 other than tab, line feed and carriage return may not stand in it"
+		}
+	case "code":
+		if !isCode(text) {
+			return "words with single spaces between them, and none at the ends"
+		}
+	case "id":
+		if !fhir.ValidID(text) {
+			return "1 to 64 of A-Z, a-z, 0-9, minus and point"
+		}
+	case "uri", "url", "canonical":
+		if hasSpace(text) {
+			return "a URI has no white space"
+		}
+	case "oid":
+		if !isOID(text) {
+			return "urn:oid: and numbers with points between them"
+		}
+	case "uuid":
+		if !isUUID(text) {
+			return "urn:uuid: and 32 lower case hexadecimal digits in groups of 8-4-4-4-12"
+		}
+	case "date":
+		if _, err := fhir.ParseDate(text); err != nil {
+			return "a date that exists, as YYYY, YYYY-MM or YYYY-MM-DD"
+		}
+	case "dateTime":
+		if _, err := fhir.ParseDateTime(text); err != nil {
+			return "YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with Z or an offset, of a day that exists"
+		}
+	case "instant":
+		if _, err := fhir.ParseInstant(text); err != nil {
+			return "YYYY-MM-DDThh:mm:ss with Z or an offset, of a day that exists"
+		}
+	case "time":
+		if _, err := fhir.ParseTime(text); err != nil {
+			return "hh:mm:ss, without a zone"
+		}
+	case "decimal":
+		if _, err := fhir.ParseDecimal(text); err != nil {
+			return "a number of at most 1,000 digits"
+		}
+	case "integer":
+		if !isInteger(text, -1<<31) {
+			return "a whole number from -2147483648 to 2147483647, without point and exponent"
+		}
+	case "unsignedInt":
+		if !isInteger(text, 0) {
+			return "a whole number from 0 to 2147483647, without point and exponent"
+		}
+	case "positiveInt":
+		if !isInteger(text, 1) {
+			return "a whole number from 1 to 2147483647, without point and exponent"
+		}
+	case "base64Binary":
+		if !isBase64(text) {
+			return "base64, in groups of four characters"
+		}
+	}
+	return ""
+}
+
+func hasControl(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < 0x20 && c != '\t' && c != '\n' && c != '\r' {
+			return true
+		}
+	}
+	return false
+}
+
+func isSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
+
+func hasSpace(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if isSpace(s[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isCode(s string) bool {
+	space := true
+	for i := 0; i < len(s); i++ {
+		here := isSpace(s[i])
+		if here && space || s[i] < 0x20 && !here {
+			return false
+		}
+		space = here
+	}
+	return !space
+}
+
+func isOID(s string) bool {
+	s, ok := strings.CutPrefix(s, "urn:oid:")
+	if !ok || len(s) < 3 || s[0] < '0' || s[0] > '2' || s[1] != '.' {
+		return false
+	}
+	for arc := range strings.SplitSeq(s[2:], ".") {
+		if arc == "" || len(arc) > 1 && arc[0] == '0' || strings.Trim(arc, "0123456789") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func isUUID(s string) bool {
+	s, ok := strings.CutPrefix(s, "urn:uuid:")
+	if !ok || len(s) != 36 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case (c < '0' || c > '9') && (c < 'a' || c > 'f'):
+			return false
+		}
+	}
+	return true
+}
+
+// isInteger reports whether s is a whole number without point and exponent, from least to 2^31-1. JSON's grammar has kept leading zeros out.
+func isInteger(s string, least int64) bool {
+	d, err := fhir.ParseDecimal(s)
+	if err != nil || strings.Trim(s, "-0123456789") != "" {
+		return false
+	}
+	i, ok := d.Int64()
+	return ok && i >= least && i <= 1<<31-1 && (s != "-0" || least < 0)
+}
+
+// isBase64 reports whether s is groups of four base64 characters, with white space anywhere and padding at the end alone.
+func isBase64(s string) bool {
+	n, pad := 0, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case base64Digit[c] && pad == 0:
+			n++
+		case c == '=' && pad < 2:
+			n, pad = n+1, pad+1
+		case !isSpace(c):
+			return false
+		}
+	}
+	return n > 0 && n%4 == 0
+}
+
+// base64Digit marks the 64 digits of RFC 4648, section 4.
+var base64Digit = func() (set [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		set[c] = true
+	}
+	return set
+}()

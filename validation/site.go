@@ -1,0 +1,118 @@
+package validation
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// The site's phase holds resources to the JSON Schemas that the operator keeps in a folder, one file a resource type.
+
+// maxSiteSchema bounds a schema file.
+const maxSiteSchema = 8 << 20
+
+// siteSchemas are the compiled schemas by resource type.
+type siteSchemas map[string]*schema
+
+// Reload reads the site's schemas again and puts them in force all at once. Where a file is broken the error names it and the schemas in
+// force stay. It may be called at any time.
+func (v *Validator) Reload() error {
+	if v.dir == "" {
+		return nil
+	}
+	files, err := os.ReadDir(v.dir)
+	if err != nil {
+		return fmt.Errorf("site schemas: %w", err)
+	}
+	set, from := siteSchemas{}, map[string]string{}
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), ".json")
+		if f.IsDir() || !ok || strings.HasPrefix(name, ".") {
+			continue
+		}
+		name = strings.TrimSuffix(name, ".schema")
+		path := filepath.Join(v.dir, f.Name())
+		if _, ok := v.reg.Resource(name); !ok {
+			return fmt.Errorf("site schema %s: %q is not a resource type of R4", path, name)
+		}
+		if other, ok := from[name]; ok {
+			return fmt.Errorf("site schema %s: %s has the schema of %s already", path, other, name)
+		}
+		if set[name], err = readSiteSchema(path); err != nil {
+			return fmt.Errorf("site schema %s: %w", path, err)
+		}
+		from[name] = path
+	}
+	v.site.Store(&set)
+	return nil
+}
+
+func readSiteSchema(path string) (*schema, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxSiteSchema {
+		return nil, fmt.Errorf("larger than %d MB", maxSiteSchema>>20)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	// fhir.Parse refuses what encoding/json passes over: duplicate members and bytes behind the document.
+	if _, err := fhir.Parse(text, fhir.Limits{}); err != nil {
+		return nil, err
+	}
+	return compileSchema(text)
+}
+
+// site runs the phase on the root. Resources inside of it are not records of the site's own, and are not held to its rules.
+func (w *walker) site() {
+	set := w.v.site.Load()
+	if set == nil {
+		return
+	}
+	s, ok := (*set)[w.root.Type()]
+	if !ok {
+		return
+	}
+	var b builder
+	found, err := s.check(b.build(w.root.Node, true))
+	if err != nil {
+		w.add(w.root.Node, "", fhir.IssueException, "site-schema", "the site's schema of "+w.root.Type()+" could not be applied")
+	}
+	for _, m := range found {
+		w.siteMismatch(m)
+	}
+}
+
+// siteMismatch notes a fault against the site's schema. Only the rule's name and the schema's own property are told, not the value.
+func (w *walker) siteMismatch(m mismatch) {
+	// Rules over other rules repeat what those have said.
+	switch m.rule {
+	case "number_any_of", "number_one_of", "number_all_of", "condition_then", "condition_else":
+	}
+	n := w.root.Node
+	for _, step := range m.path {
+		next := n.Get(step)
+		if n.Kind() == fhir.Array {
+			i, _ := strconv.Atoi(step)
+			next = n.At(i)
+		}
+		if !next.Valid() {
+			break
+		}
+		n = next
+	}
+	text := "the site's schema is not met: " + strings.ReplaceAll(m.rule, "_", " ")
+	if m.rule == "required" {
+		text = "the site's schema requires " + m.property
+	} else if m.property != "" && !elementName(m.property) {
+		m.property = ""
+	}
+	w.add(n, m.property, fhir.IssueBusinessRule, "site-schema", text)
+}

@@ -1,0 +1,93 @@
+package validation
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+)
+
+// Level says which phases run.
+type Level uint8
+
+// The levels. Site schemas and the narrative's phase run at each of them.
+const (
+	// Off runs neither the elements' phase nor shape and model.
+	Off Level = iota
+	// Base runs what every write must pass: elements, shape and model.
+	Base
+)
+
+// Options configure a Validator.
+type Options struct {
+	// SchemaDir is the folder of the site's JSON Schemas, one file a resource type: Patient.json or Patient.schema.json. "" for none.
+	SchemaDir string
+}
+
+// Validator checks resources. It is safe for concurrent use.
+type Validator struct {
+	reg    *definition.Registry
+	dir    string
+	types  sync.Map // *definition.Type -> *elements
+	shapes shapes
+	model  *model
+	site   atomic.Pointer[siteSchemas]
+}
+
+// New returns a Validator over reg. It reads the site's schemas, and fails with the name of the file that is broken or names no resource
+// type. Everything else is compiled when a resource first needs it.
+func New(reg *definition.Registry, opt Options) (*Validator, error) {
+	m, err := newModel()
+	if err != nil {
+		return nil, err
+	}
+	v := &Validator{reg: reg, dir: opt.SchemaDir, model: m, shapes: shapes{reg: reg}}
+	return v, v.Reload()
+}
+
+// Validate returns every fault of r at the level, in document order; none where r may be stored. r may be a subtree, as a Bundle's entry is.
+// Expressions start at r. No text holds a value of r. At most maxIssues are returned, with one more that says so.
+func (v *Validator) Validate(r fhir.Resource, level Level) []fhir.Issue {
+	t, ok := v.reg.Resource(r.Type())
+	if !ok {
+		return []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: "resource-type-unknown",
+			Text: "resourceType names no resource type of R4", Expression: "resourceType"}}
+	}
+	w := walker{v: v, root: r}
+	if level == Off {
+		w.narratives()
+	} else {
+		w.resource(r, t)
+		if w.affordable() && !w.full() {
+			w.shape(r, t)
+			w.model()
+		}
+	}
+	w.site()
+	return w.issues()
+}
+
+// ValidateMany validates each of rs, spread over the processors, and returns their issues in the order of rs.
+func (v *Validator) ValidateMany(rs []fhir.Resource, level Level) [][]fhir.Issue {
+	out := make([][]fhir.Issue, len(rs))
+	workers := min(runtime.GOMAXPROCS(0), len(rs))
+	if workers < 2 {
+		for i, r := range rs {
+			out[i] = v.Validate(r, level)
+		}
+		return out
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(rs); i = int(next.Add(1)) - 1 {
+				out[i] = v.Validate(rs[i], level)
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
