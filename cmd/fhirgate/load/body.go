@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"sync"
+	"sync/atomic"
 )
 
 // heldBody is how much of a body is held in memory before it is read again from its source, or spooled where the source can't be.
@@ -18,18 +20,41 @@ type body struct {
 	open opener
 	size int64
 	temp string
+	// reading counts the readers of held that are not closed: a transport may read on after the answer came.
+	reading atomic.Int32
+}
+
+// heldReader reads a body that is held in memory.
+type heldReader struct {
+	*bytes.Reader
+	closed func()
+}
+
+// Close implements io.Closer.
+func (r heldReader) Close() error {
+	r.closed()
+	return nil
 }
 
 // reader returns a stream of the body's bytes from the first on.
 func (b *body) reader() (io.ReadCloser, error) {
 	if b.open == nil {
-		return io.NopCloser(bytes.NewReader(b.held)), nil
+		b.reading.Add(1)
+		return heldReader{bytes.NewReader(b.held), sync.OnceFunc(func() { b.reading.Add(-1) })}, nil
 	}
 	return b.open()
 }
 
-// remove frees what the body holds outside of memory. The body can't be opened afterwards.
+// heldBuffers keeps the memory of bodies that were removed for the next ones.
+var heldBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// remove frees what the body holds. The body can't be opened afterwards.
 func (b *body) remove() {
+	if b.held != nil && b.reading.Load() == 0 {
+		held := b.held[:0]
+		b.held = nil
+		heldBuffers.Put(&held)
+	}
 	if b.temp != "" {
 		_ = os.Remove(b.temp)
 		b.temp = ""
@@ -51,6 +76,9 @@ type spool struct {
 func (s *spool) Write(p []byte) (int, error) {
 	s.n += int64(len(p))
 	if s.n <= heldBody {
+		if s.held == nil {
+			s.held = *heldBuffers.Get().(*[]byte)
+		}
 		s.held = append(s.held, p...)
 		return len(p), nil
 	}

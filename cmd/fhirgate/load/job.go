@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
@@ -115,7 +116,8 @@ func (b *batch) add(at place, fullURL string, r fhir.Resource, raw []byte) {
 	b.buf = fhir.AppendString(b.buf, target)
 	b.buf = append(b.buf, '}', '}')
 	b.ends = append(b.ends, len(b.buf))
-	b.entries = append(b.entries, entry{r.Type(), method})
+	// The type is a part of the resource's buffer, which is used again.
+	b.entries = append(b.entries, entry{strings.Clone(r.Type()), method})
 	b.places = append(b.places, at)
 }
 

@@ -230,6 +230,7 @@ func (g *group) add(d *document) error {
 		return g.fault(d.place, err)
 	}
 	g.b.add(place{line: d.line}, "", r, r.Raw())
+	d.body.remove()
 	if g.b.full() {
 		return g.flush()
 	}
