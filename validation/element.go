@@ -221,6 +221,7 @@ func (w *walker) value(n fhir.Node, m member) {
 	switch {
 	case n.Kind() == fhir.Null:
 		w.add(n, "", fhir.IssueStructure, "element-null", m.element.Name+" is null; leave the element out")
+		w.standIn(n, t.Name)
 	case t.Kind == definition.KindPrimitive:
 		w.primitive(n, m.element.Name, t)
 	case n.Kind() != fhir.Object:
@@ -248,6 +249,9 @@ func (w *walker) nestedResource(n fhir.Node, m member) {
 		return
 	}
 	w.nested = append(w.nested, nested{r, t})
+	if m.element.Path == parameterResource {
+		w.apart = append(w.apart, r)
+	}
 	w.resource(r, t)
 }
 

@@ -1,8 +1,8 @@
 package validation
 
 import (
+	"cmp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -22,16 +22,25 @@ type finding struct {
 	text  string
 }
 
+// position is the index of the value at fault in document order; of the parent where it is missing.
+func (f *finding) position() int {
+	if c := f.node.Get(f.child); f.child != "" && c.Valid() {
+		return c.Index()
+	}
+	return f.node.Index()
+}
+
 // walker is the work on one resource. Its phases share what the first of them, the elements' phase, has learnt.
 type walker struct {
 	v        *Validator
 	root     fhir.Resource
 	findings []finding
-	more     bool        // findings were left out
-	standIns []fhir.Edit // in document order; see standin.go
-	nulls    []int       // indices of the nulls that pad arrays of primitives, ascending
-	nested   []nested    // resources inside of root, in document order
-	weight   int         // bytes of all objects and arrays, each counted with what is inside
+	more     bool            // findings were left out
+	standIns []fhir.Edit     // in document order; see standin.go
+	nulls    []int           // indices of the nulls that pad arrays of primitives, ascending
+	nested   []nested        // resources inside of root, in document order
+	apart    []fhir.Resource // those of nested that google/fhir must read by themselves, in document order
+	weight   int             // bytes of all objects and arrays, each counted with what is inside
 }
 
 // nested is a resource inside of another, with its type.
@@ -52,15 +61,27 @@ func (w *walker) add(n fhir.Node, child string, code fhir.IssueType, id, text st
 // full reports whether no more faults are taken.
 func (w *walker) full() bool { return len(w.findings) >= maxIssues }
 
-// known reports whether a fault is noted for the value already, or for the child of it that is named. A library's message about it would say
-// it again, in worse words.
+// known reports whether a fault is noted for the value already, for the child of it that is named, or for an unknown member that it stands
+// in. A library's message about it would say it again, in worse words.
 func (w *walker) known(n fhir.Node, child string) bool {
 	for i := range w.findings {
 		if f := &w.findings[i]; f.node == n && (f.child == child || child == "" || f.child == "") {
 			return true
 		}
 	}
+	for ; n.Valid() && n != w.root.Node; n = n.Parent() {
+		for i := range w.findings {
+			if f := &w.findings[i]; f.child != "" && f.node == n.Parent() && f.child == n.Name() {
+				return true
+			}
+		}
+	}
 	return false
+}
+
+// found reports whether a fault of the id is noted for the value or a child of it.
+func (w *walker) found(n fhir.Node, id string) bool {
+	return slices.ContainsFunc(w.findings, func(f finding) bool { return f.node == n && f.id == id })
 }
 
 // pads reports whether n is a null that pads an array of primitives. The elements' phase decides on those; libraries take them for faults.
@@ -74,7 +95,7 @@ func (w *walker) issues() []fhir.Issue {
 	if len(w.findings) == 0 {
 		return nil
 	}
-	sort.SliceStable(w.findings, func(i, j int) bool { return w.findings[i].node.Index() < w.findings[j].node.Index() })
+	slices.SortStableFunc(w.findings, func(a, b finding) int { return cmp.Compare(a.position(), b.position()) })
 	out := make([]fhir.Issue, 0, len(w.findings)+1)
 	for _, f := range w.findings {
 		out = append(out, fhir.Issue{Severity: fhir.SeverityError, Code: f.code, ID: f.id, Text: f.text, Expression: w.expression(f.node, f.child)})

@@ -1,8 +1,10 @@
 package validation
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -101,31 +103,74 @@ func appendComplaints(dst []complaint, err error) []complaint {
 	return append(dst, c)
 }
 
-// model runs the phase on the root with all that is inside.
+// model runs the phase on the root with all that is inside, and on the resources that must be read apart.
 func (w *walker) model() {
-	found, err := w.v.model.read(w.root, w.standIns)
-	if err != nil {
-		// What the elements' phase has refused may well be more than the library can take.
-		if len(w.findings) == 0 {
-			w.add(w.root.Node, "", fhir.IssueException, "model-unreadable", "the resource could not be read into the R4 model")
-		}
-		return
-	}
-	for _, c := range found {
-		w.complaint(c)
+	w.modelOf(w.root)
+	for _, r := range w.apart {
+		w.modelOf(r)
 	}
 }
 
+func (w *walker) modelOf(r fhir.Resource) {
+	found, err := w.v.model.read(r, w.editsOf(r))
+	if err != nil {
+		// What the elements' phase has refused may well be more than the library can take.
+		if len(w.findings) == 0 {
+			w.add(r.Node, "", fhir.IssueException, "model-unreadable", "the resource could not be read into the R4 model")
+		}
+		return
+	}
+	// google/fhir walks maps, in any order.
+	slices.SortFunc(found, func(a, b complaint) int {
+		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.details, b.details), strings.Compare(a.quoted, b.quoted))
+	})
+	for _, c := range found {
+		w.complaint(r, c)
+	}
+}
+
+// editsOf returns the stand-ins within r, with an empty object for each resource inside that is read apart.
+func (w *walker) editsOf(r fhir.Resource) []fhir.Edit {
+	if len(w.apart) == 0 {
+		return w.standIns
+	}
+	start, end := r.Span()
+	var edits []fhir.Edit
+	done := start // up to here all is edited
+	take := func(e fhir.Edit) {
+		if e.Start >= done && e.End <= end {
+			edits = append(edits, e)
+			done = e.End
+		}
+	}
+	rest := w.standIns
+	for _, a := range w.apart {
+		from, to := a.Span()
+		if a == r || from < start {
+			continue
+		}
+		for len(rest) > 0 && rest[0].Start < from {
+			take(rest[0])
+			rest = rest[1:]
+		}
+		take(fhir.Edit{Start: from, End: to, Text: []byte("{}")})
+	}
+	for _, e := range rest {
+		take(e)
+	}
+	return edits
+}
+
 // complaint notes one of google/fhir's errors, unless it says what is known or is one of toleratedComplaints.
-func (w *walker) complaint(c complaint) {
-	n := w.locate(c.path)
+func (w *walker) complaint(r fhir.Resource, c complaint) {
+	n := locate(r.Node, c.path)
 	child := ""
 	if name, ok := strings.CutPrefix(c.details, "missing required field "); ok {
 		child, _ = strconv.Unquote(name)
 	} else if elementName(c.quoted) {
 		child = c.quoted
 	}
-	if w.known(n, child) || w.pads(n) {
+	if w.known(n, child) || w.pads(n) || strings.HasPrefix(c.details, "cannot accept multiple") && w.found(n, "element-choice") {
 		return
 	}
 	for _, t := range toleratedComplaints {
@@ -150,10 +195,10 @@ func (w *walker) complaint(c complaint) {
 	w.add(n, child, code, id, "the R4 model does not take the value: "+c.details)
 }
 
-// locate returns the node of a path of google/fhir's, or the deepest one that it leads to. Its first pass writes JSON names with the resource
+// locate returns the node of a path of google/fhir's from root, or the deepest one that it leads to. Its first pass writes JSON names with the resource
 // type between ("Bundle.entry[0].resource.Patient.name[0]"); its second one writes proto names ("Observation.value.quantity.code").
-func (w *walker) locate(path string) fhir.Node {
-	n := w.root.Node
+func locate(root fhir.Node, path string) fhir.Node {
+	n := root
 	steps := strings.Split(path, ".")
 	for i := 0; i < len(steps); i++ {
 		name, indices, _ := strings.Cut(steps[i], "[")
@@ -185,7 +230,7 @@ func (w *walker) locate(path string) fhir.Node {
 			n = n.At(k)
 		}
 		if !n.Valid() {
-			return w.root.Node
+			return root
 		}
 	}
 	return n

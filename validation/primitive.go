@@ -15,7 +15,7 @@ import (
 // maxStringLength is the greatest length of a string in characters (R4 datatypes, string).
 const maxStringLength = 1 << 20
 
-// primitive checks the value of a primitive and notes a stand-in where a library needs one.
+// primitive checks the value of a primitive, and notes a stand-in where a library needs one.
 func (w *walker) primitive(n fhir.Node, name string, t *definition.Type) {
 	want := fhir.String
 	switch t.Name {
@@ -24,28 +24,29 @@ func (w *walker) primitive(n fhir.Node, name string, t *definition.Type) {
 	case "integer", "positiveInt", "unsignedInt", "decimal":
 		want = fhir.Number
 	}
-	if n.Kind() != want {
-		w.add(n, "", fhir.IssueStructure, "element-type", name+" is of type "+t.Name+", which takes "+wanted(want)+"; "+kindName(n)+" stands there")
-		return
-	}
 	text := n.Text()
-	if want == fhir.String && text == "" {
+	switch {
+	case n.Kind() != want:
+		w.add(n, "", fhir.IssueStructure, "element-type", name+" is of type "+t.Name+", which takes "+wanted(want)+"; "+kindName(n)+" stands there")
+	case want == fhir.String && text == "":
 		w.add(n, "", fhir.IssueValue, "element-empty", name+" is an empty string; leave the element out")
-		return
-	}
-	if t.Name == "xhtml" {
+	case t.Name == "xhtml":
 		w.narrative(n, text)
-	} else if form := primitiveForm(t.Name, text); form != "" {
-		code, id := fhir.IssueValue, "primitive-format"
-		if form == tooLong {
-			code, id = fhir.IssueTooLong, "primitive-length"
+		if !needsStandIn(t.Name, text, n) {
+			return
 		}
-		w.add(n, "", code, id, name+" is of type "+t.Name+": "+form)
-		return
+	default:
+		switch form := primitiveForm(t.Name, text); {
+		case form == tooLong:
+			w.add(n, "", fhir.IssueTooLong, "primitive-length", name+" is of type "+t.Name+": "+form)
+		case form != "":
+			w.add(n, "", fhir.IssueValue, "primitive-format", name+" is of type "+t.Name+": "+form)
+		case !needsStandIn(t.Name, text, n):
+			return
+		}
 	}
-	if needsStandIn(t.Name, text, n) {
-		w.standIn(n, t.Name)
-	}
+	// What is refused is stood in for as well, so that the libraries go on to what is behind it.
+	w.standIn(n, t.Name)
 }
 
 func wanted(k fhir.NodeKind) string {

@@ -1,6 +1,7 @@
 package validation
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -94,6 +95,10 @@ func (s *schema) check(document any) (found []mismatch, err error) {
 		}
 		found = append(found, m)
 	}
+	// gojsonschema walks maps, in any order.
+	slices.SortFunc(found, func(a, b mismatch) int {
+		return cmp.Or(slices.Compare(a.path, b.path), strings.Compare(a.rule, b.rule), strings.Compare(a.property, b.property))
+	})
 	return found, nil
 }
 

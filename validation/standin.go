@@ -7,9 +7,13 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 )
 
-// A stand-in is a short value of the same primitive type that the libraries' phases are given in the place of one that they can't read although
-// R4 allows it, or that would cost them more than its size. The elements' phase has checked the real value by then, so nothing passes
+// A stand-in is a short value of the same primitive type that the libraries' phases are given in the place of one that they can't read, whether
+// R4 allows it or not, or that would cost them more than its size. The elements' phase has checked the real value by then, so nothing passes
 // unseen; and because the libraries stop at what they can't read, the stand-in lets them go on to everything else.
+
+// parameterResource is the element whose resources google/fhir has no model for: its type there is Any, and it reads Any in "contained" alone.
+// It is given an empty object in their place, and reads each of them by itself.
+const parameterResource = "Parameters.parameter.resource"
 
 // standIns are the stand-ins by primitive type. code has none: elements with a required binding take only its codes.
 var standIns = map[string]string{

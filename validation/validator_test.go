@@ -1,0 +1,295 @@
+package validation
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+func mustResource(t testing.TB, src string) fhir.Resource {
+	t.Helper()
+	r, err := fhir.ParseResource([]byte(src), fhir.Limits{})
+	if err != nil {
+		t.Fatalf("%.200s: %v", src, err)
+	}
+	return r
+}
+
+// lines writes issues as "id code expression", one a line.
+func lines(issues []fhir.Issue) string {
+	var b strings.Builder
+	for _, is := range issues {
+		fmt.Fprintf(&b, "%s %s %s\n", is.ID, is.Code, is.Expression)
+	}
+	return b.String()
+}
+
+// patient and observation make a resource of the members given, beside those that are required.
+func patient(members string) string { return `{"resourceType":"Patient",` + members + `}` }
+func observation(members string) string {
+	return `{"resourceType":"Observation","status":"final","code":{"text":"x"},` + members + `}`
+}
+
+// div makes a narrative of the content of its div.
+func div(content string) string {
+	return patient(`"text":{"status":"generated","div":` + string(fhir.AppendString(nil, `<div xmlns="http://www.w3.org/1999/xhtml">`+content+`</div>`)) + `}`)
+}
+
+// faults is what Base finds: the resource, and every issue as lines writes it.
+var faults = []struct{ name, src, want string }{
+	{"nothing", patient(`"active":true`), ""},
+	{"an unknown type", `{"resourceType":"Dragon"}`, "resource-type-unknown not-supported resourceType"},
+	{"a type in the wrong case", `{"resourceType":"OBSERVATION"}`, "resource-type-unknown not-supported resourceType"},
+	{"an abstract type", `{"resourceType":"DomainResource"}`, "resource-type-unknown not-supported resourceType"},
+
+	// Elements.
+	{"an unknown element", patient(`"nam":[]`), "element-unknown structure Patient.nam"},
+	{"an unknown element deeper down", patient(`"contact":[{"name":{"text":"x"}},{"telecom":[{"sytem":"phone","value":"1"}]}]`), "element-unknown structure Patient.contact[1].telecom[0].sytem"},
+	{"an element in the wrong case", patient(`"Active":true`), "element-unknown structure Patient.Active"},
+	{"a name of google/fhir's own", patient(`"managingOrganization":{"organizationId":{"value":"1"}}`), "element-unknown structure Patient.managingOrganization.organizationId"},
+	{"a name that is none", patient(`"given name of Jane":1`), "element-unknown structure Patient"},
+	{"a name with a point", patient(`"a.b":1`), "element-unknown structure Patient"},
+	{"an element of another type", patient(`"valueString":"x"`), "element-unknown structure Patient.valueString"},
+	{"a choice without type", observation(`"value":1`), "element-unknown structure Observation.value"},
+	{"a choice of a type that it does not have", observation(`"valueUri":"urn:x"`), "element-unknown structure Observation.valueUri"},
+	{"a missing element", `{"resourceType":"Observation","code":{"text":"x"}}`, "element-required required Observation.status"},
+	{"two missing elements", `{"resourceType":"Observation"}`, "element-required required Observation.status\nelement-required required Observation.code"},
+	{"a missing element deeper down", patient(`"link":[{"other":{"reference":"Patient/1"}}]`), "element-required required Patient.link[0].type"},
+	{"a missing choice", `{"resourceType":"MedicationRequest","status":"active","intent":"order","subject":{"reference":"Patient/1"}}`, "element-required required MedicationRequest.medication"},
+	{"a required primitive of which there is only an extension", `{"resourceType":"Observation","_status":{"extension":[{"url":"u","valueCode":"x"}]},"code":{"text":"x"}}`, ""},
+	{"an extension without url", patient(`"extension":[{"valueString":"x"}]`), "element-required required Patient.extension[0].url"},
+	{"two values of a choice", observation(`"valueString":"x","valueInteger":1`), "element-choice structure Observation.value"},
+	{"three values of a choice", observation(`"valueString":"x","valueInteger":1,"valueBoolean":true`), "element-choice structure Observation.value"},
+	{"a value and the extension of another", observation(`"valueString":"x","_valueInteger":{"id":"x"}`), "element-choice structure Observation.value"},
+	{"one object for a list", patient(`"name":{"family":"x"}`), "element-array structure Patient.name"},
+	{"a list for one value", patient(`"birthDate":["2000"]`), "element-array structure Patient.birthDate"},
+	{"an empty list", patient(`"name":[]`), "element-empty structure Patient.name"},
+	{"an empty object", patient(`"maritalStatus":{}`), "element-empty structure Patient.maritalStatus"},
+	{"an empty string", patient(`"name":[{"family":""}]`), "element-empty value Patient.name[0].family"},
+	{"null", patient(`"birthDate":null`), "element-null structure Patient.birthDate"},
+	{"null beside an extension", patient(`"birthDate":null,"_birthDate":{"id":"x"}`), "element-null structure Patient.birthDate"},
+	{"null for an object", patient(`"name":[null]`), "element-null structure Patient.name[0]"},
+	{"a string for an object", patient(`"name":["x"]`), "element-type structure Patient.name[0]"},
+	{"a list in a list", patient(`"name":[[{"family":"x"}]]`), "element-type structure Patient.name[0]"},
+	{"an object for a string", patient(`"name":[{"family":{"x":1}}]`), "element-type structure Patient.name[0].family"},
+	{"a string for a boolean", patient(`"active":"true"`), "element-type structure Patient.active"},
+	{"a number for a string", patient(`"name":[{"family":1}]`), "element-type structure Patient.name[0].family"},
+	{"a string for a number", observation(`"valueQuantity":{"value":"1"}`), "element-type structure Observation.value.ofType(Quantity).value"},
+	{"a sibling of an object", patient(`"_name":[{"id":"x"}]`), "element-unknown structure Patient._name"},
+	{"a sibling of an id", patient(`"id":"1","_id":{"extension":[{"url":"u","valueCode":"x"}]}`), "element-unknown structure Patient._id"},
+	{"all at once", patient(`"id":"a b","gender":"m","name":[{"given":[1]}],"foo":1`),
+		"primitive-format value Patient.id\ncode-enum code-invalid Patient.gender\nelement-type structure Patient.name[0].given[0]\nelement-unknown structure Patient.foo"},
+
+	// Null padding.
+	{"lists padded with null", patient(`"name":[{"given":["a",null,"c"],"_given":[null,{"id":"x"},null]}]`), ""},
+	{"dates and codes padded with null", `{"resourceType":"HealthcareService","availableTime":[{"daysOfWeek":["mon",null],"_daysOfWeek":[null,{"id":"x"}]}]}`, ""},
+	{"only siblings", patient(`"name":[{"_given":[{"id":"x"}]}]`), ""},
+	{"lists of different length", patient(`"name":[{"given":["a","b"],"_given":[{"id":"x"}]}]`), "element-siblings structure Patient.name[0].given"},
+	{"null in both lists", patient(`"name":[{"given":["a",null],"_given":[{"id":"x"},null]}]`), "element-null structure Patient.name[0].given[1]"},
+	{"null without sibling", patient(`"name":[{"given":["a",null]}]`), "element-null structure Patient.name[0].given[1]"},
+	{"null in a lone sibling", patient(`"name":[{"_given":[{"id":"x"},null]}]`), "element-null structure Patient.name[0].given[1]"},
+	{"a sibling that is an object where the element repeats", patient(`"name":[{"given":["a"],"_given":{"id":"x"}}]`), "element-array structure Patient.name[0].given"},
+	{"a sibling that is a list where the element does not", patient(`"birthDate":"2000","_birthDate":[{"id":"x"}]`), "element-type structure Patient.birthDate"},
+	{"a value in a sibling", patient(`"birthDate":"2000","_birthDate":{"value":"x"}`), "element-unknown structure Patient.birthDate.value"},
+	{"an extension of a primitive", patient(`"birthDate":"2000","_birthDate":{"extension":[{"url":"u","valueDateTime":"nope"}]}`), "primitive-format value Patient.birthDate.extension[0].value.ofType(dateTime)"},
+
+	// Primitives.
+	{"a date that does not exist", patient(`"birthDate":"2023-02-30"`), "primitive-format value Patient.birthDate"},
+	{"a dateTime without zone", observation(`"effectiveDateTime":"2024-05-17T10:00:00"`), "primitive-format value Observation.effective.ofType(dateTime)"},
+	{"a leap second", observation(`"effectiveDateTime":"2016-12-31T23:59:60Z"`), ""},
+	{"hour 24", observation(`"valueTime":"24:00:00"`), "primitive-format value Observation.value.ofType(time)"},
+	{"an id of 65 characters", patient(`"id":"` + strings.Repeat("a", 65) + `"`), "primitive-format value Patient.id"},
+	{"an id that is a number", patient(`"id":1`), "element-type structure Patient.id"},
+	{"an id with an underscore", patient(`"id":"a_b"`), "primitive-format value Patient.id"},
+	{"a code with spaces at its ends", patient(`"language":" en"`), "primitive-format value Patient.language"},
+	{"a URI with a space", patient(`"implicitRules":"http://x y"`), "primitive-format value Patient.implicitRules"},
+	{"a control character", patient(`"name":[{"family":"a\u0007"}]`), "primitive-format value Patient.name[0].family"},
+	{"an integer with a point", observation(`"valueInteger":1.0`), "primitive-format value Observation.value.ofType(integer)"},
+	{"an integer past 32 bits", observation(`"valueInteger":2147483648`), "primitive-format value Observation.value.ofType(integer)"},
+	{"a positiveInt of 0", patient(`"telecom":[{"rank":0,"value":"x"}]`), "primitive-format value Patient.telecom[0].rank"},
+	{"a decimal with an exponent", observation(`"valueQuantity":{"value":1.50e3}`), ""},
+	{"a decimal of 40 digits", observation(`"valueQuantity":{"value":0.1234567890123456789012345678901234567890}`), ""},
+	{"a decimal that explodes", observation(`"valueQuantity":{"value":1e999999999}`), "primitive-format value Observation.value.ofType(Quantity).value"},
+	{"a number that explodes where nothing is known", patient(`"foo":1e999999999`), "element-unknown structure Patient.foo"},
+	{"base64 in groups with spaces", `{"resourceType":"Binary","contentType":"a/b","data":"QUJD REVG\nAA=="}`, ""},
+	{"base64 with an escaped slash", `{"resourceType":"Binary","contentType":"a/b","data":"QUJD\/\/\/\/"}`, ""},
+	{"base64 that ends early", `{"resourceType":"Binary","contentType":"a/b","data":"QUJ"}`, "primitive-format value Binary.data"},
+	{"base64 of the URL alphabet", `{"resourceType":"Binary","contentType":"a/b","data":"QU-_"}`, "primitive-format value Binary.data"},
+	{"a string of 1 MB", patient(`"name":[{"text":"` + strings.Repeat("é", 1<<20) + `"}]`), ""},
+	{"a string of more", patient(`"name":[{"text":"` + strings.Repeat("é", 1<<20) + `x"}]`), "primitive-length too-long Patient.name[0].text"},
+
+	// Codes and references.
+	{"a code that the element does not have", `{"resourceType":"Observation","status":"done","code":{"text":"x"}}`, "code-enum code-invalid Observation.status"},
+	{"a code in the wrong case", patient(`"gender":"Male"`), "code-enum code-invalid Patient.gender"},
+	{"a reference to another type", patient(`"managingOrganization":{"reference":"Practitioner/1"}`), "reference-target value Patient.managingOrganization"},
+	{"a reference with a version to another type", patient(`"managingOrganization":{"reference":"Practitioner/1/_history/2"}`), "reference-target value Patient.managingOrganization"},
+	{"a conditional reference to another type", patient(`"managingOrganization":{"reference":"Practitioner?identifier=a|b"}`), "reference-target value Patient.managingOrganization"},
+	{"references of every form", `{"resourceType":"List","status":"current","mode":"working","entry":[{"item":{"reference":"Patient/1"}},{"item":{"reference":"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"}},
+		{"item":{"reference":"urn:oid:1.2.3"}},{"item":{"reference":"http://x.org/fhir/Patient/1"}},{"item":{"reference":"#a"}},{"item":{"reference":"Patient?identifier=http://x.org|1"}},
+		{"item":{"reference":"Patient/1/_history/2"}},{"item":{"identifier":{"value":"x"}}},{"item":{"display":"x"}}]}`, ""},
+
+	// Nested resources.
+	{"a fault in a contained resource", patient(`"contained":[{"resourceType":"Organization","id":"o","name":"x"},{"resourceType":"Observation","id":"a","status":"done","code":{"text":"x"},"foo":1}]`),
+		"code-enum code-invalid Patient.contained[1].status\nelement-unknown structure Patient.contained[1].foo"},
+	{"a contained resource without type", patient(`"contained":[{"id":"a"}]`), "resource-type required Patient.contained[0].resourceType"},
+	{"a contained resource of an unknown type", patient(`"contained":[{"resourceType":"Dragon"}]`), "resource-type-unknown not-supported Patient.contained[0].resourceType"},
+	{"a contained resource that lacks an element", patient(`"contained":[{"resourceType":"Observation","status":"final"}]`), "element-required required Patient.contained[0].code"},
+	{"a fault in a bundle's entry", `{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient"}},{"resource":{"resourceType":"Patient","name":[{"use":"x"}],"link":[{"type":"seealso"}]}}]}`,
+		"code-enum code-invalid Bundle.entry[1].resource.name[0].use\nelement-required required Bundle.entry[1].resource.link[0].other"},
+	{"a fault in a parameter", `{"resourceType":"Parameters","parameter":[{"name":"a","part":[{"name":"b","resource":{"resourceType":"Patient","gender":"x"}}]}]}`,
+		"code-enum code-invalid Parameters.parameter[0].part[0].resource.gender"},
+	{"resources in parameters, one in the other", `{"resourceType":"Parameters","parameter":[{"name":"a","valueTime":"23:59:60"},{"name":"b","resource":{"resourceType":"Parameters","parameter":[
+		{"name":"c","valueTime":"23:59:60","resource":{"resourceType":"Patient","link":[{"other":{"reference":"urn:oid:1.2"},"type":"seealso"}]}}]}},{"name":"d","valueTime":"23:59:60"}]}`, ""},
+	{"resourceType where no resource stands", patient(`"name":[{"resourceType":"HumanName","family":"x"}]`), "element-unknown structure Patient.name[0].resourceType"},
+
+	// Narrative.
+	{"a narrative", div(`<p style="color:red" class="a">x &lt; y<br/></p><table><tr><td colspan="2">x</td></tr></table><img src="data:image/png;base64,AAAA" alt="x"/><a href="https://x.org#a">x</a><!-- x -->`), ""},
+	{"a script", div(`<script>x</script>`), "narrative-script security Patient.text.div"},
+	{"an event", div(`<p onclick="x()">x</p>`), "narrative-script security Patient.text.div"},
+	{"an event in capitals", div(`<img src="a" ONERROR='x()'/>`), "narrative-script security Patient.text.div"},
+	{"a javascript URL", div(`<a href="javascript:x()">x</a>`), "narrative-script security Patient.text.div"},
+	{"a javascript URL behind character references", div(`<a href=" j&#97;va&#x0A;script&colon;x()">x</a>`), "narrative-script security Patient.text.div"},
+	{"a data URL", div(`<a href="data:text/html,x">x</a>`), "narrative-script security Patient.text.div"},
+	{"an SVG image", div(`<img src="data:image/svg+xml,x"/>`), "narrative-script security Patient.text.div"},
+	{"an iframe", div(`<iframe src="x"></iframe>`), "narrative-script security Patient.text.div"},
+	{"a form", div(`<form action="x"><input/></form>`), "narrative-script security Patient.text.div"},
+	{"a style with an expression", div(`<p style="width:exp/**/ression(x())">x</p>`), "narrative-script security Patient.text.div"},
+	{"a style behind escapes", div(`<p style="\62 ehavior:url(x)">x</p>`), "narrative-script security Patient.text.div"},
+	{"a script in capitals", div(`<SCRIPT>x</SCRIPT>`), "narrative-script security Patient.text.div"},
+	{"a comment that HTML ends early", div(`<!--><img src="x" onerror="y"/>-->`), "narrative-markup invalid Patient.text.div"},
+	{"an open element", div(`<p>x`), "narrative-markup invalid Patient.text.div"},
+	{"an element that is no formatting", div(`<blink>x</blink>`), "narrative-markup invalid Patient.text.div"},
+	{"a document type", patient(`"text":{"status":"generated","div":"<!DOCTYPE html><div>x</div>"}`), "narrative-markup invalid Patient.text.div"},
+	{"no div", patient(`"text":{"status":"generated","div":"x"}`), "narrative-markup invalid Patient.text.div"},
+	{"two divs", patient(`"text":{"status":"generated","div":"<div>x</div><div>x</div>"}`), "narrative-markup invalid Patient.text.div"},
+	{"text before the end", patient(`"text":{"status":"generated","div":"<div>x</div>y"}`), "narrative-markup invalid Patient.text.div"},
+	{"a script in a contained resource", patient(`"contained":[{"resourceType":"Basic","code":{"text":"x"},"text":{"status":"generated","div":"<div><script/></div>"}}]`), "narrative-script security Patient.contained[0].text.div"},
+}
+
+func TestBaseFinds(t *testing.T) {
+	v := newValidator(t)
+	for _, c := range faults {
+		issues := v.Validate(mustResource(t, c.src), Base)
+		if got := strings.TrimSuffix(lines(issues), "\n"); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
+		}
+		for _, is := range issues {
+			if is.Severity != fhir.SeverityError || is.Text == "" {
+				t.Errorf("%s: %+v", c.name, is)
+			}
+		}
+	}
+}
+
+func TestValidateASubtree(t *testing.T) {
+	v := newValidator(t)
+	root := mustResource(t, `{"resourceType":"Bundle","entry":[{"resource": {"resourceType":"Patient","gender": "x","contact":[{"foo":1}]}}]}`)
+	r, err := fhir.AsResource(root.Get("entry").At(0).Get("resource"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := lines(v.Validate(r, Base)), "code-enum code-invalid Patient.gender\nelement-unknown structure Patient.contact[0].foo\n"; got != want {
+		t.Errorf("got %s; want %s", got, want)
+	}
+}
+
+func TestTheNearestNameIsOffered(t *testing.T) {
+	v := newValidator(t)
+	for name, want := range map[string]string{"gendre": "did you mean gender?", "Gender": "did you mean gender?", "_birthdate": "did you mean _birthDate?", "xyzzy": ""} {
+		issues := v.Validate(mustResource(t, patient(`"`+name+`":1`)), Base)
+		if len(issues) != 1 || !strings.HasSuffix(issues[0].Text, want) || strings.Contains(issues[0].Text, "mean") != (want != "") {
+			t.Errorf("%s: %+v", name, issues)
+		}
+	}
+}
+
+func TestNoValueIsToldAgain(t *testing.T) {
+	v := newValidator(t)
+	const secret = "Wintergreen"
+	for _, src := range []string{
+		patient(`"birthDate":"Wintergreen"`), patient(`"gender":"Wintergreen"`), patient(`"name":"Wintergreen"`), patient(`"name":[{"family":["Wintergreen"]}]`),
+		patient(`"active":"Wintergreen"`), patient(`"id":"Wintergreen "`), patient(`"Wintergreen was here":1`), patient(`"contained":[{"resourceType":"Wintergreen"}]`),
+		observation(`"valueQuantity":{"value":"Wintergreen"}`), observation(`"subject":{"reference":"Medication/Wintergreen"}`), div(`<p onclick="Wintergreen">`),
+		`{"resourceType":"Wintergreen"}`, `{"resourceType":"Binary","contentType":"a/b","data":"Wintergreen!"}`, patient(`"extension":[{"url":"Wintergreen x"}]`),
+	} {
+		issues := v.Validate(mustResource(t, src), Base)
+		if len(issues) == 0 {
+			t.Errorf("%s: no issue", src)
+		}
+		for _, is := range issues {
+			if strings.Contains(is.Text+is.Expression, secret) {
+				t.Errorf("%s: %s %s", src, is.Expression, is.Text)
+			}
+		}
+	}
+}
+
+func TestOffChecksTheNarrativeAlone(t *testing.T) {
+	v := newValidator(t)
+	if issues := v.Validate(mustResource(t, patient(`"foo":1,"birthDate":"x"`)), Off); len(issues) != 0 {
+		t.Error(lines(issues))
+	}
+	if got := lines(v.Validate(mustResource(t, div("<script/>")), Off)); got != "narrative-script security Patient.text.div\n" {
+		t.Error(got)
+	}
+	if got := lines(v.Validate(mustResource(t, `{"resourceType":"Dragon"}`), Off)); got != "resource-type-unknown not-supported resourceType\n" {
+		t.Error(got)
+	}
+}
+
+func TestIssuesAreBounded(t *testing.T) {
+	v := newValidator(t)
+	src := patient(`"name":[` + strings.Repeat(`{"foo":1},`, 5000) + `{"family":"x"}]`)
+	issues := v.Validate(mustResource(t, src), Base)
+	if len(issues) != maxIssues+1 || issues[maxIssues].ID != "issues-truncated" {
+		t.Errorf("%d issues, the last one %+v", len(issues), issues[len(issues)-1])
+	}
+}
+
+func TestDeepAndLargeIsRefused(t *testing.T) {
+	v := newValidator(t)
+	fat := `{"url":"u","extension":[` + strings.Repeat(`{"url":"u","valueBoolean":true},`, 100_000) + `{"url":"u","valueBoolean":true}]}`
+	for range 50 {
+		fat = `{"url":"u","extension":[` + fat + `]}`
+	}
+	if got := lines(v.Validate(mustResource(t, patient(`"extension":[`+fat+`]`)), Base)); got != "nesting-cost too-costly Patient\n" {
+		t.Error(got)
+	}
+}
+
+func TestManyAreValidatedInOrder(t *testing.T) {
+	v := newValidator(t)
+	var rs []fhir.Resource
+	for i := range 50 {
+		rs = append(rs, mustResource(t, patient(fmt.Sprintf(`"x%d":1`, i))))
+	}
+	for i, issues := range v.ValidateMany(rs, Base) {
+		if got, want := lines(issues), fmt.Sprintf("element-unknown structure Patient.x%d\n", i); got != want {
+			t.Errorf("%d: %s", i, got)
+		}
+	}
+	if got := v.ValidateMany(nil, Base); len(got) != 0 {
+		t.Error(got)
+	}
+}
+
+func TestOneValidatorServesManyAtOnce(t *testing.T) {
+	v := newValidator(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for _, c := range faults {
+				if len(c.src) > 10_000 {
+					continue
+				}
+				if got := strings.TrimSuffix(lines(v.Validate(mustResource(t, c.src), Base)), "\n"); got != c.want {
+					t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
