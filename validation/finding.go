@@ -65,18 +65,28 @@ func (w *walker) full() bool { return len(w.findings) >= maxIssues }
 // in. A library's message about it would say it again, in worse words.
 func (w *walker) known(n fhir.Node, child string) bool {
 	for i := range w.findings {
-		if f := &w.findings[i]; f.node == n && (f.child == child || child == "" || f.child == "") {
+		if f := &w.findings[i]; (f.node == n || f.node == partner(n)) && (f.child == child || child == "" || f.child == "") {
 			return true
 		}
 	}
 	for ; n.Valid() && n != w.root.Node; n = n.Parent() {
 		for i := range w.findings {
-			if f := &w.findings[i]; f.child != "" && f.node == n.Parent() && f.child == n.Name() {
+			if f := &w.findings[i]; f.child != "" && f.child == n.Name() && f.node == n.Parent() {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// partner returns the "_name" beside a member, or the member beside a "_name".
+func partner(n fhir.Node) fhir.Node {
+	if name, sibling := strings.CutPrefix(n.Name(), "_"); sibling {
+		return n.Parent().Get(name)
+	} else if name != "" {
+		return n.Parent().Get("_" + name)
+	}
+	return fhir.Node{}
 }
 
 // found reports whether a fault of the id is noted for the value or a child of it.
@@ -161,6 +171,27 @@ func (w *walker) expression(n fhir.Node, child string) string {
 		b.WriteString(child)
 	}
 	return b.String()
+}
+
+// elementOf returns the element that n is a value or the array of, and its type; nil for the root, and where no definition knows n.
+func (w *walker) elementOf(n fhir.Node) (*definition.Element, *definition.Type) {
+	if n == w.root.Node {
+		t, _ := w.v.reg.Resource(w.root.Type())
+		return nil, t
+	}
+	p := n.Parent()
+	e, t := w.elementOf(p)
+	if p.Kind() == fhir.Object && t != nil {
+		var ref *definition.TypeRef
+		if e, ref = t.JSONChild(strings.TrimPrefix(n.Name(), "_")); e == nil {
+			return nil, nil
+		}
+		t = ref.Type
+	}
+	if rt, ok := nestedType(w.v.reg, n); ok && t != nil && t.Kind == definition.KindResource {
+		t = rt
+	}
+	return e, t
 }
 
 // nestedType returns the type that an object's resourceType names.

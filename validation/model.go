@@ -161,7 +161,7 @@ func (w *walker) editsOf(r fhir.Resource) []fhir.Edit {
 	return edits
 }
 
-// complaint notes one of google/fhir's errors, unless it says what is known or is one of toleratedComplaints.
+// complaint notes one of google/fhir's errors, unless it says what is known or is tolerated.
 func (w *walker) complaint(r fhir.Resource, c complaint) {
 	n := locate(r.Node, c.path)
 	child := ""
@@ -172,11 +172,6 @@ func (w *walker) complaint(r fhir.Resource, c complaint) {
 	}
 	if w.known(n, child) || w.pads(n) || strings.HasPrefix(c.details, "cannot accept multiple") && w.found(n, "element-choice") {
 		return
-	}
-	for _, t := range toleratedComplaints {
-		if strings.HasPrefix(c.details, t.details) {
-			return
-		}
 	}
 	code, id := fhir.IssueValue, "model-value"
 	switch {
@@ -190,6 +185,9 @@ func (w *walker) complaint(r fhir.Resource, c complaint) {
 		id = "model-reference"
 	case strings.HasPrefix(c.details, "array length"), strings.HasPrefix(c.details, "expected array"), c.details == "invalid JSON":
 		code, id = fhir.IssueStructure, "model-structure"
+	}
+	if w.tolerated(id, n, child) {
+		return
 	}
 	// Details hold no values: google/fhir keeps those in its diagnostics.
 	w.add(n, child, code, id, "the R4 model does not take the value: "+c.details)

@@ -226,7 +226,7 @@ func (w *walker) shapeOf(r fhir.Resource, t *definition.Type) {
 	}
 }
 
-// mismatch notes one of gojsonschema's errors, unless it says what is known or is a fault of the schema.
+// mismatch notes one of gojsonschema's errors, unless it says what is known or is tolerated.
 func (w *walker) mismatch(r fhir.Node, m mismatch) {
 	n := r
 	for _, step := range m.path[min(1, len(m.path)):] {
@@ -247,6 +247,9 @@ func (w *walker) mismatch(r fhir.Node, m mismatch) {
 	}
 	switch m.rule {
 	case "enum":
+		if w.tolerated("code-enum", n, "") {
+			return
+		}
 		w.add(n, "", fhir.IssueCodeInvalid, "code-enum", n.Name()+" must be one of the codes "+strings.ReplaceAll(m.detail, `"`, ""))
 	case "required":
 		w.add(n, m.property, fhir.IssueRequired, "shape-required", m.property+" is missing")
