@@ -1,0 +1,487 @@
+package fhirpath
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+)
+
+// Compile parses an expression, looks up its functions, types and constants, checks its paths as far as the types are known, and returns an
+// immutable program. The error is an *fhir.Error that names the place and what was expected there.
+func Compile(expr string, opts ...Option) (*Program, error) {
+	e, err := Parse(expr)
+	if err != nil {
+		return nil, err
+	}
+	return e.Compile(opts...)
+}
+
+// Compile is the function Compile for an expression that was parsed before.
+func (e *Expression) Compile(opts ...Option) (*Program, error) {
+	c := &compiler{src: e.src}
+	for _, o := range opts {
+		o(&c.opts)
+	}
+	c.reg = c.opts.reg
+	if c.reg == nil {
+		c.reg = definition.R4()
+	}
+	c.context = anything.one()
+	if c.opts.typ != "" {
+		t, ok := c.reg.Type(c.opts.typ)
+		if !ok {
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, idType, "FHIRPath: the type of the context is not known")
+		}
+		c.context = typed(t)
+	}
+	c.this = c.context
+	root, s, err := c.expr(e.root)
+	if err != nil {
+		return nil, err
+	}
+	return &Program{src: e.src, root: root, reg: c.reg, limits: c.opts.limits.withDefaults(), result: s}, nil
+}
+
+// ResultTypes returns the names of the FHIR types that the program's items may have, as far as the context's type tells; nil where anything
+// is possible. System types have their namespace in front.
+func (p *Program) ResultTypes() []string {
+	var names []string
+	for _, t := range p.result.types {
+		names = append(names, t.String())
+	}
+	return names
+}
+
+// Empty reports that the program yields nothing for any focus of its type.
+func (p *Program) Empty() bool { return p.result.never() }
+
+// compiler turns an ast into steps.
+type compiler struct {
+	src     string
+	reg     *definition.Registry
+	opts    options
+	context static            // %context
+	this    static            // $this in the place that is being compiled
+	vars    map[string]static // by defineVariable()
+}
+
+func (c *compiler) fail(pos int, id, wrong, expected string) error {
+	return fail(c.src, pos, id, wrong, expected)
+}
+
+// emptyExpr yields nothing.
+type emptyExpr struct{}
+
+func (emptyExpr) eval(*machine) error { return nil }
+
+// literalExpr yields one value.
+type literalExpr struct{ item Item }
+
+func (x *literalExpr) eval(m *machine) error {
+	m.push(x.item)
+	return nil
+}
+
+// thisExpr yields $this.
+type thisExpr struct{}
+
+func (thisExpr) eval(m *machine) error {
+	if m.frame.hasThis {
+		m.push(m.frame.this)
+	}
+	return nil
+}
+
+// rootExpr is a type's name at the beginning of a path: $this where it is of that type, else its elements of that name.
+type rootExpr struct {
+	name   string
+	member *memberExpr
+}
+
+func (x *rootExpr) eval(m *machine) error {
+	if m.frame.hasThis && m.frame.this.typ.Is(x.name) {
+		m.push(m.frame.this)
+		return nil
+	}
+	return x.member.eval(m)
+}
+
+// dollarExpr yields $index or $total.
+type dollarExpr struct{ total bool }
+
+func (x dollarExpr) eval(m *machine) error {
+	if x.total {
+		m.stack = append(m.stack, m.frame.total...)
+		return nil
+	}
+	m.push(IntegerItem(int64(m.frame.index)))
+	return nil
+}
+
+// indexExpr is in[index].
+type indexExpr struct {
+	in, index expr
+	pos       int
+}
+
+func (x *indexExpr) eval(m *machine) error {
+	base := len(m.stack)
+	if err := x.in.eval(m); err != nil {
+		return err
+	}
+	v, ok, err := m.value(x.index, x.pos)
+	if err != nil {
+		return err
+	}
+	if ok && v.kind != Integer {
+		return m.fail(x.pos, idType, "an index is no integer", "an Integer")
+	}
+	if !ok || v.i < 0 || v.i >= int64(len(m.stack)-base) {
+		m.cut(base)
+		return nil
+	}
+	return m.answer(base, m.stack[base+int(v.i)])
+}
+
+// expr compiles one node.
+func (c *compiler) expr(a *ast) (expr, static, error) {
+	switch a.kind {
+	case astEmpty:
+		return emptyExpr{}, static{}, nil
+	case astBool, astString, astNumber, astQuantity, astDate, astTime:
+		it, err := c.literal(a)
+		return &literalExpr{it}, system(it.Kind()), err
+	case astExternal:
+		return c.external(a)
+	case astDollar:
+		switch a.text {
+		case "$this":
+			return thisExpr{}, c.this, nil
+		case "$index":
+			return dollarExpr{}, system(Integer), nil
+		}
+		return dollarExpr{total: true}, anything, nil
+	case astMember:
+		return c.member(a)
+	case astCall:
+		return c.call(a)
+	case astIndex:
+		in, s, err := c.expr(a.in)
+		if err != nil {
+			return nil, s, err
+		}
+		if err := c.ordered(s, a.pos); err != nil {
+			return nil, s, err
+		}
+		index, is, err := c.scoped(a.args[0])
+		if err == nil && !is.may(Integer) {
+			err = c.fail(a.args[0].pos, idType, "an index is "+is.describe(), "an Integer")
+		}
+		return &indexExpr{in, index, a.pos}, s.one(), err
+	case astUnary:
+		return c.unary(a)
+	case astBinary:
+		return c.binary(a)
+	}
+	return c.typeExpression(a)
+}
+
+// scoped compiles an operand or an argument: variables that it defines end with it.
+func (c *compiler) scoped(a *ast) (expr, static, error) {
+	saved := c.vars
+	x, s, err := c.expr(a)
+	if len(saved) != len(c.vars) {
+		x = &scopeExpr{x}
+	}
+	c.vars = saved
+	return x, s, err
+}
+
+// scopeExpr ends the variables that x defines.
+type scopeExpr struct{ x expr }
+
+func (s *scopeExpr) eval(m *machine) error {
+	saved := m.frame.vars
+	err := s.x.eval(m)
+	m.frame.vars = saved
+	return err
+}
+
+// lambda compiles an argument that is evaluated for each item of in.
+func (c *compiler) lambda(a *ast, in static) (expr, static, error) {
+	saved := c.this
+	c.this = in.one()
+	x, s, err := c.scoped(a)
+	c.this = saved
+	return x, s, err
+}
+
+// ordered refuses collections without order where WithOrderCheck asks for it.
+func (c *compiler) ordered(s static, pos int) error {
+	if c.opts.ordered && s.unordered {
+		return c.fail(pos, idOrder, "the order of children() and descendants() is not defined", "an ordered collection")
+	}
+	return nil
+}
+
+// literal returns the value of a literal.
+func (c *compiler) literal(a *ast) (Item, error) {
+	bad := func(expected string) (Item, error) {
+		return Item{}, c.fail(a.pos, idSyntax, "a literal is out of range", expected)
+	}
+	switch a.kind {
+	case astBool:
+		return BooleanItem(a.text == "true"), nil
+	case astString:
+		return StringItem(a.text), nil
+	case astNumber:
+		if !strings.Contains(a.text, ".") {
+			v := numberValue(a.text, Integer)
+			if v.kind != Integer {
+				return bad("an integer of 64 bits")
+			}
+			return v.item(), nil
+		}
+		fallthrough
+	case astQuantity:
+		d, err := fhir.ParseDecimal(trimZeros(a.text))
+		if err != nil {
+			return bad("a number of at most 1,000 digits")
+		}
+		if a.kind == astNumber {
+			return DecimalItem(d), nil
+		}
+		q := Quantity{Value: d, Unit: a.unit}
+		if a.word {
+			q.Unit, q.Calendar = calendarUnits[a.unit], true
+		}
+		return QuantityItem(q), nil
+	case astTime:
+		t, err := fhir.ParsePartialTime(a.text)
+		if err != nil {
+			return bad("a time of day")
+		}
+		return TimeItem(t), nil
+	}
+	t, err := fhir.ParsePartial(strings.TrimSuffix(a.text, "T"))
+	if err != nil {
+		return bad("a date of the calendar, YYYY-MM-DD")
+	}
+	if strings.Contains(a.text, "T") {
+		return DateTimeItem(t), nil
+	}
+	return DateItem(t), nil
+}
+
+// trimZeros drops leading zeros, which FHIRPath allows and JSON does not.
+func trimZeros(s string) string {
+	for len(s) > 1 && s[0] == '0' && isDigit(s[1]) {
+		s = s[1:]
+	}
+	return s
+}
+
+// member compiles in.name or name.
+func (c *compiler) member(a *ast) (expr, static, error) {
+	if a.in == nil {
+		return c.root(a)
+	}
+	in, s, err := c.expr(a.in)
+	if err != nil {
+		return nil, s, err
+	}
+	if s.never() {
+		return in, s, nil
+	}
+	r, cases, found := c.child(s, a.text)
+	if !found {
+		return nil, r, c.noElement(s, a.text, a.pos)
+	}
+	if _, ok := in.(thisExpr); ok {
+		in = nil
+	}
+	return &memberExpr{in: in, name: a.text, pos: a.pos, cases: cases}, r, nil
+}
+
+// root compiles a name with nothing in front: the type of $this, or one of its elements.
+func (c *compiler) root(a *ast) (expr, static, error) {
+	s := c.this
+	t, isType := c.reg.Type(a.text)
+	isType = isType && t.Kind != definition.KindPrimitive && t.Kind != definition.KindBackbone
+	if s.never() && !isType {
+		return emptyExpr{}, s, nil
+	}
+	r, cases, found := c.child(s, a.text)
+	member := &memberExpr{name: a.text, pos: a.pos, cases: cases}
+	if !isType {
+		if !found {
+			return nil, r, c.noElement(s, a.text, a.pos)
+		}
+		return member, r, nil
+	}
+	if s.any {
+		return &rootExpr{a.text, member}, static{types: []stype{{fhir: t}}}, nil
+	}
+	all, some := true, false
+	for _, st := range s.types {
+		is := st.fhir.Is(a.text)
+		all, some = all && is, some || is || st.fhir != nil && t.Is(st.fhir.Name)
+	}
+	switch {
+	case all && len(s.types) > 0:
+		return thisExpr{}, s, nil
+	case some:
+		return &rootExpr{a.text, member}, typeTest{fhir: t}.narrow(s), nil
+	case found:
+		return member, r, nil
+	case c.opts.search:
+		return emptyExpr{}, static{}, nil
+	}
+	return nil, r, c.fail(a.pos, idElement, "the context is "+s.describe()+", not this type", "a path that begins with "+s.describe()+" or one of its elements")
+}
+
+// externalExpr yields an external constant that the Env holds.
+type externalExpr struct {
+	name string
+	pos  int
+}
+
+func (x *externalExpr) eval(m *machine) error {
+	switch x.name {
+	case "context":
+		m.push(m.focus)
+		return nil
+	case "resource":
+		return m.pushResource(m.env.Resource, false)
+	case "rootResource":
+		return m.pushResource(m.env.RootResource, true)
+	}
+	for v := m.frame.vars; v != nil; v = v.next {
+		if v.name == x.name {
+			m.stack = append(m.stack, v.items...)
+			return m.step(1+len(v.items), x.pos)
+		}
+	}
+	items, ok := m.env.Variables[x.name]
+	if !ok {
+		return m.fail(x.pos, idVariable, "an external constant was given no value", "a value in the environment")
+	}
+	m.stack = append(m.stack, items...)
+	return m.step(1+len(items), x.pos)
+}
+
+// external compiles an external constant.
+func (c *compiler) external(a *ast) (expr, static, error) {
+	text := func(s string) (expr, static, error) { return &literalExpr{StringItem(s)}, system(String), nil }
+	x := &externalExpr{a.text, a.pos}
+	switch a.text {
+	case "ucum":
+		return text(ucumSystem)
+	case "sct":
+		return text(sctSystem)
+	case "loinc":
+		return text(loincSystem)
+	case "context":
+		return x, c.context, nil
+	case "rootResource":
+		return x, anything.one(), nil
+	case "resource":
+		if len(c.context.types) == 1 && c.context.types[0].fhir != nil {
+			name, _, _ := strings.Cut(c.context.types[0].fhir.Name, ".")
+			if t, ok := c.reg.Resource(name); ok {
+				return x, typed(t), nil
+			}
+		}
+		return x, anything.one(), nil
+	}
+	if s, ok := c.vars[a.text]; ok {
+		return x, s, nil
+	}
+	if c.opts.variables[a.text] {
+		return x, anything, nil
+	}
+	if name, ok := strings.CutPrefix(a.text, "vs-"); ok {
+		return text("http://hl7.org/fhir/ValueSet/" + name)
+	}
+	if name, ok := strings.CutPrefix(a.text, "ext-"); ok {
+		return text("http://hl7.org/fhir/StructureDefinition/" + name)
+	}
+	return nil, anything, c.fail(a.pos, idVariable, "an unknown external constant", "%resource, %context, %rootResource, %ucum, %sct, %loinc, %`vs-name`, %`ext-name` or a variable that is defined")
+}
+
+// callExpr is a call of a function on in.
+type callExpr struct {
+	fn   *function
+	in   expr
+	args []expr
+	pos  int
+	data any // what the function's compile step made
+}
+
+func (x *callExpr) eval(m *machine) error {
+	base := len(m.stack)
+	if err := x.in.eval(m); err != nil {
+		return err
+	}
+	if err := m.step(1+len(m.stack)-base, x.pos); err != nil {
+		return err
+	}
+	return x.fn.run(m, x, base)
+}
+
+// call compiles a call: the general rules here, what is particular in the function's own check.
+func (c *compiler) call(a *ast) (expr, static, error) {
+	fn := functions[a.text]
+	if fn == nil {
+		return nil, anything, c.fail(a.pos, idFunction, "an unknown function", "a function of FHIRPath or of FHIR")
+	}
+	if len(a.args) < fn.min || len(a.args) > fn.max {
+		return nil, anything, c.fail(a.pos, idFunction, "the function "+a.text+" does not take this number of arguments", fn.arity())
+	}
+	var in expr = thisExpr{}
+	s := c.this
+	if a.in != nil {
+		var err error
+		if in, s, err = c.expr(a.in); err != nil {
+			return nil, s, err
+		}
+	}
+	if len(fn.input) > 0 && !s.may(fn.input...) {
+		return nil, s, c.fail(a.pos, idType, a.text+"() is called on "+s.describe(), kindList(fn.input))
+	}
+	if fn.needsOrder {
+		if err := c.ordered(s, a.pos); err != nil {
+			return nil, s, err
+		}
+	}
+	x := &callExpr{fn: fn, in: in, pos: a.pos}
+	if fn.compile != nil {
+		return fn.compile(c, a, x, s)
+	}
+	var args []static
+	for i, arg := range a.args {
+		compile := c.scoped
+		if slices.Contains(fn.lambdas, i) {
+			compile = func(a *ast) (expr, static, error) { return c.lambda(a, s) }
+		}
+		ax, as, err := compile(arg)
+		if err != nil {
+			return nil, s, err
+		}
+		if i < len(fn.params) && len(fn.params[i]) > 0 && !as.may(fn.params[i]...) {
+			return nil, s, c.fail(arg.pos, idType, "an argument of "+a.text+"() is "+as.describe(), kindList(fn.params[i]))
+		}
+		x.args, args = append(x.args, ax), append(args, as)
+	}
+	return x, fn.result(c, s, args), nil
+}
+
+func kindList(kinds []Kind) string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.String()
+	}
+	return strings.Join(names, " or ")
+}
