@@ -29,12 +29,15 @@ func (e *Expression) Compile(opts ...Option) (*Program, error) {
 		c.reg = definition.R4()
 	}
 	c.context = anything.one()
-	if c.opts.typ != "" {
-		t, ok := c.reg.Type(c.opts.typ)
+	if len(c.opts.types) > 0 {
+		c.context = static{}
+	}
+	for _, name := range c.opts.types {
+		t, ok := c.reg.Type(name)
 		if !ok {
 			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, idType, "FHIRPath: the type of the context is not known")
 		}
-		c.context = typed(t)
+		c.context = c.context.join(typed(t))
 	}
 	c.this = c.context
 	root, s, err := c.expr(e.root)

@@ -57,7 +57,7 @@ type Option func(*options)
 
 type options struct {
 	reg       *definition.Registry
-	typ       string
+	types     []string
 	limits    Limits
 	variables map[string]bool
 	published bool
@@ -67,9 +67,9 @@ type options struct {
 	plain     bool
 }
 
-// WithType states the type of the focus, "Patient" or "Patient.contact": paths are then checked against the definitions, and one that can't
-// exist is an error of issue id fhirpath-element.
-func WithType(name string) Option { return func(o *options) { o.typ = name } }
+// WithType states the type of the focus, "Patient" or "Patient.contact", or the types that it may have, as a choice element does: paths are
+// then checked against the definitions, and one that can't exist in any of them is an error of issue id fhirpath-element.
+func WithType(names ...string) Option { return func(o *options) { o.types = names } }
 
 // WithRegistry states the definitions; those of R4 are the default.
 func WithRegistry(r *definition.Registry) Option { return func(o *options) { o.reg = r } }
