@@ -1,0 +1,47 @@
+package validation
+
+import (
+	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+)
+
+// FuzzValidate looks for input that makes a phase panic, or that one level refuses and cannot say where.
+func FuzzValidate(f *testing.F) {
+	for _, c := range faults {
+		if len(c.src) < 2000 {
+			f.Add([]byte(c.src))
+		}
+	}
+	v, err := New(definition.R4(), Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		r, err := fhir.ParseResource(src, fhir.Limits{})
+		if err != nil {
+			return
+		}
+		issues := v.Validate(r, Base)
+		for _, is := range issues {
+			if is.Expression == "" || is.Text == "" || is.ID == "" {
+				t.Errorf("%s: %+v", src, is)
+			}
+			if is.Code == fhir.IssueException {
+				t.Errorf("%s: %s: a library failed", src, is.ID)
+			}
+		}
+		if again := v.Validate(r, Base); lines(again) != lines(issues) {
+			t.Errorf("%s:\nfirst %s\nthen %s", src, lines(issues), lines(again))
+		}
+		v.Validate(r, Off)
+	})
+}
+
+// FuzzNarrative looks for markup that the narrative's phase fails on.
+func FuzzNarrative(f *testing.F) {
+	f.Add(`<div xmlns="http://www.w3.org/1999/xhtml"><p style="a:b">x<br/></p><!-- x --><a href='#x'>y</a></div>`)
+	f.Add(`<div><a href="java&#115;cript:x">`)
+	f.Fuzz(func(t *testing.T, s string) { narrativeFault(s) })
+}
