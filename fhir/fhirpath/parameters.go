@@ -58,6 +58,9 @@ func (it Item) valueName() string {
 	return "value" + strings.ToUpper(name[:1]) + name[1:]
 }
 
+// AppendValue appends the item as the members of a Parameters.parameter behind its name: a comma, then value[x], resource or part.
+func (it Item) AppendValue(dst []byte) []byte { return it.appendParameter(dst) }
+
 func (it Item) appendParameter(dst []byte) []byte {
 	if it.box != nil {
 		return it.value().appendParameter(dst, it.box)
