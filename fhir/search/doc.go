@@ -1,2 +1,51 @@
-// Package search says what a FHIR search means: it turns resources into index entries and URLs into queries, above any engine.
+// Package search says what a FHIR search means: it turns resources into index entries and URLs into queries, above any engine
+// (https://hl7.org/fhir/R4/search.html).
+//
+// # Design
+//
+// Parameters are the search parameters of R4 and those that clients add. Extract evaluates their FHIRPath expressions on a resource and turns
+// what they yield into entries, by rules keyed by search type and data type; each search type has one file (token.go, date.go ...) that holds
+// both its rules and what its values compare with. Parse turns the parameters of a URL into a Request, whose Where is an expression over
+// entries. Engines see bytes: values are encoded so that comparing encodings compares values, and Match is the one definition of what an
+// expression means.
+//
+//	Observation.effectiveDateTime "2014-05"   {Param: "date", Lo: "20140501", Hi: "20140601"}
+//	Observation?date=ge2014                   Or{Some{date, Lo >= "20140101"}, Some{date, Hi > "20150101"}}
+//
+// Encodings are printable ASCII. Numbers: a sign letter, a four-digit exponent and the significant digits. Moments: the digits of UTC without
+// zeros at the end. Every range is half-open, and a point p is [p, p + "!"), because "!" sorts below all that can follow an encoding.
+//
+// What a modifier needs beyond the parameter's own entries is an entry of its own under a derived name: ":text" strings of tokens,
+// ":identifier" tokens of references, ":of-type" tokens of identifiers, ":unit" quantities by the text of their unit, ":ucum" quantities in
+// canonical units. "_text" and "_content" are words.
+//
+// # Decisions
+//
+// 1. Stored numbers are points (2026-11-23). Context: R4 says that "the way search parameters operate in resources is not affected by the
+// precision of the number in the resource". Choice: a stored 100 is the point 100; only what is asked for has a range. Consequence: gt100
+// does not find 100, and 100 finds 100.4.
+//
+// 2. 1e2 is [95, 105) (2026-11-23). Context: R4 calls 1e2 one significant digit, which would be [50, 150), and gives the range 95 to 105. Choice:
+// the range it gives; a single digit with an exponent counts as two. Consequence: every example of the specification holds.
+//
+// 3. Codes compare without case (2026-11-23). Context: "When in doubt, servers SHOULD treat tokens in a case-insensitive manner". Choice: codes
+// are lower case in entries and queries; systems and UCUM units are as written. Consequence: gender=Male finds male; two identifiers that
+// differ in case alone are not told apart.
+//
+// 4. ge and le by the letter of the table (2026-11-23). Context: servers read "greater or equal" in several ways for periods. Choice: "the range
+// above intersects, or the search value fully contains": a period that only ends within the day named is not found by ge.
+// testdata/search/date.txt fixes it.
+//
+// 5. ne asks each value (2026-11-23). Context: a resource with several values, or none. Choice: ne finds a resource with a value that differs; one
+// without any is not found, as servers do; :not, which R4 defines over the resource, finds both.
+//
+// 6. Words, not phrases (2026-11-23). Context: _text and _content want a search engine. Choice: whole folded words with AND, OR, NOT and
+// parentheses; quotes are refused. Consequence: exact, indexed by the engines as any string, some five entries for a vital sign.
+//
+// 7. near is a polygon of strips (2026-11-23). Context: "Servers may search using various techniques that might have differing accuracies".
+// Choice: the circle cut into 32 strips of latitude. Consequence: engines need no geometry; everything in the circle is found, and close to
+// its edge a little more.
+//
+// 8. Hierarchies of references to 12 levels (2026-11-23). Context: :below on references follows partOf transitively, and expressions are finite.
+// Choice: a disjunction of 12 chains. Consequence: deeper parts are not found; no real organization is known to go there.
 package search

@@ -33,7 +33,9 @@ func TestMatchComparesOneEntryAtATime(t *testing.T) {
 		{Param: "pair", Parts: []search.Entry{{Code: "x"}, {Lo: "1", Hi: "2"}}},
 		{Param: "pair", Parts: []search.Entry{{Code: "y"}, {Lo: "5", Hi: "6"}}},
 	}
-	some := func(param string, where ...search.Comparison) search.Expr { return search.Some{Param: param, Where: where} }
+	some := func(param string, where ...search.Comparison) search.Expr {
+		return search.Some{Param: param, Where: where}
+	}
 	eq := func(part int, f search.Field, v string) search.Comparison {
 		return search.Comparison{Part: part, Field: f, Op: search.Eq, Value: v}
 	}

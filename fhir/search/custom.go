@@ -1,0 +1,245 @@
+package search
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+)
+
+// Add makes a client's SearchParameter resource known, in place of one of the same url. It is in force when Add returns: later calls of
+// Extract and Parse see it, calls that are running do not. changed are the resource types whose stored resources need their entries made
+// again; it is empty where nothing changed: for a parameter of R4 itself, one that is retired, and one that restates an R4 parameter of the
+// same code and search type, as implementation guides do; R4's stays in force. The error is of KindUnprocessable and has an issue for each fault: parameter-invalid (an element is missing or unknown), parameter-expression,
+// parameter-conflict (the code belongs to another parameter of the type).
+func (s *Parameters) Add(r fhir.Resource) (changed []string, err error) {
+	s.write.Lock()
+	defer s.write.Unlock()
+	set := s.set.Load()
+	if status := textOf(r.Get("status")); status == "retired" {
+		return s.remove(textOf(r.Get("url"))), nil
+	}
+	def, issues := s.readDefinition(r)
+	if len(issues) == 0 {
+		if _, base := s.registry.SearchParameterByURL(def.URL); base {
+			return nil, nil
+		}
+		if s.restates(def) {
+			return nil, nil
+		}
+		issues = s.check(set, def)
+	}
+	if len(issues) > 0 {
+		return nil, &fhir.Error{Kind: fhir.KindUnprocessable, Op: "search parameter", Issues: issues}
+	}
+	if old, ok := set.custom[def.URL]; ok && sameDefinition(old.SearchParameter, def) {
+		return nil, nil
+	}
+	next := set.clone()
+	changed = next.drop(def.URL)
+	p := newParameter(def, s.registry, true)
+	p.components = componentsOf(p, func(url string) *Parameter { return set.byURL(s.registry, url) })
+	next.custom[def.URL] = p
+	for _, typ := range s.concrete(def.Base) {
+		list := slices.Clone(next.byType[typ])
+		at, _ := slices.BinarySearchFunc(list, def.Code, func(p *Parameter, code string) int { return strings.Compare(p.Code, code) })
+		next.byType[typ] = slices.Insert(list, at, p)
+		changed = append(changed, typ)
+	}
+	s.set.Store(next)
+	slices.Sort(changed)
+	return s.onlyConcrete(slices.Compact(changed)), nil
+}
+
+// Remove makes the parameter that was added with a url unknown. changed are the types whose stored resources have entries that nothing asks
+// for; they do no harm.
+func (s *Parameters) Remove(url string) (changed []string) {
+	s.write.Lock()
+	defer s.write.Unlock()
+	return s.remove(url)
+}
+
+func (s *Parameters) remove(url string) []string {
+	set := s.set.Load()
+	if _, ok := set.custom[url]; !ok {
+		return nil
+	}
+	next := set.clone()
+	changed := next.drop(url)
+	s.set.Store(next)
+	return s.onlyConcrete(changed)
+}
+
+func (s *Parameters) onlyConcrete(types []string) []string {
+	return slices.DeleteFunc(types, func(t string) bool { _, ok := s.registry.Resource(t); return !ok })
+}
+
+// clone returns a copy whose maps may be changed; its extractors are to be made anew.
+func (s *parameterSet) clone() *parameterSet {
+	next := &parameterSet{byType: make(map[string][]*Parameter, len(s.byType)), custom: make(map[string]*Parameter, len(s.custom)+1)}
+	for k, v := range s.byType {
+		next.byType[k] = v
+	}
+	for k, v := range s.custom {
+		next.custom[k] = v
+	}
+	return next
+}
+
+// drop takes a custom parameter out and returns the types that had it.
+func (s *parameterSet) drop(url string) (changed []string) {
+	p, ok := s.custom[url]
+	if !ok {
+		return nil
+	}
+	delete(s.custom, url)
+	for typ, list := range s.byType {
+		if i := slices.Index(list, p); i >= 0 {
+			s.byType[typ] = slices.Delete(slices.Clone(list), i, i+1)
+			changed = append(changed, typ)
+		}
+	}
+	slices.Sort(changed)
+	return changed
+}
+
+// byURL returns a parameter of R4 or a custom one.
+func (s *parameterSet) byURL(reg *definition.Registry, url string) *Parameter {
+	url, _, _ = strings.Cut(url, "|")
+	if p, ok := s.custom[url]; ok {
+		return p
+	}
+	def, ok := reg.SearchParameterByURL(url)
+	if !ok {
+		return nil
+	}
+	for _, typ := range def.Base {
+		for _, p := range s.byType[typ] {
+			if p.SearchParameter == def {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// concrete returns the types, abstract ones included, that have a parameter with these bases.
+func (s *Parameters) concrete(bases []string) []string {
+	var out []string
+	for _, typ := range append([]string{"Resource", "DomainResource"}, s.registry.ResourceTypes()...) {
+		t, ok := s.registry.Type(typ)
+		if ok && slices.ContainsFunc(bases, t.Is) {
+			out = append(out, typ)
+		}
+	}
+	return out
+}
+
+// readDefinition reads a SearchParameter resource.
+func (s *Parameters) readDefinition(r fhir.Resource) (*definition.SearchParameter, []fhir.Issue) {
+	var issues []fhir.Issue
+	fault := func(element, text string) {
+		issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "parameter-invalid", Text: text,
+			Expression: r.Type() + "." + element})
+	}
+	def := &definition.SearchParameter{
+		Code: textOf(r.Get("code")), URL: textOf(r.Get("url")), Type: textOf(r.Get("type")), Expression: textOf(r.Get("expression")),
+		MultipleOr: true, MultipleAnd: true,
+	}
+	def.Base = stringsOf(r.Get("base"))
+	def.Target = stringsOf(r.Get("target"))
+	for c := r.Get("component").First(); c.Valid(); c = c.Next() {
+		def.Components = append(def.Components, definition.Component{
+			Definition: textOf(c.Get("definition")), Expression: textOf(c.Get("expression")),
+		})
+	}
+	if def.URL == "" {
+		fault("url", "a search parameter has a url")
+	}
+	if !validCode(def.Code) {
+		fault("code", "a search parameter's code begins with a letter and has letters, digits, - and _")
+	}
+	if _, ok := modifiersOf[def.Type]; !ok || def.Type == "special" {
+		fault("type", "the search type is number, date, string, token, reference, composite, quantity or uri")
+	}
+	if len(def.Base) == 0 {
+		fault("base", "a search parameter has at least one base")
+	}
+	for _, b := range append(slices.Clone(def.Base), def.Target...) {
+		if t, ok := s.registry.Type(b); !ok || t.Kind != definition.KindResource {
+			fault("base", "there is no resource type "+quote(b))
+		}
+	}
+	if def.Expression == "" {
+		fault("expression", "a search parameter has an expression, without which nothing can be found by it")
+	}
+	if def.Type == "composite" && len(def.Components) < 2 {
+		fault("component", "a composite has at least two components")
+	}
+	return def, issues
+}
+
+// restates reports whether R4 has a parameter of the same code and search type on all bases.
+func (s *Parameters) restates(def *definition.SearchParameter) bool {
+	for _, typ := range def.Base {
+		have, ok := s.registry.SearchParameter(typ, def.Code)
+		if !ok || have.Type != def.Type {
+			return false
+		}
+	}
+	return len(def.Base) > 0
+}
+
+// validCode reports whether a code can stand in a URL without being taken for anything else.
+func validCode(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(isLetter(c) || i > 0 && (c >= '0' && c <= '9' || c == '-' || c == '_')) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+func stringsOf(n fhir.Node) []string {
+	var out []string
+	for c := n.First(); c.Valid(); c = c.Next() {
+		out = append(out, textOf(c))
+	}
+	return out
+}
+
+// check holds a definition against the definitions and the parameters that are there.
+func (s *Parameters) check(set *parameterSet, def *definition.SearchParameter) []fhir.Issue {
+	var issues []fhir.Issue
+	fault := func(id, element, text string) {
+		issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: id, Text: text, Expression: "SearchParameter." + element})
+	}
+	p := newParameter(def, s.registry, true)
+	if p.components = componentsOf(p, func(url string) *Parameter { return set.byURL(s.registry, url) }); def.Type == "composite" && p.components == nil {
+		fault("parameter-invalid", "component", "a component's definition is not known here")
+		return issues
+	}
+	for _, typ := range s.concrete(def.Base) {
+		for _, have := range set.byType[typ] {
+			if have.Code == def.Code && have.URL != def.URL {
+				fault("parameter-conflict", "code", typ+" has another search parameter "+quote(def.Code)+" already: "+have.URL)
+				return issues
+			}
+		}
+		if _, ok := s.registry.Resource(typ); !ok {
+			continue
+		}
+		if _, _, err := newRule(p, s.registry, typ); err != nil {
+			fault("parameter-expression", "expression", "the expression can't be compiled for "+typ+": "+err.Error())
+			return issues
+		}
+	}
+	return issues
+}
+
+func sameDefinition(a, b *definition.SearchParameter) bool {
+	return a.Code == b.Code && a.Type == b.Type && a.Expression == b.Expression && slices.Equal(a.Base, b.Base) &&
+		slices.Equal(a.Target, b.Target) && slices.Equal(a.Components, b.Components)
+}

@@ -1,0 +1,242 @@
+package search
+
+import (
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// values reads the values of one parameter: what commas separate is Or.
+func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error) {
+	m, of, err := q.readModifier(p, modifierName)
+	if err != nil {
+		return nil, err
+	}
+	if m == modifierMissing {
+		return missing(p, value)
+	}
+	list := splitEscaped(value, ',')
+	if len(list) > q.limits.Values {
+		return nil, tooCostly("a parameter has too many values")
+	}
+	if p.Code == SortByID {
+		return keys(m, list)
+	}
+	var conditions []condition
+	var exprs []Expr
+	for _, raw := range list {
+		if raw == "" {
+			return nil, badValue("empty-value", "a value is empty")
+		}
+		if e, ok, err := q.whole(p, m, raw); err != nil {
+			return nil, err
+		} else if ok {
+			exprs = append(exprs, e)
+			continue
+		}
+		c, err := q.value(p, m, of, raw)
+		if err != nil {
+			return nil, err
+		}
+		conditions = append(conditions, c...)
+		if len(conditions) > 4*q.limits.Values {
+			return nil, tooCostly("a parameter has too many values")
+		}
+	}
+	if err := q.count(len(conditions)); err != nil {
+		return nil, err
+	}
+	if len(conditions) > 0 {
+		exprs = append(exprs, expr(p.Code, conditions))
+	}
+	e := anyOf(exprs)
+	if len(conditions) == 0 && len(exprs) == 0 {
+		e = Or{} // a value set without members
+	}
+	if m == modifierNot || m == modifierNotIn {
+		return Not{Expr: e}, nil
+	}
+	return e, nil
+}
+
+// missing reads :missing: the resource has no value for the parameter, or has one.
+func missing(p *Parameter, value string) (Expr, error) {
+	names := []string{p.Code}
+	switch p.Type {
+	case "token":
+		names = append(names, p.names.text)
+	case "reference":
+		names = append(names, p.names.identifier)
+	}
+	var present Or
+	for _, n := range names {
+		present = append(present, Some{Param: n})
+	}
+	e := anyOf(present)
+	switch value {
+	case "true":
+		return Not{Expr: e}, nil
+	case "false":
+		return e, nil
+	}
+	return nil, badValue("bad-missing", ":missing is true or false")
+}
+
+// keys reads the values of _id.
+func keys(m modifier, list []string) (Expr, error) {
+	ids := make([]string, len(list))
+	for i, raw := range list {
+		if ids[i] = unescape(raw); !fhir.ValidID(ids[i]) {
+			return nil, badValue("bad-id", "an id has 1 to 64 letters, digits, dashes and points")
+		}
+	}
+	if m == modifierNot {
+		return Not{Expr: KeyIn{IDs: ids}}, nil
+	}
+	return KeyIn{IDs: ids}, nil
+}
+
+// whole reads a value that one entry alone does not decide; ok is false for the others.
+func (q *reading) whole(p *Parameter, m modifier, raw string) (e Expr, ok bool, err error) {
+	switch {
+	case p.Code == "_text" || p.Code == "_content":
+		e, err = textExpr(p.Code, unescape(raw))
+	case p.Code == phonetic && p.Type == "string":
+		e, err = phoneticExpr(p, unescape(raw))
+	case p.Type == "reference" && (m == modifierAbove || m == modifierBelow):
+		value := unescape(raw)
+		if p.has("canonical") && strings.Contains(value, ":") {
+			return nil, false, nil
+		}
+		e, err = q.hierarchyCondition(p, m, value)
+	default:
+		return nil, false, nil
+	}
+	return e, err == nil, err
+}
+
+// value reads one value, which keeps its escapes.
+func (q *reading) value(p *Parameter, m modifier, of, raw string) ([]condition, error) {
+	switch p.Type {
+	case "token":
+		switch m {
+		case modifierText:
+			c, err := stringCondition(modifierNone, unescape(raw))
+			return withSuffix(c, suffixText), err
+		case modifierIn, modifierNotIn:
+			return q.valueSetConditions(p, unescape(raw))
+		case modifierAbove, modifierBelow:
+			return q.subsumption(p, m, raw)
+		case modifierOfType:
+			return ofTypeCondition(raw)
+		}
+		return q.tokenCondition(p, raw)
+	case "string":
+		return stringCondition(m, unescape(raw))
+	case "uri":
+		return uriCondition(p, m, unescape(raw))
+	case "reference":
+		switch m {
+		case modifierIdentifier:
+			c, err := q.tokenCondition(p, raw)
+			return withSuffix(c, suffixIdentifier), err
+		case modifierAbove, modifierBelow:
+			return canonicalVersion(m, unescape(raw))
+		}
+		return q.referenceCondition(p, of, unescape(raw))
+	case "date":
+		return q.dateCondition(unescape(raw))
+	case "number":
+		return numberCondition(unescape(raw))
+	case "quantity":
+		return quantityCondition(raw)
+	case "composite":
+		return q.compositeCondition(p, raw)
+	case "special":
+		if p.URL == nearURL {
+			return nearCondition(raw)
+		}
+	}
+	return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: its search type is not known here")
+}
+
+func withSuffix(list []condition, suffix string) []condition {
+	for i := range list {
+		list[i].suffix = suffix
+	}
+	return list
+}
+
+func (q *reading) dateCondition(value string) ([]condition, error) {
+	p, text, ok := cutPrefix(value)
+	if !ok {
+		return nil, badPrefix()
+	}
+	d, ok := parseQueryDate(text)
+	if !ok {
+		return nil, badValue("bad-date", "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
+	}
+	return alternatives("", p.compare(queryDateInterval(p, d, q.params.zone, q.now))), nil
+}
+
+func numberCondition(value string) ([]condition, error) {
+	p, text, ok := cutPrefix(value)
+	if !ok {
+		return nil, badPrefix()
+	}
+	n, ok := parseQueryNumber(text)
+	if !ok {
+		return nil, badValue("bad-number", "a number is decimal, as 5.4 or 1e2")
+	}
+	return alternatives("", p.compare(n.interval(p))), nil
+}
+
+// compositeCondition compares with "value$value": every component of one and the same element
+// (https://hl7.org/fhir/R4/search.html#combining).
+func (q *reading) compositeCondition(p *Parameter, raw string) ([]condition, error) {
+	parts := splitEscaped(raw, '$')
+	if len(parts) != len(p.components) {
+		return nil, badValue("bad-composite", "a value has a part for each component, separated by $: "+componentNames(p))
+	}
+	out := []condition{{}}
+	for i, part := range parts {
+		c := p.components[i]
+		if part == "" {
+			return nil, badValue("empty-value", "a part is empty")
+		}
+		alts, err := q.value(c, modifierNone, "", part)
+		if err != nil {
+			return nil, err
+		}
+		var next []condition
+		for _, have := range out {
+			for _, alt := range alts {
+				if have.suffix != "" && alt.suffix != "" && have.suffix != alt.suffix {
+					continue
+				}
+				n := condition{suffix: have.suffix + alt.suffix, where: make([]Comparison, 0, len(have.where)+len(alt.where))}
+				if have.suffix == alt.suffix {
+					n.suffix = have.suffix
+				}
+				n.where = append(n.where, have.where...)
+				for _, cmp := range alt.where {
+					cmp.Part = i + 1
+					n.where = append(n.where, cmp)
+				}
+				next = append(next, n)
+			}
+		}
+		if out = next; len(out) > q.limits.Values {
+			return nil, tooCostly("the composite has too many alternatives")
+		}
+	}
+	return out, nil
+}
+
+func componentNames(p *Parameter) string {
+	var names []string
+	for _, c := range p.components {
+		names = append(names, c.Code)
+	}
+	return strings.Join(names, "$")
+}

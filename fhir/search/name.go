@@ -1,0 +1,240 @@
+package search
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// listItem is the parameter that _list follows: "search for resources that are in the list".
+const listItem = "http://hl7.org/fhir/SearchParameter/List-item"
+
+// condition reads one parameter of resources of the given types: "code", "code:modifier", a chain "reference.name" or
+// "reference:Type.name", and "_has:Type:reference:name". depth counts the references followed so far.
+func (q *reading) condition(types []string, name, value string, depth int) (Expr, error) {
+	if depth > q.limits.Depth {
+		return nil, tooCostly("the chain follows too many references")
+	}
+	if err := q.count(1); err != nil {
+		return nil, err
+	}
+	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
+		return q.has(types, rest, value, depth)
+	}
+	head, rest, chained := strings.Cut(name, ".")
+	code, modifier, _ := strings.Cut(head, ":")
+	if chained {
+		return q.chain(types, code, modifier, rest, value, depth)
+	}
+	return q.leaf(types, code, modifier, value)
+}
+
+// count counts n conditions against the limit.
+func (q *reading) count(n int) error {
+	if q.nodes += n; q.nodes > q.limits.Nodes {
+		return tooCostly("the search has too many conditions; name the types that chains go through")
+	}
+	return nil
+}
+
+// lookup returns the parameters that the types have under code: one where they share it. Over all types of the server those of Resource and
+// DomainResource are known; over some, what all of them have.
+func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
+	if len(types) == len(q.params.registry.ResourceTypes()) {
+		types = []string{"Resource"}
+		if _, ok := q.params.Lookup("Resource", code); !ok {
+			types = []string{"DomainResource"}
+		}
+	}
+	var out []*Parameter
+	for _, typ := range types {
+		p, ok := q.params.Lookup(typ, code)
+		if !ok {
+			var names []string
+			for _, p := range q.params.Served(typ) {
+				names = append(names, p.Code)
+			}
+			return nil, unknown("unknown-parameter", typ+" has no search parameter "+quote(code), code, append(names, "_has", "_list", "_type"))
+		}
+		if reason, no := p.Unsupported(); no {
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: "+reason)
+		}
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	for _, p := range out[1:] {
+		if p.Type != out[0].Type {
+			return nil, badValue("ambiguous-parameter", "the types searched have different parameters of this name; search one type at a time")
+		}
+	}
+	return out, nil
+}
+
+// reference returns the parameters that the types have under code, which must be references.
+func (q *reading) reference(types []string, code string) ([]*Parameter, error) {
+	list, err := q.lookup(types, code)
+	if err != nil {
+		return nil, err
+	}
+	if list[0].Type != "reference" {
+		return nil, badValue("bad-chain", "the parameter "+quote(code)+" is a "+list[0].Type+", and only references can be followed")
+	}
+	return list, nil
+}
+
+// chainTargets returns the types that a chain over the references ref may go on with: of, where the chain names it, else those of the
+// references' targets that know what follows.
+func (q *reading) chainTargets(ref []*Parameter, of, rest string) ([]string, error) {
+	var targets []string
+	for _, p := range ref {
+		t := p.Targets()
+		if len(t) == 0 {
+			t = q.params.registry.ResourceTypes()
+		}
+		targets = append(targets, t...)
+	}
+	slices.Sort(targets)
+	targets = slices.Compact(targets)
+	if of != "" {
+		if !slices.Contains(targets, of) {
+			return nil, unknown("unknown-modifier", "the parameter "+quote(ref[0].Code)+" does not point to "+quote(of), of, targets)
+		}
+		return []string{of}, nil
+	}
+	if strings.HasPrefix(rest, "_has:") {
+		return targets, nil
+	}
+	head, _, _ := strings.Cut(rest, ".")
+	code, _, _ := strings.Cut(head, ":")
+	var known, names []string
+	for _, t := range targets {
+		if _, ok := q.params.Lookup(t, code); ok || code == "_list" {
+			known = append(known, t)
+			continue
+		}
+		if len(targets) < 8 {
+			for _, p := range q.params.Of(t) {
+				names = append(names, p.Code)
+			}
+		}
+	}
+	if len(known) == 0 {
+		return nil, unknown("unknown-parameter", "nothing that "+quote(ref[0].Code)+" points to has a search parameter "+quote(code), code, names)
+	}
+	return known, nil
+}
+
+// chain reads "code.rest" (https://hl7.org/fhir/R4/search.html#chaining).
+func (q *reading) chain(types []string, code, of, rest, value string, depth int) (Expr, error) {
+	ref, err := q.reference(types, code)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := q.chainTargets(ref, of, rest)
+	if err != nil {
+		return nil, err
+	}
+	var list []Expr
+	var first error
+	for _, t := range targets {
+		where, err := q.condition([]string{t}, rest, value, depth+1)
+		if err == nil {
+			list = append(list, Refers{Param: code, Target: t, Where: where})
+			continue
+		}
+		if found := named("", err); fatal(found) {
+			return nil, err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	// A target for which the value makes no sense can't match. Where it makes none for any, that is an error.
+	if len(list) == 0 {
+		return nil, first
+	}
+	return anyOf(list), nil
+}
+
+// has reads what follows "_has:": "Type:reference:name" (https://hl7.org/fhir/R4/search.html#has).
+func (q *reading) has(types []string, name, value string, depth int) (Expr, error) {
+	parts := strings.SplitN(name, ":", 3)
+	if len(parts) < 3 || parts[2] == "" {
+		return nil, badValue("bad-chain", `_has is "_has:Type:reference:parameter"`)
+	}
+	source, code, rest := parts[0], parts[1], parts[2]
+	if _, ok := q.params.registry.Resource(source); !ok {
+		return nil, unknown("unknown-type", "there is no resource type "+quote(source), source, q.params.registry.ResourceTypes())
+	}
+	ref, err := q.reference([]string{source}, code)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(types, ref[0].PointsTo) {
+		return nil, badValue("bad-chain", "the parameter "+quote(code)+" of "+source+" does not point to what is searched")
+	}
+	where, err := q.condition([]string{source}, rest, value, depth+1)
+	if err != nil {
+		return nil, err
+	}
+	return Referred{Source: source, Param: code, Where: where}, nil
+}
+
+// leaf reads a parameter that no chain leads on from.
+func (q *reading) leaf(types []string, code, modifier, value string) (Expr, error) {
+	if code == "_list" {
+		return q.list(modifier, value)
+	}
+	if _, no := unsupportedCode(code); no {
+		return nil, unsupportedName(code)
+	}
+	list, err := q.lookup(types, code)
+	if err != nil {
+		return nil, err
+	}
+	var out []Expr
+	for _, p := range list {
+		e, err := q.values(p, modifier, value)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(out, func(o Expr) bool { return reflect.DeepEqual(o, e) }) {
+			out = append(out, e)
+		}
+	}
+	return anyOf(out), nil
+}
+
+func unsupportedCode(code string) (Unsupported, bool) {
+	i := slices.IndexFunc(unsupported, func(u Unsupported) bool { return u.Name == code })
+	if i < 0 {
+		return Unsupported{}, false
+	}
+	return unsupported[i], true
+}
+
+// list reads _list: the ids of the lists that have the resource as an item (https://hl7.org/fhir/R4/search.html#list).
+func (q *reading) list(modifier, value string) (Expr, error) {
+	def, ok := q.params.registry.SearchParameterByURL(listItem)
+	if modifier != "" || !ok {
+		return nil, unknown("unknown-modifier", `"_list" has no modifiers`, modifier, nil)
+	}
+	var ids []string
+	for _, raw := range splitEscaped(value, ',') {
+		if strings.HasPrefix(raw, "$") {
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "functional lists are not kept here")
+		}
+		id := unescape(raw)
+		if typ, local, ok := splitLocal(id); ok && typ == def.Base[0] {
+			id = local
+		}
+		if !fhir.ValidID(id) {
+			return nil, badValue("bad-list", "_list has ids of lists")
+		}
+		ids = append(ids, id)
+	}
+	return Referred{Source: def.Base[0], Param: def.Code, Where: KeyIn{IDs: ids}}, nil
+}

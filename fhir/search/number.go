@@ -1,0 +1,196 @@
+package search
+
+import (
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/fhirpath"
+)
+
+// Numbers (https://hl7.org/fhir/R4/search.html#number): a stored number is the point it states, whatever its precision; a number that is
+// asked for stands for the range of its significant digits where it is asked for by eq, ne or ap, and for a point with the other prefixes.
+
+// The bounds of ranges that are open: below and above every encoded number and moment.
+const (
+	openLo = "-"
+	openHi = "~"
+)
+
+// afterPoint appended to an encoded number or moment makes the least string above it that is below every greater one: the exclusive upper
+// bound of a point.
+const afterPoint = "!"
+
+// appendNumber appends an encoding of d whose bytes are ordered as the values are: equal values encode alike whatever their scale, and any
+// two compare as Decimal.Cmp compares them. It is of printable ASCII. The forms are N for negative, O for zero, P for positive numbers; then
+// four digits of exponent, then the significant digits. For negative numbers digits are complemented and "~" ends them, so that more digits
+// are less. No encoding is a prefix of one that is not above it followed by afterPoint.
+func appendNumber(dst []byte, d fhir.Decimal) []byte {
+	sign := d.Sign()
+	if sign == 0 {
+		return append(dst, 'O')
+	}
+	var buf [24]byte
+	digits, exp := d.Significant(buf[:0])
+	exp += 5000
+	if sign < 0 {
+		exp = 9999 - exp
+		dst = append(dst, 'N')
+	} else {
+		dst = append(dst, 'P')
+	}
+	dst = append(dst, byte('0'+exp/1000%10), byte('0'+exp/100%10), byte('0'+exp/10%10), byte('0'+exp%10))
+	if sign > 0 {
+		return append(dst, digits...)
+	}
+	for _, c := range digits {
+		dst = append(dst, '0'+'9'-c)
+	}
+	return append(dst, '~')
+}
+
+// encodeNumber returns appendNumber as a string.
+func encodeNumber(d fhir.Decimal) string {
+	var buf [40]byte
+	return string(appendNumber(buf[:0], d))
+}
+
+// interval is a half-open range of encoded values: lo belongs to it, hi does not.
+type interval struct{ lo, hi string }
+
+// numberPoint is the interval that holds d alone. Both bounds share one string.
+func numberPoint(d fhir.Decimal) interval {
+	var buf [40]byte
+	s := string(append(appendNumber(buf[:0], d), afterPoint...))
+	return interval{s[:len(s)-1], s}
+}
+
+// numberRange is the closed range from low to high, either of which may be open (R4 datatypes, Range: "The low and the high values are
+// inclusive").
+func numberRange(low, high *fhir.Decimal) interval {
+	iv := interval{openLo, openHi}
+	if low != nil {
+		iv.lo = encodeNumber(*low)
+	}
+	if high != nil {
+		iv.hi = encodeNumber(*high) + afterPoint
+	}
+	return iv
+}
+
+// queryNumber is a number of a search with the text it was written in.
+type queryNumber struct {
+	value fhir.Decimal
+	text  string
+}
+
+// parseQueryNumber reads a number of a search: JSON's grammar, and a leading plus sign.
+func parseQueryNumber(s string) (queryNumber, bool) {
+	text := strings.TrimPrefix(s, "+")
+	d, err := fhir.ParseDecimal(text)
+	return queryNumber{d, text}, err == nil
+}
+
+// bounds returns the range of the digits stated: [99.5, 100.5) for 100. A single digit with an exponent counts as two, which is how R4 reads
+// its own example: "[parameter]=1e2 ... is actually searching for values in the range [95 ... 105)".
+func (q queryNumber) bounds() (lo, hi fhir.Decimal) {
+	if q.value.Precision() == 1 && strings.ContainsAny(q.text, "eE") {
+		half := unit(q.text)
+		return q.value.Sub(half), q.value.Add(half)
+	}
+	return q.value.Bounds()
+}
+
+// unit returns half a tenth of the unit in which the single digit of s, with an exponent, is written: 5 for 1e2.
+func unit(s string) fhir.Decimal {
+	i := strings.IndexAny(s, "eE")
+	mantissa := []byte(s[:i])
+	point := strings.IndexByte(s[:i], '.')
+	for j, c := range mantissa {
+		if c != '.' && c != '-' {
+			mantissa[j] = '0'
+		}
+	}
+	last := "5"
+	if point < 0 {
+		mantissa = append(mantissa, '.')
+		last = "05"
+	} else {
+		last = "05"
+	}
+	half, err := fhir.ParseDecimal(strings.TrimPrefix(string(mantissa), "-") + last + s[i:])
+	if err != nil {
+		return fhir.Decimal{}
+	}
+	return half
+}
+
+// around returns the closed range that ap accepts: within a tenth of the value to either side, and at least the range of its digits.
+func (q queryNumber) around() (lo, hi fhir.Decimal) {
+	lo, hi = q.bounds()
+	tenth, _ := fhir.ParseDecimal("0.1")
+	tenth = q.value.Abs().Mul(tenth)
+	if l := q.value.Sub(tenth); l.Cmp(lo) < 0 {
+		lo = l
+	}
+	if h := q.value.Add(tenth); h.Cmp(hi) > 0 {
+		hi = h
+	}
+	return lo, hi
+}
+
+// interval returns the range that the prefix p compares with.
+func (q queryNumber) interval(p prefix) interval {
+	switch p {
+	case prefixEq, prefixNe:
+		lo, hi := q.bounds()
+		return interval{encodeNumber(lo), encodeNumber(hi)}
+	case prefixAp:
+		lo, hi := q.around()
+		return numberRange(&lo, &hi)
+	}
+	return numberPoint(q.value)
+}
+
+// number appends a number's point or a Range.
+func (x *extraction) number(it *fhirpath.Item) {
+	switch n := it.Node(); it.Type() {
+	case "Range":
+		low, okLow := decimalOf(n.Get("low").Get("value"))
+		high, okHigh := decimalOf(n.Get("high").Get("value"))
+		x.putRange(Entry{Param: x.rule.plain}, low, okLow, high, okHigh)
+	default:
+		d, err := fhir.ParseDecimal(it.Text())
+		if err == nil {
+			iv := numberPoint(d)
+			x.put(Entry{Param: x.rule.plain, Lo: iv.lo, Hi: iv.hi})
+		}
+	}
+}
+
+// putRange appends e with the range from low to high, of which at least one is known.
+func (x *extraction) putRange(e Entry, low fhir.Decimal, okLow bool, high fhir.Decimal, okHigh bool) {
+	var lo, hi *fhir.Decimal
+	if okLow {
+		lo = &low
+	}
+	if okHigh {
+		hi = &high
+	}
+	if !okLow && !okHigh {
+		return
+	}
+	iv := numberRange(lo, hi)
+	if iv.lo < iv.hi {
+		e.Lo, e.Hi = iv.lo, iv.hi
+		x.put(e)
+	}
+}
+
+// decimalOf reads a JSON number.
+func decimalOf(n fhir.Node) (fhir.Decimal, bool) {
+	if n.Kind() != fhir.Number {
+		return fhir.Decimal{}, false
+	}
+	d, err := fhir.ParseDecimal(n.Text())
+	return d, err == nil
+}

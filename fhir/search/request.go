@@ -1,0 +1,264 @@
+package search
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// Total says which total a search asks for (parameter _total).
+type Total uint8
+
+// The totals. TotalDefault is that of a search that does not say.
+const (
+	TotalDefault Total = iota
+	TotalNone
+	TotalEstimate
+	TotalAccurate
+)
+
+// Summary says how much of each resource a search asks for (parameter _summary).
+type Summary uint8
+
+// The summaries. SummaryFalse is everything, and the default.
+const (
+	SummaryFalse Summary = iota
+	SummaryTrue
+	SummaryText
+	SummaryData
+	SummaryCount // no resources, only the total; _count=0 means the same
+)
+
+var summaryNames = [...]string{"false", "true", "text", "data", "count"}
+
+// String returns the value as the parameter has it.
+func (s Summary) String() string { return summaryNames[s] }
+
+// Include asks for resources beside the matches (parameters _include and _revinclude).
+type Include struct {
+	// Reverse is set for _revinclude: resources of type Source that refer to a match, instead of what a match of type Source refers to.
+	Reverse bool
+	// Iterate is set for :iterate: it also looks at what other includes have brought.
+	Iterate bool
+	// Source is the resource type whose references are followed; "" for any (_include=*).
+	Source string
+	// Param is the reference parameter that is followed; "" for all of Source.
+	Param string
+	// Target narrows to references to one resource type; "" for any.
+	Target string
+}
+
+// Request is a search as it was asked for: what is matched, and how the answer shall look.
+type Request struct {
+	// Types are the resource types searched, sorted, without duplicates and never empty.
+	Types []string
+	// Where is the condition; nil accepts everything.
+	Where Expr
+	Sort  []Sort
+	// Count is the page size asked for; -1 where none is.
+	Count    int
+	Total    Total
+	Summary  Summary
+	Elements []string // names of top-level elements (_elements); nil for all
+	Includes []Include
+	// Pairs are the parameters that were understood, in their order, for the self link: without ignored ones and those that
+	// ParseOptions.Ignore names.
+	Pairs []Pair
+}
+
+// CountOnly reports whether the answer holds no resources.
+func (r *Request) CountOnly() bool { return r.Summary == SummaryCount || r.Count == 0 }
+
+// readResult reads a parameter that says how the answer shall look; known is false for one that is none. seen holds the ones read, which are
+// not repeated.
+func (q *reading) readResult(req *Request, p Pair, seen map[string]bool) (known bool, err error) {
+	name, modifier, _ := strings.Cut(p.Name, ":")
+	switch name {
+	case "_include", "_revinclude":
+		inc, err := q.readInclude(name == "_revinclude", modifier, p.Value)
+		if err == nil {
+			req.Includes = append(req.Includes, inc)
+		}
+		return true, err
+	case "_type":
+		return true, nil
+	case "_sort", "_count", "_total", "_summary", "_elements", "_contained", "_containedType", "_format", "_pretty":
+	default:
+		return false, nil
+	}
+	if modifier != "" {
+		return true, unknown("unknown-modifier", quote(name)+" has no modifiers", modifier, nil)
+	}
+	if seen[name] {
+		return true, badValue("repeated-parameter", "it is given more than once")
+	}
+	seen[name] = true
+	switch name {
+	case "_sort":
+		req.Sort, err = q.readSort(req.Types, p.Value)
+	case "_count":
+		req.Count, err = strconv.Atoi(p.Value)
+		if err != nil || req.Count < 0 || p.Value[0] == '+' {
+			req.Count = -1
+			return true, badValue("bad-count", "_count is a whole number of 0 or more")
+		}
+	case "_total":
+		i := slices.Index([]string{"", "none", "estimate", "accurate"}, p.Value)
+		if i < 1 {
+			return true, badValue("bad-total", "_total is none, estimate or accurate")
+		}
+		req.Total = Total(i)
+	case "_summary":
+		i := slices.Index(summaryNames[:], p.Value)
+		if i < 0 {
+			return true, badValue("bad-summary", "_summary is true, text, data, count or false")
+		}
+		req.Summary = Summary(i)
+	case "_elements":
+		req.Elements, err = q.readElements(req.Types, p.Value)
+	case "_contained":
+		if p.Value != "false" {
+			return true, unsupportedName("_contained")
+		}
+	case "_containedType":
+		return true, unsupportedName(name)
+	}
+	return true, err
+}
+
+// unsupportedName is the error of a name in the unsupported list.
+func unsupportedName(name string) error {
+	for _, u := range unsupported {
+		if u.Name == name {
+			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: "+u.Reason)
+		}
+	}
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported")
+}
+
+// readElements reads the names of top-level elements that at least one of the types has.
+func (q *reading) readElements(types []string, value string) ([]string, error) {
+	var out []string
+	for _, name := range strings.Split(value, ",") {
+		if typ, rest, ok := strings.Cut(name, "."); ok && slices.Contains(types, typ) {
+			name = rest
+		}
+		found := false
+		var names []string
+		for _, typ := range types {
+			t, ok := q.params.registry.Resource(typ)
+			if ok && t.Child(name) != nil {
+				found = true
+				break
+			}
+			if ok && len(types) == 1 {
+				for _, e := range t.Elements {
+					names = append(names, e.Name)
+				}
+			}
+		}
+		if !found {
+			return nil, unknown("unknown-element", "there is no top-level element "+quote(name), name, names)
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
+// readSort reads "-date,status,subject:Type.family": parameters in order of importance, descending after "-". A reference's parameter is
+// followed where a point and a parameter of its target stand behind it.
+func (q *reading) readSort(types []string, value string) ([]Sort, error) {
+	var out []Sort
+	for _, key := range strings.Split(value, ",") {
+		if len(out) == 16 {
+			return nil, tooCostly("_sort has at most 16 keys")
+		}
+		var s Sort
+		key, s.Desc = strings.CutPrefix(key, "-")
+		link, code, chained := strings.Cut(key, ".")
+		if !chained {
+			code = key
+		}
+		sorted := types
+		if chained {
+			name, of, _ := strings.Cut(link, ":")
+			ref, err := q.reference(types, name)
+			if err != nil {
+				return nil, err
+			}
+			targets, err := q.chainTargets(ref, of, code)
+			if err != nil {
+				return nil, err
+			}
+			if len(targets) != 1 {
+				return nil, badValue("bad-sort", "the reference may point to several types that have the parameter; name one, as in subject:"+targets[0]+"."+code)
+			}
+			s.Chain = &SortChain{Param: name, Target: targets[0]}
+			sorted = targets
+		}
+		if code == "_score" {
+			return nil, unsupportedName(code)
+		}
+		if code != SortByID {
+			list, err := q.lookup(sorted, code)
+			if err != nil {
+				return nil, err
+			}
+			if t := list[0].Type; t == "composite" || t == "special" || code == "_text" || code == "_content" {
+				return nil, badValue("bad-sort", "a "+t+" parameter has no order")
+			}
+		}
+		s.Param = code
+		if !slices.ContainsFunc(out, func(o Sort) bool {
+			return o.Param == s.Param && (o.Chain == nil) == (s.Chain == nil) && (o.Chain == nil || *o.Chain == *s.Chain)
+		}) {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// readInclude reads "Source:param", "Source:param:Target", "Source:*" or "*".
+func (q *reading) readInclude(reverse bool, modifier, value string) (Include, error) {
+	inc := Include{Reverse: reverse}
+	switch modifier {
+	case "":
+	case "iterate":
+		inc.Iterate = true
+	default:
+		return inc, unknown("unknown-modifier", "includes have no modifier "+quote(modifier)+", they have :iterate", modifier, []string{"iterate"})
+	}
+	if value == "*" {
+		return inc, nil
+	}
+	parts := strings.Split(value, ":")
+	if len(parts) < 2 || len(parts) > 3 {
+		return inc, badValue("bad-include", `an include is "Type:parameter", "Type:parameter:TargetType", "Type:*" or "*"`)
+	}
+	inc.Source, inc.Param = parts[0], parts[1]
+	if _, ok := q.params.registry.Resource(inc.Source); !ok {
+		return inc, unknown("unknown-type", "there is no resource type "+quote(inc.Source), inc.Source, q.params.registry.ResourceTypes())
+	}
+	if len(parts) == 3 {
+		inc.Target = parts[2]
+		if _, ok := q.params.registry.Resource(inc.Target); !ok {
+			return inc, unknown("unknown-type", "there is no resource type "+quote(inc.Target), inc.Target, q.params.registry.ResourceTypes())
+		}
+	}
+	if inc.Param == "*" {
+		inc.Param = ""
+		return inc, nil
+	}
+	p, err := q.reference([]string{inc.Source}, inc.Param)
+	if err != nil {
+		return inc, err
+	}
+	if inc.Target != "" && !p[0].PointsTo(inc.Target) {
+		return inc, unknown("bad-include", "the parameter "+quote(inc.Param)+" does not point to "+inc.Target, inc.Target, p[0].Targets())
+	}
+	return inc, nil
+}

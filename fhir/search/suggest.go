@@ -1,0 +1,96 @@
+package search
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// unknown is the error of a name that means nothing here. The text ends with the nearest of the names that do.
+func unknown(id, text, name string, names []string) error {
+	if near := nearest(name, names); len(near) > 0 {
+		text += "; nearest: " + strings.Join(near, ", ")
+	}
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, id, text)
+}
+
+// maxNearest is how many names an error suggests.
+const maxNearest = 3
+
+// nearest returns the names that are fewest edits away from name, at most maxNearest, nearest first; none that shares hardly a letter.
+func nearest(name string, names []string) []string {
+	if len(name) > 64 {
+		return nil
+	}
+	type candidate struct {
+		name string
+		cost int
+	}
+	var list []candidate
+	lower := strings.ToLower(name)
+	for _, n := range names {
+		cost := distance(lower, strings.ToLower(n))
+		if cost > 0 && (strings.HasPrefix(n, lower) || strings.Contains(n, lower) && len(lower) > 2) {
+			cost = 1
+		}
+		if cost <= max(2, len(name)/2) {
+			list = append(list, candidate{n, cost})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b candidate) int { return a.cost - b.cost })
+	var out []string
+	for _, c := range list[:min(len(list), maxNearest)] {
+		out = append(out, c.name)
+	}
+	return out
+}
+
+// distance returns the least number of insertions, deletions and replacements of bytes that turn a into b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// quote returns a name of a request for a message: in quotes, cut short, and without what is not printable ASCII.
+func quote(name string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := 0; i < len(name) && i < 64; i++ {
+		if c := name[i]; c >= ' ' && c < 0x7f && c != '"' {
+			b.WriteByte(c)
+		} else {
+			b.WriteByte('?')
+		}
+	}
+	if len(name) > 64 {
+		b.WriteString("...")
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// tooCostly is the error of a search past a limit.
+func tooCostly(text string) error {
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "search-too-costly", text)
+}
+
+// badPrefix is the error of letters that are no prefix.
+func badPrefix() error {
+	return unknown("bad-prefix", "a prefix is one of "+strings.Join(prefixNames[:], " "), "", nil)
+}

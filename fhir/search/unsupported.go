@@ -1,0 +1,20 @@
+package search
+
+// Unsupported is a part of R4 search that the server does not serve, and why. Asking for it is an error that gives the reason; the
+// CapabilityStatement and the README are made from this data.
+type Unsupported struct {
+	Name   string // as a client would write it
+	URL    string // of the SearchParameter; "" where there is none
+	Reason string
+}
+
+var unsupported = []Unsupported{
+	{"_query", "http://hl7.org/fhir/SearchParameter/Resource-query", "named queries are defined by a server, and none are defined here"},
+	{"_filter", "http://hl7.org/fhir/SearchParameter/filter", "use the parameters' own comparisons, chains and _has"},
+	{"_contained", "", "contained resources are not found on their own; only _contained=false is accepted"},
+	{"_containedType", "", "contained resources are not found on their own"},
+	{"_score", "", "matches are not ranked"},
+}
+
+// UnsupportedList returns what is not served. The slice must not be changed.
+func UnsupportedList() []Unsupported { return unsupported }

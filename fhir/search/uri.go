@@ -1,0 +1,86 @@
+package search
+
+import (
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir/fhirpath"
+)
+
+// URIs (https://hl7.org/fhir/R4/search.html#uri): "matching of the whole URI, case and accent sensitive"; with :below a URL and everything
+// under it, with :above a URL and everything it is under. Canonicals are URIs with an optional version behind a bar.
+
+// uriCondition compares a URI with a value.
+func uriCondition(p *Parameter, m modifier, value string) ([]condition, error) {
+	switch m {
+	case modifierBelow:
+		if !isURL(value) {
+			return nil, badValue("bad-uri", ":below compares URLs only, not URNs")
+		}
+		stem := strings.TrimRight(value, "/")
+		return []condition{
+			{where: []Comparison{{Field: URI, Op: Eq, Value: stem}}},
+			{where: []Comparison{{Field: URI, Op: Prefix, Value: stem + "/"}}},
+		}, nil
+	case modifierAbove:
+		if !isURL(value) {
+			return nil, badValue("bad-uri", ":above compares URLs only, not URNs")
+		}
+		return uriAbove(value)
+	}
+	return canonicalCondition(value, p.has("canonical")), nil
+}
+
+// canonicalCondition compares with a canonical: one without a version finds every version.
+func canonicalCondition(value string, canonical bool) []condition {
+	out := one(Comparison{Field: URI, Op: Eq, Value: value})
+	if canonical && !strings.Contains(value, "|") {
+		out = append(out, condition{where: []Comparison{{Field: URI, Op: Prefix, Value: value + "|"}}})
+	}
+	return out
+}
+
+func isURL(s string) bool { return strings.Contains(s, "://") && !strings.HasPrefix(s, "urn:") }
+
+// maxSegments bounds the path segments of a value of :above.
+const maxSegments = 64
+
+// uriAbove compares with a URL and the URLs that its path passes through.
+func uriAbove(value string) ([]condition, error) {
+	host := strings.Index(value, "://") + 3
+	var out []condition
+	add := func(v string) { out = append(out, condition{where: []Comparison{{Field: URI, Op: Eq, Value: v}}}) }
+	stem := strings.TrimRight(value, "/")
+	for i := host; i < len(stem); i++ {
+		if stem[i] != '/' {
+			continue
+		}
+		add(stem[:i])
+		add(stem[:i+1])
+		if len(out) > 2*maxSegments {
+			return nil, badValue("bad-uri", "the URL has too many segments for :above")
+		}
+	}
+	add(stem)
+	add(stem + "/")
+	return out, nil
+}
+
+// canonicalVersion compares with the versions of a canonical: :below a part of a version finds the versions that go on from it
+// (https://hl7.org/fhir/R4/references.html#canonical: "|1.2" and "1.2.3").
+func canonicalVersion(m modifier, value string) ([]condition, error) {
+	_, version, ok := strings.Cut(value, "|")
+	if !ok || version == "" || m == modifierAbove {
+		return nil, badValue("bad-uri", `a canonical is compared with :below as "url|version", and not with :above`)
+	}
+	return []condition{
+		{where: []Comparison{{Field: URI, Op: Eq, Value: value}}},
+		{where: []Comparison{{Field: URI, Op: Prefix, Value: value + "."}}},
+	}, nil
+}
+
+// uri appends a URI or canonical.
+func (x *extraction) uri(it *fhirpath.Item) {
+	if it.HasValue() && it.Text() != "" {
+		x.put(Entry{Param: x.rule.plain, URI: it.Text()})
+	}
+}
