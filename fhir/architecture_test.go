@@ -36,6 +36,7 @@ var imports = map[string][]string{
 	"fhir/ucum":                 {"fhir"},
 	"fhir/fhirpath":             {"fhir", "fhir/definition", "fhir/ucum"},
 	"fhir/search":               {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/ucum"},
+	"fhir/search/searchtest":    {"fhir", "fhir/search"},
 	"storage":                   {"fhir", "fhir/search"},
 	"storage/mongodb":           {"storage", "fhir/search", "fhir"},
 	"storage/mongodb/mongotest": {},
