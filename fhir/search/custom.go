@@ -17,21 +17,12 @@ func (s *Parameters) Add(r fhir.Resource) (changed []string, err error) {
 	s.write.Lock()
 	defer s.write.Unlock()
 	set := s.set.Load()
-	if status := textOf(r.Get("status")); status == "retired" {
+	def, err := s.accept(set, r)
+	if err != nil {
+		return nil, err
+	}
+	if def == nil {
 		return s.remove(textOf(r.Get("url"))), nil
-	}
-	def, issues := s.readDefinition(r)
-	if len(issues) == 0 {
-		if _, base := s.registry.SearchParameterByURL(def.URL); base {
-			return nil, nil
-		}
-		if s.restates(def) {
-			return nil, nil
-		}
-		issues = s.check(set, def)
-	}
-	if len(issues) > 0 {
-		return nil, &fhir.Error{Kind: fhir.KindUnprocessable, Op: "search parameter", Issues: issues}
 	}
 	if old, ok := set.custom[def.URL]; ok && sameDefinition(old.SearchParameter, def) {
 		return nil, nil
@@ -50,6 +41,30 @@ func (s *Parameters) Add(r fhir.Resource) (changed []string, err error) {
 	s.set.Store(next)
 	slices.Sort(changed)
 	return s.onlyConcrete(slices.Compact(changed)), nil
+}
+
+// Check returns the error that Add would, and changes nothing.
+func (s *Parameters) Check(r fhir.Resource) error {
+	_, err := s.accept(s.set.Load(), r)
+	return err
+}
+
+// accept reads and checks a SearchParameter; nil for one that R4 has or that is retired.
+func (s *Parameters) accept(set *parameterSet, r fhir.Resource) (*definition.SearchParameter, error) {
+	if textOf(r.Get("status")) == "retired" {
+		return nil, nil
+	}
+	def, issues := s.readDefinition(r)
+	if len(issues) == 0 {
+		if _, base := s.registry.SearchParameterByURL(def.URL); base || s.restates(def) {
+			return nil, nil
+		}
+		issues = s.check(set, def)
+	}
+	if len(issues) > 0 {
+		return nil, &fhir.Error{Kind: fhir.KindUnprocessable, Op: "search parameter", Issues: issues}
+	}
+	return def, nil
 }
 
 // Remove makes the parameter that was added with a url unknown. changed are the types whose stored resources have entries that nothing asks

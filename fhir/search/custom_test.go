@@ -1,0 +1,96 @@
+package search_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+func resource(t testing.TB, src string) fhir.Resource {
+	t.Helper()
+	r, err := fhir.ParseResource([]byte(src), fhir.Limits{})
+	if err != nil {
+		t.Fatalf("%s: %v", src, err)
+	}
+	return r
+}
+
+const eyeColour = `{"resourceType":"SearchParameter","id":"eye","url":"http://example.org/eye","name":"eye","status":"active","description":"x",
+	"code":"eye-colour","base":["Patient"],"type":"token","expression":"Patient.extension.where(url='http://example.org/eye').value.ofType(code)"}`
+
+func TestCustomParameterIsInForceWhenAddReturns(t *testing.T) {
+	s := newParameters()
+	patient := resource(t, `{"resourceType":"Patient","id":"1","extension":[{"url":"http://example.org/eye","valueCode":"blue"}]}`)
+	query := []search.Pair{{Name: "eye-colour", Value: "blue"}}
+	if _, _, err := s.Parse([]string{"Patient"}, query, search.ParseOptions{}); err == nil {
+		t.Fatal("a parameter that nobody added is known")
+	}
+	changed, err := s.Add(resource(t, eyeColour))
+	if err != nil || !slices.Equal(changed, []string{"Patient"}) {
+		t.Fatalf("Add: %v %v", changed, err)
+	}
+	if changed, err := s.Add(resource(t, eyeColour)); err != nil || len(changed) != 0 {
+		t.Errorf("the same again: %v %v", changed, err)
+	}
+	entries, err := s.Extract(patient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _, err := s.Parse([]string{"Patient"}, query, search.ParseOptions{})
+	if err != nil || !search.Match(req.Where, patient.Key(), entries, nil) {
+		t.Errorf("eye-colour=blue: %v, entries %+v", err, entries)
+	}
+	if changed := s.Remove("http://example.org/eye"); !slices.Equal(changed, []string{"Patient"}) {
+		t.Errorf("Remove: %v", changed)
+	}
+	if _, ok := s.Lookup("Patient", "eye-colour"); ok {
+		t.Error("the parameter is known after Remove")
+	}
+}
+
+func TestCustomParameterOfAllResources(t *testing.T) {
+	s := newParameters()
+	all := strings.NewReplacer(`["Patient"]`, `["Resource"]`, "Patient.extension", "Resource.meta.extension", "eye-colour", "ward").Replace(eyeColour)
+	changed, err := s.Add(resource(t, all))
+	if err != nil || len(changed) != len(s.Registry().ResourceTypes()) {
+		t.Fatalf("Add: %d types, %v", len(changed), err)
+	}
+	if _, _, err := s.Parse(nil, []search.Pair{{Name: "ward", Value: "x"}}, search.ParseOptions{}); err != nil {
+		t.Errorf("whole-system search: %v", err)
+	}
+}
+
+func TestCustomParameterThatCannotBeServedIsRefused(t *testing.T) {
+	s := newParameters()
+	for _, c := range []struct{ old, new, id string }{
+		{`"http://example.org/eye","name"`, `"","name"`, "parameter-invalid"},
+		{`"eye-colour"`, `"eye colour"`, "parameter-invalid"},
+		{`"type":"token"`, `"type":"colour"`, "parameter-invalid"},
+		{`["Patient"]`, `["Alien"]`, "parameter-invalid"},
+		{`Patient.extension.where(url=`, `Patient.extension.where(url`, "parameter-expression"},
+		{`"Patient.extension.where(url='http://example.org/eye').value.ofType(code)"`, `"Patient.noSuchElement"`, "parameter-expression"},
+		{`"eye-colour"`, `"gender","type":"token"`, ""},
+		{`"code":"eye-colour","base":["Patient"],"type":"token"`, `"code":"gender","base":["Patient"],"type":"string"`, "parameter-conflict"},
+		{`"status":"active"`, `"status":"retired"`, ""},
+	} {
+		src := strings.Replace(eyeColour, c.old, c.new, 1)
+		if strings.Contains(c.new, `"gender","type"`) {
+			src = strings.Replace(eyeColour, `"eye-colour"`, `"gender"`, 1)
+		}
+		err := s.Check(resource(t, src))
+		changed, addErr := s.Add(resource(t, src))
+		var e *fhir.Error
+		switch {
+		case (err == nil) != (addErr == nil):
+			t.Errorf("%s: Check %v, Add %v", c.new, err, addErr)
+		case c.id == "" && (err != nil || len(changed) > 0):
+			t.Errorf("%s: %v %v", c.new, changed, err)
+		case c.id != "" && (!errors.As(err, &e) || e.Kind != fhir.KindUnprocessable || e.Issues[0].ID != c.id):
+			t.Errorf("%s: %v, want %s", c.new, err, c.id)
+		}
+	}
+}
