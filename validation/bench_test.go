@@ -63,14 +63,27 @@ func BenchmarkBase(b *testing.B) {
 	b.Logf("%d processors", runtime.GOMAXPROCS(0))
 }
 
+// BenchmarkFirst is what the first resource of a process pays: a Validator, the schema of its type, the model's tables.
+func BenchmarkFirst(b *testing.B) {
+	r := mustResource(b, patient(`"active":true`))
+	for b.Loop() {
+		v, err := New(definition.R4(), Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		v.Validate(r, Base)
+	}
+}
+
 // libraryShape returns a run of gojsonschema over the resources, with the official schema of each type.
 func libraryShape(b *testing.B, rs []fhir.Resource, texts [][]byte) func() {
 	schemas := map[string]*gojsonschema.Schema{}
+	official := shapes{reg: definition.R4()}
 	for _, r := range rs {
 		if schemas[r.Type()] != nil {
 			continue
 		}
-		doc, err := schemaOf(definition.R4(), []string{r.Type()})
+		doc, err := official.document([]string{r.Type()})
 		if err != nil {
 			b.Fatal(err)
 		}

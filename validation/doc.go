@@ -1,2 +1,50 @@
-// Package validation checks resources: elements, shape, model, narrative, and the site's own schemas.
+// Package validation says whether a resource may be stored: it finds every fault at once, each as an issue with a stable id, a text for a
+// person and the FHIRPath of the element.
+//
+// # Design
+//
+// A Validator runs phases over one parsed resource, each in a file of its own. The elements' phase (element.go, primitive.go) walks the resource
+// with its definitions and is the one that can say best what is wrong. The narrative's phase (narrative.go) is called from it for each XHTML
+// value. The shape's phase (shape.go) is gojsonschema with the type's own definition in the official JSON Schema; the model's phase (model.go) is
+// google/fhir/go's strict reading. They add what they alone know: the codes of required bindings, and every rule that the walk may lack. The
+// site's phase (site.go) holds resources to the operator's own JSON Schemas.
+//
+// A finding names a node, or a child of it that is missing; expressions are made at the end. A library's message is dropped where a finding is
+// about the same element (walker.known), or where R4 does not share the fault (tolerated.go). Values that a library can't read although R4
+// allows them are given to it as stand-ins (standin.go). No text holds a value of the resource.
+//
+// Issue ids: resource-type, resource-type-unknown; element-unknown, -required, -choice, -array, -max, -empty, -null, -siblings, -type;
+// primitive-format, primitive-length; reference-target; narrative-script, narrative-markup; nesting-cost, issues-truncated; code-enum and
+// shape-* from the JSON Schema; model-* from google/fhir; site-schema.
+//
+// # Decisions
+//
+// 1. Three readings of one resource (2026-11-23). Context: gojsonschema and google/fhir/go are asked for; each misses faults (cardinality inside
+// of contained resources, siblings of different length), both word them for programmers, and google/fhir stops at the first part it can't
+// read. Choice: a walk over the definitions first, at 340 MB/s or 2 % of the libraries' cost, whose findings take precedence; both libraries still
+// run on everything. Consequence: messages with the nearest valid name and an exact path, no fault told twice; 58 cases of the official
+// validator's suite agree on the place of all 23 errors of this kind, and 710 of the 715 official examples pass (the others are wrong, by name,
+// in examples_test.go).
+//
+// 2. Nested resources are cut out of the schema (2026-11-23). Context: contained, Bundle.entry.resource and parameters are a choice of 146 in
+// the official schema; gojsonschema tries all, and reports one at random. Choice: ResourceList becomes the empty schema, and each nested resource
+// is validated with its own type's. Consequence: cost in proportion to size, and paths that are right.
+//
+// 3. Schemas are compiled when needed (2026-11-23). Context: all 146 types are 20 MB and 90 ms compiled together, 1 MB and 3 ms each by
+// themselves, since datatypes are shared only within a compilation. Choice: one by one up to 16 types, then all others at once. Consequence: the
+// first write pays 11 ms, a server of few types 16 MB, and none more than 40 MB.
+//
+// 4. Stand-ins (2026-11-23). Context: google/fhir refuses leap seconds, escaped or unevenly spaced base64, nulls that pad lists of dates, and
+// goes no further; its copying and gojsonschema's regular expressions make long texts dear. Choice: the walk decides on each primitive, by checks that
+// a fuzz target holds to R4's regular expressions, and what is refused, unreadable or longer than 1,024 bytes is replaced by a short valid value of its
+// type for the libraries. Consequence: no valid record is refused, faults behind a bad value are still found, and a Binary of 8 MB costs what a small one
+// costs beside its scan.
+//
+// 5. The budget (2026-11-23). BenchmarkBase runs both libraries alone, fed with bytes, over the same 86 resources: 284 us a resource on one
+// processor; Base takes 285 us, the walk and the paths included, because the schema's values are built from the tree instead of parsed again.
+// ValidateMany spreads a bundle over the processors.
+//
+// 6. Narrative (2026-11-23). Context: a narrative is shown by browsers, which read it as HTML whatever it is. Choice: an allow-list of elements,
+// comments only where XML and HTML agree on their end, no event attributes, no URLs or styles that run, character references undone first; at every
+// level, Off included. Consequence: what passes runs nothing; narratives with deprecated elements (font, u) are refused, as R4 asks.
 package validation

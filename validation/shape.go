@@ -115,8 +115,9 @@ func (v value) LoadJSON() (interface{}, error) { return v.document, nil }
 // shapes holds the compiled schemas of resource types.
 type shapes struct {
 	reg    *definition.Registry
-	mu     sync.Mutex // held while compiling
+	mu     sync.Mutex // held while compiling, for groups and parts
 	groups int
+	parts  map[string]part
 	ready  sync.Map // type name -> *schema
 }
 
@@ -138,7 +139,7 @@ func (s *shapes) of(name string) (*schema, error) {
 	if s.groups++; s.groups > lazyGroups {
 		names = slices.DeleteFunc(slices.Clone(s.reg.ResourceTypes()), func(n string) bool { _, ok := s.ready.Load(n); return ok })
 	}
-	doc, err := schemaOf(s.reg, names)
+	doc, err := s.document(names)
 	if err != nil {
 		return nil, err
 	}
@@ -156,47 +157,65 @@ func (s *shapes) of(name string) (*schema, error) {
 // says what is wrong with them instead of trying 146.
 const resourceList = "ResourceList"
 
-// schemaOf writes the schema of the resource types with every definition that they refer to.
-func schemaOf(reg *definition.Registry, names []string) ([]byte, error) {
-	definitions, properties := map[string]json.RawMessage{}, map[string]any{}
-	var refs func(n fhir.Node) error
-	add := func(name string) error {
-		if _, ok := definitions[name]; ok {
-			return nil
-		}
-		if name == resourceList {
-			definitions[name] = json.RawMessage(`{}`)
-			return nil
-		}
-		text, ok := reg.Schema(name)
+// part is one definition of the official schema, and the definitions that it refers to.
+type part struct {
+	text json.RawMessage
+	refs []string
+}
+
+// part returns a definition. Unpacking one costs as much as compiling it, and most are shared by all types, so they are kept.
+func (s *shapes) part(name string) (part, error) {
+	if p, ok := s.parts[name]; ok {
+		return p, nil
+	}
+	p := part{text: json.RawMessage(`{}`)}
+	if name != resourceList {
+		text, ok := s.reg.Schema(name)
 		if !ok {
-			return fmt.Errorf("the official schema has no definition %s", name)
+			return part{}, fmt.Errorf("the official schema has no definition %s", name)
 		}
-		definitions[name] = text
 		tree, err := fhir.Parse(text, fhir.Limits{})
 		if err != nil {
-			return err
+			return part{}, err
 		}
-		return refs(tree.Root())
+		p.text, p.refs = text, appendRefs(nil, tree.Root())
 	}
-	refs = func(n fhir.Node) error {
-		for c := range n.Children() {
-			if name, ok := strings.CutPrefix(c.Text(), "#/definitions/"); ok && c.Name() == "$ref" {
-				if err := add(name); err != nil {
-					return err
-				}
-			}
-			if err := refs(c); err != nil {
-				return err
-			}
+	if s.parts == nil {
+		s.parts = map[string]part{}
+	}
+	s.parts[name] = p
+	return p, nil
+}
+
+// appendRefs appends the names of the definitions that the schema n refers to.
+func appendRefs(dst []string, n fhir.Node) []string {
+	for c := range n.Children() {
+		if name, ok := strings.CutPrefix(c.Text(), "#/definitions/"); ok && c.Name() == "$ref" {
+			dst = append(dst, name)
 		}
-		return nil
+		dst = appendRefs(dst, c)
 	}
+	return dst
+}
+
+// document writes the schema of the resource types with every definition that they refer to.
+func (s *shapes) document(names []string) ([]byte, error) {
+	definitions, properties := map[string]json.RawMessage{}, map[string]any{}
 	for _, name := range names {
 		properties[name] = map[string]string{"$ref": "#/definitions/" + name}
-		if err := add(name); err != nil {
+	}
+	for todo := slices.Clone(names); len(todo) > 0; {
+		name := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if _, ok := definitions[name]; ok {
+			continue
+		}
+		p, err := s.part(name)
+		if err != nil {
 			return nil, err
 		}
+		definitions[name] = p.text
+		todo = append(todo, p.refs...)
 	}
 	return json.Marshal(map[string]any{"$schema": "http://json-schema.org/draft-06/schema#", "properties": properties, "definitions": definitions})
 }

@@ -85,17 +85,25 @@ func (w *walker) site() {
 	if err != nil {
 		w.add(w.root.Node, "", fhir.IssueException, "site-schema", "the site's schema of "+w.root.Type()+" could not be applied")
 	}
+	noted := false
 	for _, m := range found {
-		w.siteMismatch(m)
+		if !combines[m.rule] {
+			w.siteMismatch(m)
+			noted = true
+		}
+	}
+	for _, m := range found {
+		if combines[m.rule] && !noted {
+			w.siteMismatch(m)
+		}
 	}
 }
 
-// siteMismatch notes a fault against the site's schema. Only the rule's name and the schema's own property are told, not the value.
+// combines are the rules over other rules. Where one of those is told, that is the better message.
+var combines = map[string]bool{"number_any_of": true, "number_one_of": true, "number_all_of": true, "condition_then": true, "condition_else": true}
+
+// siteMismatch notes a fault against the site's schema. Only the rule's name, and what the schema itself says, are told; not the value.
 func (w *walker) siteMismatch(m mismatch) {
-	// Rules over other rules repeat what those have said.
-	switch m.rule {
-	case "number_any_of", "number_one_of", "number_all_of", "condition_then", "condition_else":
-	}
 	n := w.root.Node
 	for _, step := range m.path {
 		next := n.Get(step)
@@ -109,9 +117,12 @@ func (w *walker) siteMismatch(m mismatch) {
 		n = next
 	}
 	text := "the site's schema is not met: " + strings.ReplaceAll(m.rule, "_", " ")
-	if m.rule == "required" {
+	switch {
+	case m.rule == "required":
 		text = "the site's schema requires " + m.property
-	} else if m.property != "" && !elementName(m.property) {
+	case m.rule == "enum" || m.rule == "const":
+		text = "the site's schema allows " + m.detail
+	case !elementName(m.property):
 		m.property = ""
 	}
 	w.add(n, m.property, fhir.IssueBusinessRule, "site-schema", text)

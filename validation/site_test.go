@@ -26,7 +26,8 @@ const identifierRequired = `{"$schema":"http://json-schema.org/draft-07/schema#"
 	"items":{"required":["system"],"properties":{"system":{"pattern":"^https://"}}}}}}`
 
 func TestSiteSchemaIsRequired(t *testing.T) {
-	v, err := New(definition.R4(), Options{SchemaDir: schemaDir(t, map[string]string{"Patient.json": identifierRequired, "Observation.schema.json": `{"required":["subject"]}`, "README.md": "x"})})
+	v, err := New(definition.R4(), Options{SchemaDir: schemaDir(t, map[string]string{"Patient.json": identifierRequired, "Observation.schema.json": `{"required":["subject"]}`, "README.md": "x",
+		"Organization.json": `{"anyOf":[{"required":["name"]},{"required":["alias"]}],"properties":{"active":{"const":true},"type":{"maxItems":1}},"if":{"required":["type"]},"then":{"required":["address"]}}`})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +37,9 @@ func TestSiteSchemaIsRequired(t *testing.T) {
 		{"missing deeper down", patient(`"identifier":[{"system":"https://x.org"},{"value":"1"}]`), "site-schema business-rule Patient.identifier[1].system"},
 		{"a pattern", patient(`"identifier":[{"system":"urn:oid:1.2"}]`), "site-schema business-rule Patient.identifier[0].system"},
 		{"another type", observation(`"issued":"2024-05-17T10:00:00Z"`), "site-schema business-rule Observation.subject"},
+		{"any of", `{"resourceType":"Organization","active":true}`, "site-schema business-rule Organization.name"},
+		{"a constant, a length and a condition", `{"resourceType":"Organization","name":"x","active":false,"type":[{"text":"x"},{"text":"y"}]}`,
+			"site-schema business-rule Organization.address\nsite-schema business-rule Organization.active\nsite-schema business-rule Organization.type"},
 		{"a type without", `{"resourceType":"Basic","code":{"text":"x"}}`, ""},
 		{"inside of another", `{"resourceType":"Basic","code":{"text":"x"},"contained":[{"resourceType":"Patient","active":true}]}`, ""},
 		{"with a fault of R4", patient(`"foo":1`), "site-schema business-rule Patient.identifier\nelement-unknown structure Patient.foo"},

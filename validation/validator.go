@@ -1,6 +1,7 @@
 package validation
 
 import (
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,25 @@ const (
 	// Base runs what every write must pass: elements, shape and model.
 	Base
 )
+
+// ParseLevel reads a level as the command line has it: "off" or "base".
+func ParseLevel(s string) (Level, error) {
+	switch s {
+	case "off":
+		return Off, nil
+	case "base":
+		return Base, nil
+	}
+	return Base, fmt.Errorf("validation level %q: want off or base", s)
+}
+
+// String returns the level as the command line has it.
+func (l Level) String() string {
+	if l == Off {
+		return "off"
+	}
+	return "base"
+}
 
 // Options configure a Validator.
 type Options struct {

@@ -247,6 +247,19 @@ func TestOffChecksTheNarrativeAlone(t *testing.T) {
 	}
 }
 
+func TestLevelsHaveNames(t *testing.T) {
+	for _, l := range []Level{Off, Base} {
+		if got, err := ParseLevel(l.String()); got != l || err != nil {
+			t.Errorf("%s: %v, %v", l, got, err)
+		}
+	}
+	for _, s := range []string{"full", "", "Base"} {
+		if _, err := ParseLevel(s); err == nil {
+			t.Errorf("%q is a level", s)
+		}
+	}
+}
+
 func TestIssuesAreBounded(t *testing.T) {
 	v := newValidator(t)
 	src := patient(`"name":[` + strings.Repeat(`{"foo":1},`, 5000) + `{"family":"x"}]`)
