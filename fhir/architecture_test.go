@@ -52,6 +52,7 @@ var imports = map[string][]string{
 var beyond = map[[2]string]string{
 	{"fhir/rest", "fhir/definition"}: "routes and the CapabilityStatement are made from the registry's types and parameters",
 	{"fhir/rest", "fhir/search"}:     "the CapabilityStatement lists the parameters that search really serves",
+	{"fhir/rest", "fhir/search"}:     "the CapabilityStatement states the parameters that searches take",
 	{"fhir/rest", "storage"}:         "an interaction answers with the engine's Record, whose body is copied to the client",
 }
 

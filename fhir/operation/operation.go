@@ -3,7 +3,6 @@ package operation
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
@@ -14,6 +13,8 @@ type Operation struct {
 	Name string
 	// Definition is the canonical of its OperationDefinition.
 	Definition string
+	// Definitions are the canonicals by resource type, where each type has an OperationDefinition of its own.
+	Definitions map[string]string
 	// Documentation says in a sentence what it does, for the CapabilityStatement.
 	Documentation string
 	// System, Type and Instance are the levels it can be called at.
@@ -54,7 +55,10 @@ func (o *Operation) On(typ string) bool {
 	return ok
 }
 
-// Sort orders operations by name, the order in which they are listed.
-func Sort(ops []Operation) {
-	slices.SortFunc(ops, func(a, b Operation) int { return strings.Compare(a.Name, b.Name) })
+// DefinitionOn returns the canonical of the OperationDefinition for a resource type; typ is empty at system level.
+func (o *Operation) DefinitionOn(typ string) string {
+	if d, ok := o.Definitions[typ]; ok {
+		return d
+	}
+	return o.Definition
 }

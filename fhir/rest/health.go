@@ -1,0 +1,46 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// healthz serves GET /healthz: the process answers.
+func (h *Handler) healthz(x *exchange) error {
+	x.text(http.StatusOK, "ok\n")
+	return nil
+}
+
+// readyz serves GET /readyz: 200 when requests can be served, 503 with the reason while they can't.
+func (h *Handler) readyz(x *exchange) error {
+	ctx, cancel := context.WithTimeout(x.r.Context(), 5*time.Second)
+	defer cancel()
+	if err := h.cfg.Service.Ready(ctx); err != nil {
+		x.w.Header()["Retry-After"] = retryAfter
+		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "not-ready", "not ready: "+reason(err))
+		e.Err = err
+		return e
+	}
+	x.text(http.StatusOK, "ready\n")
+	return nil
+}
+
+// reason returns what an error says to a client.
+func reason(err error) string {
+	if e, ok := err.(*fhir.Error); ok && len(e.Issues) > 0 {
+		return e.Issues[0].Text
+	}
+	return err.Error()
+}
+
+// text writes a plain answer.
+func (x *exchange) text(status int, s string) {
+	head := x.w.Header()
+	head.Set("Content-Type", "text/plain; charset=utf-8")
+	head["Cache-Control"] = noStore
+	x.w.WriteHeader(status)
+	x.w.WriteString(s)
+}

@@ -1,0 +1,182 @@
+package rest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// errBodyTooLarge is the answer to a body past the limit.
+func errBodyTooLarge(limit int64) *fhir.Error {
+	return fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, "body-too-large", fmt.Sprintf("a body is at most %d bytes, unpacked", limit))
+}
+
+// errURITooLong is the answer to a URL past the limit.
+func errURITooLong() *fhir.Error {
+	return fhir.NewError(fhir.KindURITooLong, fhir.IssueTooLong, "url-too-long", "the URL is too long; a search can be sent as POST _search")
+}
+
+// decompressors are readers of gzip that are used again.
+var decompressors = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+// body reads the whole body, unpacked, within the limit. A declared length past it is refused before anything is read.
+func (x *exchange) body() ([]byte, error) {
+	limit := x.h.cfg.Limits.Body
+	if x.r.ContentLength > limit {
+		return nil, errBodyTooLarge(limit)
+	}
+	switch encoding := strings.ToLower(trim(strings.Join(x.r.Header["Content-Encoding"], ","))); encoding {
+	case "", "identity":
+		return x.readAll(x.r.Body, x.r.ContentLength, limit)
+	case "gzip", "x-gzip":
+		z := decompressors.Get().(*gzip.Reader)
+		defer decompressors.Put(z)
+		if err := z.Reset(http.MaxBytesReader(nil, x.r.Body, limit)); err != nil {
+			return nil, errBody(err, "the body is not in the gzip format")
+		}
+		// The size before unpacking is no promise, only a start.
+		return x.readAll(z, 4*max(x.r.ContentLength, 0), limit)
+	}
+	return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, "content-encoding", "bodies are read plain or with Content-Encoding: gzip")
+}
+
+// startSize is the size of a body up to which it costs no more thought than its request.
+const startSize = 1 << 20
+
+// readAll reads r to its end: at most limit bytes. expect is what is expected to come, or less than 1 where that is not known; never more
+// than startSize is set aside on its word, and what comes beyond is held against the limit on all bodies together.
+func (x *exchange) readAll(r io.Reader, expect, limit int64) ([]byte, error) {
+	b := make([]byte, 0, min(max(expect+1, 512), startSize, limit+1))
+	for {
+		if len(b) == cap(b) {
+			if cap(b) >= startSize/2 {
+				if err := x.hold(int64(cap(b))); err != nil {
+					return nil, err
+				}
+			}
+			size := min(2*int64(cap(b)), max(limit+1, int64(cap(b))+1))
+			if expect >= int64(cap(b)) && expect < size {
+				size = expect + 1
+			}
+			grown := make([]byte, len(b), size)
+			copy(grown, b)
+			b = grown
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if int64(len(b)) > limit {
+			return nil, errBodyTooLarge(limit)
+		}
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return nil, errBody(err, "the body could not be read to its end")
+		}
+	}
+}
+
+// hold takes n bytes for this request's body out of what all bodies may take together, until the request ends. Where they are not left the
+// client is asked to come again: waiting would let a slow client keep others out.
+func (x *exchange) hold(n int64) error {
+	x.held += n
+	if x.h.bodies.Add(n) <= x.h.cfg.Limits.Bodies {
+		return nil
+	}
+	return fhir.NewError(fhir.KindUnavailable, fhir.IssueThrottled, "busy", "too many large bodies are being read; send this one again later")
+}
+
+// errBody is the answer to a body that breaks off or can't be unpacked.
+func errBody(err error, text string) error {
+	e := fhir.NewError(fhir.KindInvalid, fhir.IssueIncomplete, "body", text)
+	e.Err = err
+	return e
+}
+
+// resource reads and parses a body that must be a FHIR resource in JSON.
+func (x *exchange) resource() (fhir.Resource, error) {
+	if err := checkContentType(x.r.Header.Get("Content-Type")); err != nil {
+		if x.r.ContentLength == 0 {
+			return fhir.Resource{}, errNoBody()
+		}
+		return fhir.Resource{}, err
+	}
+	b, err := x.body()
+	if err != nil {
+		return fhir.Resource{}, err
+	}
+	if len(b) == 0 {
+		return fhir.Resource{}, errNoBody()
+	}
+	return fhir.ParseResource(b, fhir.Limits{Depth: x.h.cfg.Limits.Depth, Nodes: x.h.cfg.Limits.Nodes})
+}
+
+// errNoBody is the answer to a write without a body.
+func errNoBody() error {
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, "body-missing", "this interaction needs a resource in its body")
+}
+
+// limited returns the request's context with the time that a search may take.
+func (x *exchange) limited() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(x.r.Context(), x.h.cfg.Limits.Search)
+}
+
+// checkEscapes refuses a raw query or form in which an escape is broken, or that stands for NUL or invalid UTF-8: none of these can be part
+// of any FHIR value.
+func checkEscapes(raw string) error {
+	escaped, ascii := false, true
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c == '%' {
+			escaped = true
+			if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
+				return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "url-escape", "a percent sign is not followed by two hexadecimal digits")
+			}
+			c = byte(unhex(raw[i+1])<<4 | unhex(raw[i+2]))
+			i += 2
+		}
+		if c == 0 {
+			return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "url-nul", "a parameter holds the character NUL")
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if ascii {
+		return nil
+	}
+	if escaped {
+		raw = unescapeQuery(raw)
+	}
+	if !utf8.ValidString(raw) {
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "url-utf8", "a parameter is not in UTF-8")
+	}
+	return nil
+}
+
+// unhex returns the value of a hexadecimal digit, -1 for any other byte.
+func unhex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}
+
+// unescapeQuery unescapes what checkEscapes has accepted.
+func unescapeQuery(s string) string {
+	u, err := url.QueryUnescape(s)
+	if err != nil {
+		return s
+	}
+	return u
+}

@@ -1,0 +1,49 @@
+package rest
+
+import (
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// Errors as OperationOutcomes (R4 http, 3.1.0.1.5 Status codes, and operationoutcome). Which status a kind has is decided by fhir.Kind.
+
+// retryAfter is the seconds that clients are asked to wait when the server can't do its work for now.
+var retryAfter = []string{"5"}
+
+// outcome writes the error as status and OperationOutcome, always in JSON. What the server did wrong itself is told by a reference only.
+func (x *exchange) outcome(e *fhir.Error) {
+	issues := e.Issues
+	if len(issues) == 0 || e.Kind == fhir.KindInternal {
+		issues = []fhir.Issue{x.withoutDetails(e.Kind)}
+	}
+	head := x.w.Header()
+	// What was set for the answer that did not come to be must not describe this one.
+	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Content-Security-Policy", "Content-Location", "Location"} {
+		head.Del(name)
+	}
+	if e.Kind == fhir.KindUnavailable || e.Kind == fhir.KindThrottled {
+		head["Retry-After"] = retryAfter
+	}
+	head["Cache-Control"] = noStore
+	if x.contentType == nil {
+		x.contentType = fhirJSONHeader
+	}
+	x.json(e.Kind.Status(), fhir.AppendOutcome(nil, issues))
+}
+
+// noStore keeps errors out of caches.
+var noStore = []string{"no-store"}
+
+// withoutDetails is the issue of an error that has none to show.
+func (x *exchange) withoutDetails(k fhir.Kind) fhir.Issue {
+	is := fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueProcessing, ID: "failed", Text: "the request was refused"}
+	switch k {
+	case fhir.KindInternal:
+		is = fhir.Issue{Severity: fhir.SeverityFatal, Code: fhir.IssueException, ID: "internal",
+			Text: "the server failed; its log says why under reference " + x.requestID()}
+	case fhir.KindUnavailable:
+		is.Code, is.ID, is.Text = fhir.IssueTransient, "unavailable", "the server can't do this for now; try again, reference "+x.requestID()
+	case fhir.KindFull:
+		is.Code, is.ID, is.Text = fhir.IssueNoStore, "full", "there is no space left to store this, reference "+x.requestID()
+	}
+	return is
+}
