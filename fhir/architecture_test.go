@@ -93,6 +93,7 @@ var allowed = []struct {
 		"the conformance resources that definitions are"},
 	{"fhir/rest", []string{"Location"}, "the HTTP header Location"},
 	{"cmd/fhirgate/load", []string{"Location"}, "the HTTP header Location"},
+	{"fhir/interaction/terminology.go", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
 	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},
 }
 

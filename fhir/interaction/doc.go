@@ -1,2 +1,57 @@
-// Package interaction performs FHIR's interactions with no HTTP: read, vread, create, update, delete, history, search, batch, transaction.
+// Package interaction performs FHIR's interactions with no HTTP: read, vread, create, update, patch, delete, history, search, batch,
+// transaction (R4 http, http://hl7.org/fhir/R4/http.html).
+//
+// # Design
+//
+// A write is prepared, then applied. Preparing parses, validates and extracts what the resource is found by, outside of any lock and on all
+// cores; applying checks conditions, numbers the version, stamps it with the Update's instant and puts it, inside of one Update of the store. A
+// transaction is the same with many writes. An Update may run more than once, so nothing that it does is remembered but what it returns.
+//
+// A file holds one interaction and is named after it. Service is what other packages see. Every error is a *fhir.Error with stable issue ids;
+// failure.go is where an engine's errors become one.
+//
+// Conditions (If-None-Exist, conditional update, patch and delete, conditional references of transactions) are one type, condition: a query,
+// and a name that equal conditions share, which the Update guards. So two of them can't both find nothing and create.
+//
+// A page of a search or history is a Bundle written byte by byte around the stored bodies. Its links carry sealed cursors: a place in the
+// order and the moment of the first page. Nothing is kept in the server between two pages.
+//
+// # Decisions
+//
+// 1. Ids grow (2026-11-23). Context: random ids spread inserts over all of an engine's indexes; counters tell how many patients there are, and
+// need a lock between gateways. Choice: 20 characters, milliseconds first, then 50 random bits that grow by random steps within a millisecond.
+// Consequence: inserts stand side by side, ids sort by age, and one id does not give the next.
+//
+// 2. Equal means equal bytes (2026-11-23). Context: an update that changes nothing makes no version; what is read back is what was written,
+// its order of members included. Choice: the new content, stamped like the current version, is compared byte for byte. Consequence: a body that
+// was read and sent back makes no version; one with its members in another order, or 1.0 for 1.00, does.
+//
+// 3. Conditions are looked up twice (2026-11-23). Context: what a transaction's references become depends on what its conditions find, and
+// rewriting and validating under the write lock would stop all other writers. Choice: resolve in a View, prepare, resolve again in the Update and
+// start over when the answer differs. Consequence: a transaction with conditions costs its searches twice; the lock is held as briefly as without.
+//
+// 4. Pages show the moment of the first (2026-11-23). Context: engines keep no snapshots for clients who may never come back. Choice: the
+// second and later versions of a resource carry an entry with their time (_lastUpdated:changed). A later page takes what the indexes find,
+// leaves out what is newer than the moment, and finds by that entry which resources were updated since: their version of the moment is matched
+// and sorted again and put where it belonged. Consequence: what existed throughout appears exactly once, what was created later does not, what
+// was deleted vanishes. It works on any engine; a page costs one look-up more, and the cost of the updates since the first page. Past 10,000 of them
+// the link expires. Conditions that follow references (chains, _has, chained sorts) see the resources that they lead to as they are when the page is read.
+//
+// 5. Totals of histories (2026-11-23). Context: Bundle.total of a system's history would count every version there ever was. Choice: the history
+// of an instance has a total, found by binary search in its versions; those of a type or the system have one where the page holds everything.
+//
+// 6. A compartment of all types is many searches (2026-11-23). Context: which parameters make a resource part of a compartment differs from type
+// to type, and conditions know no types. Choice: one query a type, merged in the search's order. Consequence: exact, and some 60 small look-ups a page.
+//
+// 7. Includes are never cut off (2026-11-23). Context: a cut include can't be told from a missing resource. Choice: a page that would include more
+// than 20,000 resources is refused with the issue too-many-includes. Consequence: the client asks for smaller pages.
+//
+// 8. New search parameters (2026-11-23). Context: a SearchParameter is active when its write is answered, while writes that were extracted without
+// it are on their way. Choice: the write notes in the same Update that indexing is due; a write checks inside of its Update that the parameters
+// are those that its entries were made with; and indexing starts when the writes that were running have ended. Consequence: no resource is
+// missed, and a crash at any point leaves the note. A search on the parameter carries the warning parameter-indexing until it is done.
+//
+// 9. Explain is an outcome (2026-11-23). _explain=true adds an entry with search.mode outcome to the Bundle: an OperationOutcome with an issue
+// plan-step for each step in its order, plan-unindexed for each condition that no index served, and plan-cost with the rows read. Values are left
+// out: they may be patient data.
 package interaction

@@ -5,10 +5,13 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/storage"
+	"github.com/fhirgate/fhirgate/validation"
 )
 
 // Options set what the interactions do where R4 leaves a choice.
 type Options struct {
+	// Level is how strictly writes are validated.
+	Level validation.Level
 	// ReferentialIntegrity refuses references to local resources that do not exist (--referential-integrity).
 	ReferentialIntegrity bool
 	// MultipleDelete lets a conditional delete with several matches delete them all (--conditional-delete=multiple).
@@ -17,6 +20,9 @@ type Options struct {
 	MaxBundleEntries int
 	// MaxPage bounds _count; 0 means 1,000. DefaultPage is the page without _count; 0 means 20.
 	MaxPage, DefaultPage int
+	// Patch reads the patch of a Bundle's PATCH entry from its resource: a Binary with a JSON Patch, or Parameters. Nil where PATCH is not
+	// served there.
+	Patch func(document fhir.Resource) (Patch, error)
 	// MaxDeletes bounds what one conditional delete may delete; 0 means 1,000.
 	MaxDeletes int
 }

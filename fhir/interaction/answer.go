@@ -1,0 +1,174 @@
+package interaction
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// link is one Bundle.link.
+type link struct{ relation, url string }
+
+// answer writes a Bundle of type searchset, history, batch-response or transaction-response piece by piece (R4 bundle).
+type answer struct {
+	dst     []byte
+	entries int
+	updated time.Time
+}
+
+// newAnswer starts a Bundle; total is left out where it is negative. size is about how long it will be.
+func newAnswer(kind, id string, moment time.Time, total int64, links []link, size int) *answer {
+	a := &answer{dst: make([]byte, 0, size+512)}
+	a.dst = append(a.dst, `{"resourceType":"Bundle","id":"`...)
+	a.dst = append(a.dst, id...)
+	a.dst = append(a.dst, `","meta":{"lastUpdated":"`...)
+	a.dst = append(a.dst, fhir.FormatInstant(moment)...)
+	a.dst = append(a.dst, `"},"type":"`...)
+	a.dst = append(a.dst, kind...)
+	a.dst = append(a.dst, '"')
+	if total >= 0 {
+		a.dst = append(a.dst, `,"total":`...)
+		a.dst = strconv.AppendInt(a.dst, total, 10)
+	}
+	for i, l := range links {
+		if i == 0 {
+			a.dst = append(a.dst, `,"link":[`...)
+		} else {
+			a.dst = append(a.dst, ',')
+		}
+		a.dst = append(a.dst, `{"relation":"`...)
+		a.dst = append(a.dst, l.relation...)
+		a.dst = append(a.dst, `","url":`...)
+		a.dst = fhir.AppendString(a.dst, l.url)
+		a.dst = append(a.dst, '}')
+	}
+	if len(links) > 0 {
+		a.dst = append(a.dst, ']')
+	}
+	return a
+}
+
+// open starts an entry; close ends it.
+func (a *answer) open() {
+	if a.entries == 0 {
+		a.dst = append(a.dst, `,"entry":[{`...)
+	} else {
+		a.dst = append(a.dst, `,{`...)
+	}
+	a.entries++
+}
+
+func (a *answer) close() { a.dst = append(a.dst, '}') }
+
+// fullURL writes the entry's first member.
+func (a *answer) fullURL(base string, key fhir.Key) {
+	a.dst = append(a.dst, `"fullUrl":`...)
+	a.dst = fhir.AppendString(a.dst, base)
+	a.dst = append(a.dst[:len(a.dst)-1], '/')
+	a.dst = append(a.dst, key.Type...)
+	a.dst = append(a.dst, '/')
+	a.dst = append(a.dst, key.ID...)
+	a.dst = append(a.dst, '"')
+}
+
+// comma separates a member from the one before it, if there is one.
+func (a *answer) comma() {
+	if a.dst[len(a.dst)-1] != '{' {
+		a.dst = append(a.dst, ',')
+	}
+}
+
+// body writes a member whose value is the JSON of a resource.
+func (a *answer) body(name string, body []byte) {
+	a.comma()
+	a.dst = append(a.dst, '"')
+	a.dst = append(a.dst, name...)
+	a.dst = append(a.dst, `":`...)
+	a.dst = append(a.dst, body...)
+}
+
+// see notes a version that the Bundle tells of.
+func (a *answer) see(updated time.Time) {
+	if updated.After(a.updated) {
+		a.updated = updated
+	}
+}
+
+// match writes a search's entry.
+func (a *answer) match(base string, rec storage.Record, body []byte, mode string) {
+	a.open()
+	a.fullURL(base, rec.Key)
+	a.body("resource", body)
+	a.dst = append(a.dst, `,"search":{"mode":"`...)
+	a.dst = append(a.dst, mode...)
+	a.dst = append(a.dst, `"}`...)
+	a.close()
+	a.see(rec.Updated)
+}
+
+// outcome writes a search's entry that holds an OperationOutcome about the search itself.
+func (a *answer) outcome(body []byte) {
+	a.open()
+	a.body("resource", body)
+	a.dst = append(a.dst, `,"search":{"mode":"outcome"}`...)
+	a.close()
+}
+
+// version writes a history's entry (R4 http, 3.1.0.15 history).
+func (a *answer) version(base string, rec storage.Record) {
+	a.open()
+	a.fullURL(base, rec.Key)
+	if !rec.Deleted {
+		a.body("resource", rec.Body)
+	}
+	a.dst = append(a.dst, `,"request":{"method":"`...)
+	a.dst = append(a.dst, rec.Method...)
+	a.dst = append(a.dst, `","url":"`...)
+	a.dst = append(a.dst, rec.Key.Type...)
+	if rec.Method != http.MethodPost {
+		a.dst = append(a.dst, '/')
+		a.dst = append(a.dst, rec.Key.ID...)
+	}
+	a.dst = append(a.dst, `"},"response":{"status":"`...)
+	switch {
+	case rec.Deleted:
+		a.dst = appendStatus(a.dst, http.StatusNoContent)
+	case rec.Version == 1:
+		a.dst = appendStatus(a.dst, http.StatusCreated)
+	default:
+		a.dst = appendStatus(a.dst, http.StatusOK)
+	}
+	a.dst = append(a.dst, '"')
+	a.dst = appendVersionMembers(a.dst, rec)
+	a.dst = append(a.dst, '}')
+	a.close()
+	a.see(rec.Updated)
+}
+
+// appendVersionMembers appends etag and lastModified of a response.
+func appendVersionMembers(dst []byte, rec storage.Record) []byte {
+	dst = append(dst, `,"etag":"W/\"`...)
+	dst = strconv.AppendInt(dst, rec.Version, 10)
+	dst = append(dst, `\"","lastModified":"`...)
+	dst = append(dst, fhir.FormatInstant(rec.Updated)...)
+	return append(dst, '"')
+}
+
+// appendStatus appends code and text, "201 Created".
+func appendStatus(dst []byte, status int) []byte {
+	dst = strconv.AppendInt(dst, int64(status), 10)
+	dst = append(dst, ' ')
+	return append(dst, http.StatusText(status)...)
+}
+
+// done ends the Bundle.
+func (a *answer) done() Bundle {
+	if a.entries > 0 {
+		a.dst = append(a.dst, ']')
+	}
+	a.dst = append(a.dst, '}')
+	return Bundle{Body: a.dst, Updated: a.updated}
+}

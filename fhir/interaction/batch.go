@@ -1,0 +1,203 @@
+package interaction
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+const (
+	// batchGroup is how many unconditional writes of a batch are stored by one Update.
+	batchGroup = 500
+	// batchWorkers is how many entries of a batch are performed at the same time where each is an Update or View of its own: enough that
+	// their commits share an fsync.
+	batchWorkers = 16
+)
+
+// batch performs each entry on its own (R4 http, 3.1.0.11.1 Batch Processing Rules): entries fail one by one, and the order between them
+// means nothing. It follows the order of transactions all the same, so that a client who writes and reads in one batch is not surprised.
+// Entries are not told of each other: references between them are stored as they are written.
+func (s *Service) batch(ctx context.Context, q BundleRequest, entries []*bundleEntry) Bundle {
+	b := &batch{Service: s, request: q, replies: make([]reply, len(entries))}
+	for _, methods := range order {
+		var together, alone []*bundleEntry
+		for _, e := range entries {
+			switch {
+			case e.err != nil || !slices.Contains(methods, e.method):
+			case e.writes() && e.cond == nil && e.method != http.MethodPatch:
+				together = append(together, e)
+			default:
+				alone = append(alone, e)
+			}
+		}
+		b.group(ctx, together)
+		b.each(ctx, alone)
+	}
+	for _, e := range entries {
+		if e.err != nil {
+			b.replies[e.index] = failed(e)
+		}
+	}
+	return s.replies("batch-response", q.Base, time.Now(), b.replies)
+}
+
+// batch is the state of one batch.
+type batch struct {
+	*Service
+	request BundleRequest
+	replies []reply
+}
+
+// failed returns the reply of an entry at fault: the status its kind has everywhere, and an OperationOutcome.
+func failed(e *bundleEntry) reply {
+	var f *fhir.Error
+	if !errors.As(at(e.index, failure("batch", e.key, e.err)), &f) {
+		return reply{status: http.StatusInternalServerError}
+	}
+	issues := f.Issues
+	if len(issues) == 0 {
+		issues = []fhir.Issue{{Severity: fhir.SeverityFatal, Code: fhir.IssueException, ID: "internal", Text: "the server failed to answer this entry"}}
+	}
+	return reply{status: f.Kind.Status(), outcome: fhir.AppendOutcome(nil, issues)}
+}
+
+// group performs unconditional writes, many by one Update. A write that is refused does not touch the others; where an Update as a whole
+// fails, its entries are performed one by one.
+func (b *batch) group(ctx context.Context, entries []*bundleEntry) {
+	parallel(len(entries), func(i int) {
+		if e := entries[i]; e.method != http.MethodDelete {
+			e.draft, e.err = b.prepare(e.url.typ, e.resource)
+		}
+	})
+	entries = slices.DeleteFunc(entries, func(e *bundleEntry) bool { return e.err != nil })
+	for len(entries) > 0 {
+		// An Update writes each key once: a second write to it waits for a later group.
+		seen := make(map[fhir.Key]bool)
+		var now, later []*bundleEntry
+		for _, e := range entries {
+			if seen[e.key] || len(now) == batchGroup {
+				later = append(later, e)
+				continue
+			}
+			seen[e.key] = true
+			now = append(now, e)
+		}
+		b.groupOnce(ctx, now)
+		entries = later
+	}
+}
+
+func (b *batch) groupOnce(ctx context.Context, entries []*bundleEntry) {
+	if len(entries) == 1 || b.opt.ReferentialIntegrity {
+		b.each(ctx, entries)
+		return
+	}
+	results := make([]Result, len(entries))
+	faults := make([]error, len(entries))
+	err := b.update(ctx, func(tx storage.Tx) error {
+		for i, e := range entries {
+			results[i], faults[i] = b.apply(ctx, tx, e)
+			var refused *fhir.Error
+			if faults[i] != nil && (!errors.As(faults[i], &refused) || refused.Kind == fhir.KindUnavailable || refused.Kind == fhir.KindFull) {
+				return faults[i]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.each(ctx, entries)
+		return
+	}
+	for i, e := range entries {
+		if e.err = faults[i]; e.err == nil {
+			b.replies[e.index] = written(results[i], b.request.Return)
+		}
+	}
+	b.wrote(ctx, results...)
+}
+
+// apply performs an unconditional write.
+func (b *batch) apply(ctx context.Context, tx storage.Tx, e *bundleEntry) (Result, error) {
+	switch e.method {
+	case http.MethodDelete:
+		return b.remove(ctx, tx, e.key, e.conditions)
+	case http.MethodPost:
+		return b.putNew(ctx, tx, e.key, e.draft)
+	}
+	return b.put(ctx, tx, e.key, e.draft, http.MethodPut, e.conditions)
+}
+
+// each performs entries one by one, several at the same time.
+func (b *batch) each(ctx context.Context, entries []*bundleEntry) {
+	if len(entries) == 0 {
+		return
+	}
+	work := make(chan *bundleEntry)
+	var all sync.WaitGroup
+	panics := make(chan any, min(batchWorkers, len(entries)))
+	for range cap(panics) {
+		all.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					panics <- p
+					for range work { // let the sender end
+					}
+				}
+			}()
+			for e := range work {
+				b.replies[e.index], e.err = b.one(ctx, e)
+			}
+		})
+	}
+	for _, e := range entries {
+		work <- e
+	}
+	close(work)
+	all.Wait()
+	select {
+	case p := <-panics:
+		panic(p)
+	default:
+	}
+}
+
+// one performs an entry as the request of its own that it is.
+func (b *batch) one(ctx context.Context, e *bundleEntry) (out reply, err error) {
+	var res Result
+	prefer := b.request.Return
+	switch e.method {
+	case http.MethodGet, http.MethodHead:
+		err = b.store.View(ctx, func(r storage.Reader) (err error) {
+			out, err = b.get(ctx, r, e, b.request)
+			return err
+		})
+		return out, err
+	case http.MethodPost:
+		res, err = b.Create(ctx, e.url.typ, e.resource, e.ifNoneExist)
+	case http.MethodPut:
+		if e.cond != nil {
+			res, err = b.UpdateConditional(ctx, e.url.typ, e.resource, e.url.query, e.conditions)
+		} else {
+			res, err = b.Update(ctx, e.key, e.resource, e.conditions)
+		}
+	case http.MethodPatch:
+		if e.cond != nil {
+			res, err = b.PatchConditional(ctx, e.url.typ, e.patch, e.url.query, e.conditions)
+		} else {
+			res, err = b.Patch(ctx, e.key, e.patch, e.conditions)
+		}
+	case http.MethodDelete:
+		if e.cond != nil {
+			_, err = b.DeleteConditional(ctx, e.url.typ, e.url.query, e.conditions)
+			return reply{status: http.StatusNoContent}, err
+		}
+		res, err = b.Delete(ctx, e.key, e.conditions)
+	}
+	return written(res, prefer), err
+}

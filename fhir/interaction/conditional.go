@@ -1,0 +1,207 @@
+package interaction
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// condition is the search of a conditional interaction (R4 http, 3.1.0.6.2, 3.1.0.7.1 and 3.1.0.8.1).
+type condition struct {
+	typ   string
+	query search.Query
+	// name is the same for equal conditions however their parameters are ordered and escaped; writes guard it.
+	name string
+}
+
+// parseCondition reads the query of a conditional interaction on typ. It must restrict what it finds: a condition without parameters, or
+// with parameters that shape the answer rather than choose, is refused.
+func (s *Service) parseCondition(typ, query string) (*condition, error) {
+	if err := s.knownType(typ); err != nil {
+		return nil, err
+	}
+	where, err := s.parseWhere(typ, query)
+	if err != nil {
+		return nil, err
+	}
+	if where == nil {
+		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueInvalid, "empty-condition", "a condition has at least one search parameter")
+	}
+	return &condition{typ: typ, query: search.Query{Types: []string{typ}, Where: where}, name: "condition " + typ + "?" + normalQuery(query)}, nil
+}
+
+// normalQuery returns a query with its parameters sorted and escaped in one way.
+func normalQuery(query string) string {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return query
+	}
+	for _, v := range values {
+		slices.Sort(v)
+	}
+	return values.Encode()
+}
+
+// lock makes the Update conflict with every other one that depends on the same condition, and returns the one match; the zero Key for none.
+// Several are KindPrecondition.
+func (c *condition) lock(ctx context.Context, tx storage.Tx) (fhir.Key, error) {
+	if err := tx.Guard(ctx, c.name); err != nil {
+		return fhir.Key{}, err
+	}
+	return c.one(ctx, tx, nil)
+}
+
+// one returns the one match that is not without; the zero Key for none. Several are KindPrecondition.
+func (c *condition) one(ctx context.Context, r storage.Reader, without map[fhir.Key]bool) (fhir.Key, error) {
+	found, err := c.find(ctx, r, 2, without)
+	if err != nil || len(found) == 0 {
+		return fhir.Key{}, err
+	}
+	if len(found) > 1 {
+		return fhir.Key{}, errSeveral()
+	}
+	return found[0], nil
+}
+
+// find returns the matches that are not in without, at most limit.
+func (c *condition) find(ctx context.Context, r storage.Reader, limit int, without map[fhir.Key]bool) ([]fhir.Key, error) {
+	q := c.query
+	q.Limit = limit + len(without)
+	rows, err := r.Find(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var keys []fhir.Key
+	for i := range rows {
+		if !without[rows[i].Key] && len(keys) < limit {
+			keys = append(keys, rows[i].Key)
+		}
+	}
+	return keys, nil
+}
+
+func errSeveral() error {
+	return fhir.NewError(fhir.KindPrecondition, fhir.IssueMultiple, "multiple-matches", "the condition finds several resources and must find one at most")
+}
+
+// UpdateConditional updates the resource that query finds, or creates one where it finds none: under the body's id if it has one, else
+// under an id that the server chooses (R4 http, 3.1.0.6.2 Conditional update). Several matches are KindPrecondition; a body with another id
+// than the match's is KindInvalid.
+func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Resource, query string, c Conditions) (Result, error) {
+	const op = "update"
+	cond, err := s.parseCondition(typ, query)
+	if err != nil {
+		return Result{}, failure(op, fhir.Key{Type: typ}, err)
+	}
+	d, err := s.prepare(typ, r)
+	if err != nil {
+		return Result{}, failure(op, fhir.Key{Type: typ}, err)
+	}
+	fresh := s.ids.next()
+	var res Result
+	err = s.update(ctx, func(tx storage.Tx) error {
+		found, err := cond.lock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		key, err := conditionalKey(typ, r, found, fresh)
+		if err != nil {
+			return err
+		}
+		if res, err = s.put(ctx, tx, key, d, http.MethodPut, c); err != nil {
+			return err
+		}
+		return s.checkReferences(ctx, tx, d.resource)
+	})
+	if err != nil {
+		return Result{}, failure(op, fhir.Key{Type: typ}, err)
+	}
+	s.wrote(ctx, res)
+	return res, nil
+}
+
+// conditionalKey returns the key that a conditional update writes, given what its condition found.
+func conditionalKey(typ string, r fhir.Resource, found fhir.Key, fresh string) (fhir.Key, error) {
+	id := r.Get("id")
+	switch {
+	case found.ID != "" && id.Valid() && id.Text() != found.ID:
+		return fhir.Key{}, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "id-mismatch",
+			Text: "the body's id is not that of the resource which the condition finds", Expression: typ + ".id"}}}
+	case found.ID != "":
+		return found, nil
+	case !id.Valid():
+		return fhir.Key{Type: typ, ID: fresh}, nil
+	case !fhir.ValidID(id.Text()):
+		return fhir.Key{}, fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-id", "an id is 1 to 64 letters, digits, dashes and dots")
+	}
+	return fhir.Key{Type: typ, ID: id.Text()}, nil
+}
+
+// DeleteConditional deletes what query finds: one resource, or with Options.MultipleDelete up to MaxDeletes (R4 http, 3.1.0.7.1
+// Conditional delete). It returns a Result for each; none where nothing is found.
+func (s *Service) DeleteConditional(ctx context.Context, typ string, query string, c Conditions) ([]Result, error) {
+	const op = "delete"
+	cond, err := s.parseCondition(typ, query)
+	if err != nil {
+		return nil, failure(op, fhir.Key{Type: typ}, err)
+	}
+	var out []Result
+	err = s.update(ctx, func(tx storage.Tx) error {
+		out = nil
+		if err := tx.Guard(ctx, cond.name); err != nil {
+			return err
+		}
+		keys, err := s.deletions(ctx, tx, cond)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			res, err := s.remove(ctx, tx, key, c)
+			if err != nil {
+				return err
+			}
+			out = append(out, res)
+		}
+		for _, key := range keys {
+			if err := s.checkReferrers(ctx, tx, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, failure(op, fhir.Key{Type: typ}, err)
+	}
+	s.wrote(ctx, out...)
+	return out, nil
+}
+
+// deletions returns what a conditional delete deletes.
+func (s *Service) deletions(ctx context.Context, r storage.Reader, cond *condition) ([]fhir.Key, error) {
+	if !s.opt.MultipleDelete {
+		found, err := cond.one(ctx, r, nil)
+		if err != nil || found.ID == "" {
+			return nil, err
+		}
+		return []fhir.Key{found}, nil
+	}
+	keys, err := cond.find(ctx, r, s.opt.MaxDeletes+1, nil)
+	if err == nil && len(keys) > s.opt.MaxDeletes {
+		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueTooCostly, "too-many-matches",
+			fmt.Sprintf("the condition finds more than the %d resources that one request may delete", s.opt.MaxDeletes))
+	}
+	return keys, err
+}
+
+// cutQuery splits "Patient?identifier=x" into type and query.
+func cutQuery(reference string) (typ, query string) {
+	typ, query, _ = strings.Cut(reference, "?")
+	return typ, query
+}

@@ -1,0 +1,295 @@
+package interaction
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// historyParameters are what a history's URL may carry.
+type historyParameters struct {
+	since time.Time
+	// from and until bound _at: versions that were current at some moment of from <= moment < until. Both zero for none.
+	from, until time.Time
+	count       int
+	cursor      string
+	// links are the parameters that links repeat, all but the cursor.
+	links url.Values
+}
+
+// History returns a page of the versions of one resource, one type or all, newest first (R4 http, 3.1.0.15 history,
+// http://hl7.org/fhir/R4/http.html#history). All pages show the moment of the first one. The history of what never existed is
+// KindNotFound; that of what is deleted ends with the deletion.
+func (s *Service) History(ctx context.Context, q HistoryRequest) (Bundle, error) {
+	var out Bundle
+	err := s.store.View(ctx, func(r storage.Reader) (err error) {
+		out, err = s.history(ctx, r, q)
+		return err
+	})
+	if err != nil {
+		return Bundle{}, failure("history", q.Key, err)
+	}
+	return out, nil
+}
+
+// history is History in a view, or in a transaction that reads its own writes.
+func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryRequest) (Bundle, error) {
+	path := "_history"
+	hq := storage.HistoryQuery{Key: q.Key}
+	typ := q.Type
+	if q.Key != (fhir.Key{}) {
+		path, typ = q.Key.String()+"/_history", q.Key.Type
+	} else if typ != "" {
+		path, hq.Types = typ+"/_history", []string{typ}
+	}
+	if typ != "" {
+		if err := s.knownType(typ); err != nil {
+			return Bundle{}, err
+		}
+	}
+	p, err := s.parseHistory(q.Query)
+	if err != nil {
+		return Bundle{}, err
+	}
+	binding := path + "?" + p.links.Encode()
+	place := cursor{moment: momentOf(r), total: -1}
+	if p.cursor != "" {
+		if place, err = s.sealer.open(p.cursor, binding); err != nil {
+			return Bundle{}, err
+		}
+		hq.After = &storage.HistoryPosition{Updated: place.updated, Key: place.position.Key, Version: place.version}
+	}
+	hq.Since, hq.Until = p.since, place.moment
+	if !p.until.IsZero() && !p.until.After(hq.Until) {
+		hq.Until = p.until.Add(-time.Microsecond)
+	}
+	if q.Key != (fhir.Key{}) {
+		newest, err := current(ctx, r, q.Key)
+		if err != nil {
+			return Bundle{}, err
+		}
+		if newest.Version == 0 {
+			return Bundle{}, errNotFound(q.Key)
+		}
+		if p.cursor == "" {
+			if place.total, err = countVersions(ctx, r, newest, hq, p.from); err != nil {
+				return Bundle{}, err
+			}
+		}
+	}
+	records, more, err := versions(ctx, r, hq, p)
+	if err != nil {
+		return Bundle{}, err
+	}
+	if p.cursor == "" && !more && p.count > 0 {
+		place.total = int64(len(records))
+	}
+	return s.renderHistory(q.Base+"/"+path, binding, p, place, records, more, q.Base), nil
+}
+
+// renderHistory writes the Bundle of a page.
+func (s *Service) renderHistory(self, binding string, p historyParameters, place cursor, records []storage.Record, more bool, base string) Bundle {
+	links := []link{{"self", pageURL(self, p.links, p.cursor)}, {"first", pageURL(self, p.links, "")}}
+	if more && len(records) > 0 {
+		last := records[len(records)-1]
+		place.made, place.updated, place.version, place.position.Key = time.Now(), last.Updated, last.Version, last.Key
+		links = append(links, link{"next", pageURL(self, p.links, s.sealer.seal(place, binding))})
+	}
+	size := 0
+	for i := range records {
+		size += len(records[i].Body) + 400
+	}
+	a := newAnswer("history", s.ids.next(), place.moment, place.total, links, size)
+	for i := range records {
+		a.version(base, records[i])
+	}
+	return a.done()
+}
+
+// momentOf returns the moment that a first page is bound to: that of the view, or in a transaction the one its own writes are stamped with.
+func momentOf(r storage.Reader) time.Time {
+	if tx, ok := r.(storage.Tx); ok {
+		return tx.Now()
+	}
+	return r.Moment()
+}
+
+// pageURL returns the link to a page.
+func pageURL(self string, values url.Values, cursor string) string {
+	query := values.Encode()
+	if cursor != "" {
+		if query != "" {
+			query += "&"
+		}
+		query += cursorParameter + "=" + cursor
+	}
+	if query == "" {
+		return self
+	}
+	return self + "?" + query
+}
+
+// versions reads a page, and whether there is more. With _at, versions from before the time are kept only where they were still current
+// then; the version that follows says so.
+func versions(ctx context.Context, r storage.Reader, hq storage.HistoryQuery, p historyParameters) (page []storage.Record, more bool, err error) {
+	if p.count == 0 {
+		return nil, false, nil
+	}
+	for {
+		hq.Limit = p.count + 1 - len(page)
+		if !p.from.IsZero() {
+			hq.Limit = max(hq.Limit, 32)
+		}
+		chunk, err := r.History(ctx, hq)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, rec := range chunk {
+			if keep, err := currentAt(ctx, r, rec, p.from); err != nil {
+				return nil, false, err
+			} else if !keep {
+				continue
+			}
+			if len(page) == p.count {
+				return page, true, nil
+			}
+			page = append(page, rec)
+		}
+		if len(chunk) < hq.Limit {
+			return page, false, nil
+		}
+		last := chunk[len(chunk)-1]
+		hq.After = &storage.HistoryPosition{Updated: last.Updated, Key: last.Key, Version: last.Version}
+	}
+}
+
+// currentAt reports whether a version was current at from or later.
+func currentAt(ctx context.Context, r storage.Reader, rec storage.Record, from time.Time) (bool, error) {
+	if !rec.Updated.Before(from) {
+		return true, nil
+	}
+	if rec.Deleted {
+		return false, nil
+	}
+	end, err := supersededAt(ctx, r, rec)
+	return end.IsZero() || end.After(from), err
+}
+
+// supersededAt returns when the version after rec was made; zero where rec is current.
+func supersededAt(ctx context.Context, r storage.Reader, rec storage.Record) (time.Time, error) {
+	next, err := r.GetVersion(ctx, rec.Key, rec.Version+1)
+	if err != nil {
+		if isNotFound(err) {
+			return time.Time{}, nil
+		}
+		return time.Time{}, err
+	}
+	return next.Updated, nil
+}
+
+// countVersions counts the versions of one resource that a history shows. Versions have no gaps and their times only grow, so that two
+// binary searches find the ends.
+func countVersions(ctx context.Context, r storage.Reader, newest storage.Record, hq storage.HistoryQuery, from time.Time) (int64, error) {
+	last, err := versionUntil(ctx, r, newest, hq.Until)
+	if err != nil || last.Version == 0 {
+		return 0, err
+	}
+	first := int64(1)
+	for _, since := range []time.Time{hq.Since, from} {
+		if since.IsZero() {
+			continue
+		}
+		before, err := versionUntil(ctx, r, newest, since.Add(-time.Microsecond))
+		if err != nil {
+			return 0, err
+		}
+		at := before.Version + 1
+		if since.Equal(from) && before.Version > 0 {
+			if keep, err := currentAt(ctx, r, before, from); err != nil {
+				return 0, err
+			} else if keep {
+				at--
+			}
+		}
+		first = max(first, at)
+	}
+	return max(0, last.Version-first+1), nil
+}
+
+// versionUntil returns the last version of newest's resource that was made at t or earlier; Version is 0 where there is none.
+func versionUntil(ctx context.Context, r storage.Reader, newest storage.Record, t time.Time) (storage.Record, error) {
+	if !newest.Updated.After(t) {
+		return newest, nil
+	}
+	var best storage.Record
+	low, high := int64(1), newest.Version-1
+	// The version before the newest is the likely answer: most resources change seldom.
+	for probe := high; low <= high; probe = (low + high + 1) / 2 {
+		rec, err := r.GetVersion(ctx, newest.Key, probe)
+		if err != nil {
+			return storage.Record{}, err
+		}
+		if rec.Updated.After(t) {
+			high = probe - 1
+		} else {
+			best, low = rec, probe+1
+		}
+	}
+	return best, nil
+}
+
+// parseHistory reads a history's parameters. What is not one of them is refused; _format and _pretty are the edge's and passed over.
+func (s *Service) parseHistory(query string) (historyParameters, error) {
+	p := historyParameters{count: s.opt.DefaultPage, links: url.Values{}}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return p, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "invalid-url", "the query is not escaped as URLs are")
+	}
+	for name, all := range values {
+		if len(all) > 1 {
+			return p, errParameter(name, "stands more than once")
+		}
+		value := all[0]
+		if name != cursorParameter {
+			p.links.Set(name, value)
+		}
+		switch name {
+		case "_format", "_pretty":
+		case cursorParameter:
+			p.cursor = value
+		case "_count":
+			n, err := strconv.ParseUint(value, 10, 31)
+			if err != nil {
+				return p, errParameter(name, "is a whole number")
+			}
+			p.count = min(int(n), s.opt.MaxPage)
+		case "_since":
+			at, err := fhir.ParseInstant(plus(value))
+			if err != nil {
+				return p, errParameter(name, "is an instant: a date and a time with a time zone")
+			}
+			p.since, _ = at.Range(nil)
+		case "_at":
+			at, err := fhir.ParsePartial(plus(value))
+			if err != nil {
+				return p, errParameter(name, "is a date or a date and time")
+			}
+			p.from, p.until = at.Range(nil)
+		default:
+			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unknown-parameter", "a history takes _since, _at and _count; the URL has another parameter")
+		}
+	}
+	return p, nil
+}
+
+// plus gives back the plus sign of a time zone that a client left unescaped in a URL, where it reads as a space.
+func plus(s string) string { return strings.ReplaceAll(s, " ", "+") }
+
+func errParameter(name, what string) error {
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-parameter", name+" "+what)
+}

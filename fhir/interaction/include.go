@@ -1,0 +1,157 @@
+package interaction
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// maxIncluded bounds what one page may include: past it the search is refused, since includes are never cut off.
+const maxIncluded = 20_000
+
+// includer collects what _include and _revinclude add to a page (R4 search, 3.1.1.5.4, http://hl7.org/fhir/R4/search.html#revinclude): the
+// resources that matches refer to, and those that refer to them; with :iterate also of those that were included. Each resource is there
+// once, matches are not included again, and cycles end because nothing is followed twice.
+type includer struct {
+	service *Service
+	reader  storage.Reader
+	rules   []search.Include
+	seen    map[fhir.Key]bool
+	found   []storage.Record
+}
+
+// include returns what the rules add to the matches.
+func (s *Service) include(ctx context.Context, r storage.Reader, rules []search.Include, matches []storage.Record) ([]storage.Record, error) {
+	if len(rules) == 0 || len(matches) == 0 {
+		return nil, nil
+	}
+	in := &includer{service: s, reader: r, rules: rules, seen: make(map[fhir.Key]bool, 2*len(matches))}
+	for i := range matches {
+		in.seen[matches[i].Key] = true
+	}
+	from, iterated := matches, false
+	for len(from) > 0 {
+		start := len(in.found)
+		for _, rule := range rules {
+			if iterated && !rule.Iterate {
+				continue
+			}
+			if err := in.follow(ctx, rule, from); err != nil {
+				return nil, err
+			}
+		}
+		from, iterated = in.found[start:], true
+	}
+	return in.found, nil
+}
+
+// follow adds what one rule adds to the records.
+func (in *includer) follow(ctx context.Context, rule search.Include, from []storage.Record) error {
+	var keys []fhir.Key
+	var err error
+	if rule.Reverse {
+		keys, err = in.referrers(ctx, rule, from)
+	} else {
+		keys, err = in.targets(rule, from)
+	}
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	if len(in.found)+len(keys) > maxIncluded {
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "too-many-includes",
+			fmt.Sprintf("the page would include more than %d resources; ask for fewer with _count", maxIncluded))
+	}
+	records, err := in.reader.GetMany(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i := range records {
+		if records[i].Version > 0 {
+			in.found = append(in.found, records[i])
+		}
+	}
+	return nil
+}
+
+// add notes a key, and appends it where it is new.
+func (in *includer) add(keys []fhir.Key, key fhir.Key) []fhir.Key {
+	if in.seen[key] {
+		return keys
+	}
+	in.seen[key] = true
+	return append(keys, key)
+}
+
+// targets returns what the records refer to by the rule's parameter.
+func (in *includer) targets(rule search.Include, from []storage.Record) ([]fhir.Key, error) {
+	var keys []fhir.Key
+	for i := range from {
+		if rule.Source != "" && from[i].Key.Type != rule.Source {
+			continue
+		}
+		r, err := fhir.ParseResource(from[i].Body, fhir.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		entries, err := in.service.parameters.References(r, rule.Param)
+		if err != nil {
+			return nil, err
+		}
+		for j := range entries {
+			e := &entries[j]
+			if e.ID == "" || rule.Target != "" && e.Type != rule.Target {
+				continue
+			}
+			keys = in.add(keys, fhir.Key{Type: e.Type, ID: e.ID})
+		}
+	}
+	return keys, nil
+}
+
+// referrersAtOnce is how many records one search for referrers names.
+const referrersAtOnce = 200
+
+// referrers returns what refers to the records by the rule's parameter.
+func (in *includer) referrers(ctx context.Context, rule search.Include, from []storage.Record) ([]fhir.Key, error) {
+	sources := []string{rule.Source}
+	if rule.Source == "" {
+		sources = in.service.registry.ResourceTypes()
+	}
+	var keys []fhir.Key
+	for _, source := range sources {
+		for chunk := range slices.Chunk(from, referrersAtOnce) {
+			where := in.pointing(source, rule, chunk)
+			if len(where) == 0 {
+				continue
+			}
+			rows, err := in.reader.Find(ctx, search.Query{Types: []string{source}, Where: where, Limit: maxIncluded + 1})
+			if err != nil {
+				return nil, err
+			}
+			for i := range rows {
+				keys = in.add(keys, rows[i].Key)
+			}
+		}
+	}
+	return keys, nil
+}
+
+// pointing returns the condition that a resource of type source refers to one of the records by the rule's parameter.
+func (in *includer) pointing(source string, rule search.Include, records []storage.Record) (where search.Or) {
+	for _, p := range in.service.parameters.Of(source) {
+		if p.Type != "reference" || rule.Param != "" && p.Code != rule.Param {
+			continue
+		}
+		for i := range records {
+			typ := records[i].Key.Type
+			if p.PointsTo(typ) && (rule.Target == "" || rule.Target == typ) {
+				where = append(where, pointsTo(p.Code, records[i].Key))
+			}
+		}
+	}
+	return where
+}

@@ -1,0 +1,133 @@
+package interaction
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// checkReferences checks that each relative reference "Type/id" of r points to a resource that exists, r itself included. It is called after
+// the writes of tx. Without Options.ReferentialIntegrity it checks nothing.
+func (s *Service) checkReferences(ctx context.Context, tx storage.Reader, r fhir.Resource) error {
+	if !s.opt.ReferentialIntegrity {
+		return nil
+	}
+	var keys []fhir.Key
+	var nodes []fhir.Node
+	s.localReferences(r.Node, func(n fhir.Node, key fhir.Key) {
+		keys, nodes = append(keys, key), append(nodes, n)
+	})
+	found, err := tx.GetMany(ctx, keys)
+	if err != nil {
+		return err
+	}
+	var issues []fhir.Issue
+	for i := range found {
+		if found[i].Version == 0 {
+			issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueNotFound, ID: "missing-reference",
+				Text: "the reference points to a resource that does not exist here", Expression: nodes[i].Path()})
+		}
+	}
+	if len(issues) > 0 {
+		return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: issues}
+	}
+	return nil
+}
+
+// localReferences calls f for each Reference.reference below n that is relative.
+func (s *Service) localReferences(n fhir.Node, f func(fhir.Node, fhir.Key)) {
+	for c := range n.Children() {
+		switch {
+		case c.Kind() == fhir.Object || c.Kind() == fhir.Array:
+			s.localReferences(c, f)
+		case c.Kind() == fhir.String && c.Name() == "reference":
+			if key, ok := s.localKey(c.Text()); ok {
+				f(c, key)
+			}
+		}
+	}
+}
+
+// localKey reads a relative reference, "Type/id" or "Type/id/_history/version".
+func (s *Service) localKey(reference string) (fhir.Key, bool) {
+	typ, rest, ok := strings.Cut(reference, "/")
+	if !ok {
+		return fhir.Key{}, false
+	}
+	id, _, _ := strings.Cut(rest, "/")
+	if _, known := s.registry.Resource(typ); !known || !fhir.ValidID(id) {
+		return fhir.Key{}, false
+	}
+	return fhir.Key{Type: typ, ID: id}, true
+}
+
+// checkReferrers checks that no resource has a reference to key, which tx has deleted, in an element that a search parameter reads. Without
+// Options.ReferentialIntegrity it checks nothing.
+func (s *Service) checkReferrers(ctx context.Context, tx storage.Reader, key fhir.Key) error {
+	if !s.opt.ReferentialIntegrity || key == (fhir.Key{}) {
+		return nil
+	}
+	for _, typ := range s.registry.ResourceTypes() {
+		var where search.Or
+		for _, p := range s.parameters.Of(typ) {
+			if p.Type == "reference" && p.PointsTo(key.Type) {
+				where = append(where, pointsTo(p.Code, key))
+			}
+		}
+		if len(where) == 0 {
+			continue
+		}
+		rows, err := tx.Find(ctx, search.Query{Types: []string{typ}, Where: where, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 {
+			return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, "referenced", "a resource of type "+typ+" refers to this one, which so can't be deleted")
+		}
+	}
+	return nil
+}
+
+// pointsTo is the condition that a reference parameter points to key.
+func pointsTo(param string, key fhir.Key) search.Some {
+	return search.Some{Param: param, Where: []search.Comparison{{Field: search.Type, Op: search.Eq, Value: key.Type}, {Field: search.ID, Op: search.Eq, Value: key.ID}}}
+}
+
+// searchedTypes returns types sorted and without duplicates.
+func searchedTypes(types []string) []string {
+	out := slices.Clone(types)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// parametersOf notes the codes of the parameters that a condition asks.
+func parametersOf(e search.Expr, used map[string]bool) {
+	note := func(param string) {
+		code, _, _ := strings.Cut(param, ":")
+		used[code] = true
+	}
+	switch e := e.(type) {
+	case search.And:
+		for _, c := range e {
+			parametersOf(c, used)
+		}
+	case search.Or:
+		for _, c := range e {
+			parametersOf(c, used)
+		}
+	case search.Not:
+		parametersOf(e.Expr, used)
+	case search.Some:
+		note(e.Param)
+	case search.Refers:
+		note(e.Param)
+		parametersOf(e.Where, used)
+	case search.Referred:
+		note(e.Param)
+		parametersOf(e.Where, used)
+	}
+}

@@ -1,0 +1,180 @@
+package interaction
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// draft is a resource that is ready to be written: it is valid, and what it is found by is known. Drafts are made outside of any Update
+// and are not changed by it, since an Update may run more than once.
+type draft struct {
+	resource fhir.Resource
+	// entries are those of the content; stamp adds what depends on the version.
+	entries []search.Entry
+	// generation is that of the search parameters which entries were made with.
+	generation uint64
+	// issues are warnings.
+	issues []fhir.Issue
+}
+
+// prepare checks that r is a resource of type typ that the server may store, and extracts its entries.
+func (s *Service) prepare(typ string, r fhir.Resource) (*draft, error) {
+	if err := s.checkType(typ, r); err != nil {
+		return nil, err
+	}
+	if err := s.checkParameter(r); err != nil {
+		return nil, err
+	}
+	issues := s.validate(r)
+	if fhir.HasErrors(issues) {
+		return nil, errInvalidResource(issues)
+	}
+	return s.extract(r, issues)
+}
+
+// validate returns the faults of r that the site's level of validation finds.
+func (s *Service) validate(r fhir.Resource) []fhir.Issue {
+	if s.validator == nil {
+		return nil
+	}
+	return s.validator.Validate(r, s.opt.Level)
+}
+
+// extract makes the draft of a valid resource.
+func (s *Service) extract(r fhir.Resource, issues []fhir.Issue) (*draft, error) {
+	generation := s.custom.generation.Load()
+	entries, err := s.parameters.Extract(r)
+	if err != nil {
+		return nil, err
+	}
+	return &draft{resource: r, entries: entries, generation: generation, issues: issues}, nil
+}
+
+// checkType checks the type of the path and that the body is of it.
+func (s *Service) checkType(typ string, r fhir.Resource) error {
+	if err := s.knownType(typ); err != nil {
+		return err
+	}
+	if got := r.Type(); got != typ {
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "resource-type",
+			fmt.Sprintf("the URL asks for a resource of type %s, the body's resourceType is another", typ))
+	}
+	return nil
+}
+
+// knownType refuses what is no resource type of R4.
+func (s *Service) knownType(typ string) error {
+	if _, ok := s.registry.Resource(typ); ok {
+		return nil
+	}
+	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, "unknown-resource-type", "R4 has no resource type of this name")
+}
+
+// checkID checks that the body's id is the URL's.
+func checkID(key fhir.Key, r fhir.Resource) error {
+	if !fhir.ValidID(key.ID) {
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-id", "an id is 1 to 64 letters, digits, dashes and dots")
+	}
+	id := r.Get("id")
+	switch {
+	case !id.Valid():
+		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "id-missing",
+			Text: "the body of an update carries the id of the URL", Expression: key.Type + ".id"}}}
+	case id.Kind() != fhir.String || id.Text() != key.ID:
+		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "id-mismatch",
+			Text: "the body's id is not the URL's", Expression: key.Type + ".id"}}}
+	}
+	return nil
+}
+
+func errInvalidResource(issues []fhir.Issue) error {
+	return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: issues}
+}
+
+// write stores d as a version of key. A draft that was made before a search parameter came or went is extracted again: inside of an Update
+// that does not change unseen.
+func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, key fhir.Key, version int64, method string) (storage.Record, error) {
+	entries := d.entries
+	if d.generation != s.custom.generation.Load() {
+		again, err := s.extract(d.resource, nil)
+		if err != nil {
+			return storage.Record{}, err
+		}
+		entries = again.entries
+	}
+	rec := storage.Record{
+		Key: key, Version: version, Updated: tx.Now(), Method: method,
+		Body:    d.resource.Stamp(key.ID, version, tx.Now()),
+		Entries: stampEntries(entries, version, tx.Now()),
+	}
+	if err := tx.Put(ctx, rec, version-1); err != nil {
+		return storage.Record{}, err
+	}
+	return rec, s.planIndexing(ctx, tx, key, d.resource)
+}
+
+// changed is the parameter of an entry that versions after the first have beside _lastUpdated's: when they were made. Later pages of a
+// search find by it what was updated since the first, without reading what was created since.
+const changed = "_lastUpdated:changed"
+
+// stampEntries returns the entries of a version: those of its content, and those of its time.
+func stampEntries(content []search.Entry, version int64, updated time.Time) []search.Entry {
+	all := make([]search.Entry, len(content), len(content)+2)
+	copy(all, content)
+	last := search.LastUpdated(updated)
+	all = append(all, last)
+	if version > 1 {
+		last.Param = changed
+		all = append(all, last)
+	}
+	return all
+}
+
+// same reports whether d's content is that of the version cur: equal but for meta.versionId and meta.lastUpdated.
+func (d *draft) same(cur storage.Record) bool {
+	return bytes.Equal(d.resource.Stamp(cur.Key.ID, cur.Version, cur.Updated), cur.Body)
+}
+
+// current returns the current version of key, a deletion included; a Record with Version 0 where the resource never existed.
+func current(ctx context.Context, r storage.Reader, key fhir.Key) (storage.Record, error) {
+	rec, err := r.Get(ctx, key)
+	if errors.Is(err, storage.ErrDeleted) {
+		return rec, nil
+	}
+	if errors.Is(err, storage.ErrNotFound) {
+		return storage.Record{}, nil
+	}
+	return rec, err
+}
+
+// exists reports whether rec is a version that can be read.
+func exists(rec storage.Record) bool { return rec.Version > 0 && !rec.Deleted }
+
+// check compares the preconditions with the version that is current (R4 http, 3.1.0.7.3 Managing Resource Contention).
+func (c Conditions) check(cur storage.Record) error {
+	if c.NoneMatch && exists(cur) {
+		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-none-match", "the resource exists, and If-None-Match asks that it does not")
+	}
+	if c.AnyMatch && !exists(cur) {
+		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", "the resource does not exist, and If-Match asks that it does")
+	}
+	if c.IfMatch == nil {
+		return nil
+	}
+	if exists(cur) {
+		for _, v := range c.IfMatch {
+			if v == cur.Version {
+				return nil
+			}
+		}
+		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", fmt.Sprintf("the current version is %d, and If-Match asks for another", cur.Version))
+	}
+	return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", "the resource does not exist, and If-Match asks for one of its versions")
+}

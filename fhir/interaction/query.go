@@ -1,0 +1,204 @@
+package interaction
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// explainParameter asks for how a search ran.
+const explainParameter = "_explain"
+
+// searching is a search request that is understood.
+type searching struct {
+	finding   finding
+	count     int
+	countOnly bool
+	total     search.Total
+	subset    *subset
+	includes  []search.Include
+	// issues are what lenient handling passed over.
+	issues  []fhir.Issue
+	explain bool
+	cursor  string
+	// links are the parameters that links repeat, escaped; binding are the same in one order, which cursors are bound to.
+	links, binding string
+}
+
+// parseSearch reads a search. r is what the terminology modifiers look up stored value sets in.
+func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchRequest) (searching, error) {
+	pairs, err := search.ReadQuery(q.Query)
+	if err != nil {
+		return searching{}, err
+	}
+	if q.Body != "" {
+		more, err := search.ReadQuery(q.Body)
+		if err != nil {
+			return searching{}, err
+		}
+		pairs = append(pairs, more...)
+	}
+	p := searching{explain: q.Explain}
+	for _, pair := range pairs {
+		switch pair.Name {
+		case cursorParameter:
+			if p.cursor != "" {
+				return p, errCursor("stands more than once")
+			}
+			p.cursor = pair.Value
+		case explainParameter:
+			if pair.Value != "true" && pair.Value != "false" {
+				return p, errParameter(explainParameter, "is true or false")
+			}
+			p.explain = p.explain || pair.Value == "true"
+		}
+	}
+	types := q.Types
+	if q.Compartment != (fhir.Key{}) && len(types) == 0 {
+		types = s.parameters.CompartmentTypes(q.Compartment.Type)
+	}
+	terms := &terminology{ctx: ctx, reader: r, registry: s.registry}
+	req, issues, err := s.parameters.Parse(types, pairs, search.ParseOptions{
+		Lenient: q.Lenient, Now: momentOf(r), Terminology: terms, Ignore: []string{cursorParameter, explainParameter},
+	})
+	if terms.err != nil {
+		return p, terms.err
+	}
+	if err != nil {
+		return p, err
+	}
+	if p.finding, err = s.findingOf(req, q.Compartment); err != nil {
+		return p, err
+	}
+	p.issues, p.total, p.includes = issues, req.Total, req.Includes
+	p.countOnly = req.CountOnly()
+	if p.count = req.Count; p.count < 0 {
+		p.count = s.opt.DefaultPage
+	}
+	p.count = min(p.count, s.opt.MaxPage)
+	p.subset, err = newSubset(req.Summary.String(), req.Elements)
+	p.links, p.binding = encodePairs(req.Pairs)
+	return p, err
+}
+
+// encodePairs escapes parameters for links, and once more sorted by name, values of one name in their order.
+func encodePairs(pairs []search.Pair) (links, binding string) {
+	encode := func(pairs []search.Pair) string {
+		var b strings.Builder
+		for i, p := range pairs {
+			if i > 0 {
+				b.WriteByte('&')
+			}
+			b.WriteString(url.QueryEscape(p.Name))
+			b.WriteByte('=')
+			b.WriteString(url.QueryEscape(p.Value))
+		}
+		return b.String()
+	}
+	links = encode(pairs)
+	sorted := slices.DeleteFunc(slices.Clone(pairs), func(p search.Pair) bool { return p.Name == "_format" || p.Name == "_pretty" })
+	slices.SortStableFunc(sorted, func(a, b search.Pair) int { return strings.Compare(a.Name, b.Name) })
+	return links, encode(sorted)
+}
+
+// parseWhere reads the condition of a conditional interaction; nil where it has none.
+func (s *Service) parseWhere(typ, query string) (search.Expr, error) {
+	pairs, err := search.ReadQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	req, _, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return req.Where, nil
+}
+
+// finding is what a search finds: the rows of all its queries, which have one order and no type in common. It is more than one query for a
+// compartment of all types, whose condition differs from type to type.
+type finding []search.Query
+
+// findingOf returns the queries of a request. Types that have no part in the compartment find nothing.
+func (s *Service) findingOf(req search.Request, compartment fhir.Key) (finding, error) {
+	if compartment == (fhir.Key{}) {
+		return finding{{Types: req.Types, Where: req.Where, Sort: req.Sort}}, nil
+	}
+	var f finding
+	for _, typ := range req.Types {
+		inside, ok := s.parameters.Compartment(compartment, typ)
+		if !ok {
+			continue
+		}
+		where := inside
+		if req.Where != nil {
+			where = search.And{inside, req.Where}
+		}
+		f = append(f, search.Query{Types: []string{typ}, Where: where, Sort: req.Sort})
+	}
+	if len(f) == 0 {
+		return nil, fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-in-compartment", "there is no such compartment, or the resource type is not in it")
+	}
+	return f, nil
+}
+
+// sorts returns the order.
+func (f finding) sorts() []search.Sort { return f[0].Sort }
+
+// find returns rows in order, behind after, at most limit.
+func (f finding) find(ctx context.Context, r storage.Reader, after *search.Position, reverse bool, limit int) ([]search.Row, error) {
+	var all []search.Row
+	for _, q := range f {
+		q.After, q.Reverse, q.Limit = after, reverse, limit
+		rows, err := r.Find(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if len(f) == 1 {
+			return rows, nil
+		}
+		all = append(all, rows...)
+	}
+	slices.SortFunc(all, func(a, b search.Row) int {
+		c := a.Position.Compare(b.Position, f.sorts())
+		if reverse {
+			return -c
+		}
+		return c
+	})
+	return all[:min(limit, len(all))], nil
+}
+
+// sum adds what count says of each query; ok is false where it does not know of one.
+func (f finding) sum(count func(search.Query) (int64, bool, error)) (total int64, ok bool, err error) {
+	for _, q := range f {
+		n, ok, err := count(q)
+		if err != nil || !ok {
+			return 0, false, err
+		}
+		total += n
+	}
+	return total, true, nil
+}
+
+// explain runs the first page once more and tells how.
+func (f finding) explain(ctx context.Context, r storage.Reader, limit int) (*search.Plan, error) {
+	var all search.Plan
+	for _, q := range f {
+		q.Limit = limit
+		_, plan, err := r.Explain(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all.Steps = append(all.Steps, plan.Steps...)
+		all.Unindexed = append(all.Unindexed, plan.Unindexed...)
+		all.Examined += plan.Examined
+		all.Fetched += plan.Fetched
+		all.Returned += plan.Returned
+	}
+	return &all, nil
+}

@@ -1,0 +1,166 @@
+package interaction
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+const (
+	// reindexChunk is how many resources one Update indexes: writes that wait for it wait for milliseconds.
+	reindexChunk = 200
+	// reindexRetry is how long the background work waits after the engine has failed.
+	reindexRetry = 5 * time.Second
+)
+
+// run indexes what waits for it until ctx ends.
+func (c *customParameters) run(ctx context.Context) {
+	defer close(c.done)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.wake:
+		}
+		for ctx.Err() == nil {
+			c.mu.Lock()
+			jobs := slices.Clone(c.jobs)
+			c.mu.Unlock()
+			if len(jobs) == 0 {
+				break
+			}
+			if err := c.index(ctx, jobs); err != nil {
+				select {
+				case <-ctx.Done():
+				case <-time.After(reindexRetry):
+				}
+			}
+		}
+	}
+}
+
+// index indexes all types of jobs once and strikes the jobs off.
+func (c *customParameters) index(ctx context.Context, jobs []*job) error {
+	// Writes that were extracted with the parameters before are stored when the lock is had.
+	c.inFlight.Lock()
+	c.inFlight.Unlock() //nolint:staticcheck // a barrier: nothing is to be done under it
+	var types []string
+	for _, j := range jobs {
+		types = append(types, j.Types...)
+	}
+	err := c.service.reindex(ctx, searchedTypes(types), func(done, total int64) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, j := range jobs {
+			j.done, j.total = done, total
+		}
+	})
+	if err != nil {
+		return err
+	}
+	finished := func(j *job) bool { return slices.ContainsFunc(jobs, j.same) }
+	err = c.service.store.Update(ctx, func(tx storage.Tx) error {
+		if err := tx.Guard(ctx, reindexName); err != nil {
+			return err
+		}
+		stored, err := storedJobs(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return storeJobs(ctx, tx, slices.DeleteFunc(stored, finished))
+	})
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.jobs = slices.DeleteFunc(c.jobs, finished)
+	return nil
+}
+
+// ReindexAll makes the entries of all current resources again from their content. progress, where not nil, is told how many are done.
+func (s *Service) ReindexAll(ctx context.Context, progress func(done, total int64)) error {
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	return failure("reindex", fhir.Key{}, s.reindex(ctx, s.registry.ResourceTypes(), progress))
+}
+
+// reindex makes the entries of the current resources of types again, chunk by chunk, each chunk in an Update of its own.
+func (s *Service) reindex(ctx context.Context, types []string, progress func(done, total int64)) error {
+	var total, done int64
+	err := s.store.View(ctx, func(r storage.Reader) error {
+		counts, err := r.Counts(ctx)
+		for _, t := range types {
+			total += counts[t]
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	progress(0, total)
+	for _, typ := range types {
+		q := search.Query{Types: []string{typ}, Limit: reindexChunk}
+		for {
+			var records []storage.Record
+			err := s.store.View(ctx, func(r storage.Reader) error {
+				rows, err := r.Find(ctx, q)
+				if err != nil || len(rows) == 0 {
+					return err
+				}
+				q.After = &rows[len(rows)-1].Position
+				keys := make([]fhir.Key, len(rows))
+				for i := range rows {
+					keys[i] = rows[i].Key
+				}
+				records, err = r.GetMany(ctx, keys)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if len(records) == 0 {
+				break
+			}
+			if err := s.reindexRecords(ctx, records); err != nil {
+				return err
+			}
+			done += int64(len(records))
+			progress(min(done, total), total)
+		}
+	}
+	return nil
+}
+
+// reindexRecords replaces the entries of records that are still current when it gets to them.
+func (s *Service) reindexRecords(ctx context.Context, records []storage.Record) error {
+	entries := make([][]search.Entry, len(records))
+	faults := make([]error, len(records))
+	parallel(len(records), func(i int) {
+		if records[i].Version > 0 {
+			entries[i], faults[i] = s.entriesOf(records[i])
+		}
+	})
+	for i, err := range faults {
+		if err != nil {
+			return fmt.Errorf("%s: %w", records[i].Key, err)
+		}
+	}
+	return s.store.Update(ctx, func(tx storage.Tx) error {
+		for i := range records {
+			if records[i].Version == 0 {
+				continue
+			}
+			if err := tx.Reindex(ctx, records[i].Key, records[i].Version, entries[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

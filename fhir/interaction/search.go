@@ -1,0 +1,236 @@
+package interaction
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// Search returns a page of the resources that a query finds, with what it includes (R4 http, 3.1.0.9 search, and search,
+// http://hl7.org/fhir/R4/search.html).
+func (s *Service) Search(ctx context.Context, q SearchRequest) (Bundle, error) {
+	var out Bundle
+	err := s.store.View(ctx, func(r storage.Reader) (err error) {
+		out, err = s.search(ctx, r, q)
+		return err
+	})
+	if err != nil {
+		return Bundle{}, failure("search", q.Compartment, err)
+	}
+	return out, nil
+}
+
+// search is Search in a view, or in a transaction that reads its own writes.
+func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest) (Bundle, error) {
+	p, err := s.parseSearch(ctx, r, q)
+	if err != nil {
+		return Bundle{}, err
+	}
+	binding := q.Path + "?" + p.binding
+	place := cursor{moment: momentOf(r), total: -1}
+	if p.cursor != "" {
+		if place, err = s.sealer.open(p.cursor, binding); err != nil {
+			return Bundle{}, err
+		}
+		if len(place.position.Sort) != len(p.finding.sorts()) {
+			return Bundle{}, errCursor("belongs to another search")
+		}
+	}
+	var found page
+	var plan *search.Plan
+	switch {
+	case p.countOnly:
+	case p.cursor != "":
+		found, err = s.laterPage(ctx, r, p.finding, p.count, place)
+	default:
+		found, err = firstPage(ctx, r, p.finding, p.count)
+	}
+	if err == nil && p.explain {
+		plan, err = p.finding.explain(ctx, r, p.count+1)
+	}
+	if err != nil {
+		return Bundle{}, err
+	}
+	if p.cursor == "" {
+		if place.total, err = total(ctx, r, p, found); err != nil {
+			return Bundle{}, err
+		}
+	}
+	matches, err := recordsOf(ctx, r, found.rows)
+	if err != nil {
+		return Bundle{}, err
+	}
+	included, err := s.include(ctx, r, p.includes, matches)
+	if err != nil {
+		return Bundle{}, err
+	}
+	return s.renderSearch(q, p, place, binding, found, matches, included, plan)
+}
+
+// total returns what Bundle.total says; -1 for nothing (R4 search, 3.1.1.5.3). Without _total it is there wherever it costs nothing.
+func total(ctx context.Context, r storage.Reader, p searching, found page) (int64, error) {
+	exact := func(q search.Query) (int64, bool, error) {
+		n, err := r.Count(ctx, q)
+		return n, true, err
+	}
+	switch {
+	case p.total == search.TotalNone:
+		return -1, nil
+	case !p.countOnly && !found.after && !found.before:
+		return int64(len(found.rows)), nil
+	case p.total == search.TotalAccurate || p.countOnly && p.total == search.TotalDefault:
+		n, _, err := p.finding.sum(exact)
+		return n, err
+	}
+	n, ok, err := p.finding.sum(func(q search.Query) (int64, bool, error) { return r.CountCheap(ctx, q) })
+	if err == nil && !ok && p.total == search.TotalEstimate {
+		n, ok, err = p.finding.sum(func(q search.Query) (int64, bool, error) {
+			n, err := r.Estimate(ctx, q)
+			return n, true, err
+		})
+	}
+	if err != nil || !ok {
+		return -1, err
+	}
+	return n, nil
+}
+
+// recordsOf returns the records of rows: the versions that the rows name, which are not the current ones where a later page shows the moment
+// of the first.
+func recordsOf(ctx context.Context, r storage.Reader, rows []search.Row) ([]storage.Record, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	keys := make([]fhir.Key, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].Key
+	}
+	records, err := r.GetMany(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i := range records {
+		if records[i].Version == rows[i].Version {
+			continue
+		}
+		if records[i], err = r.GetVersion(ctx, keys[i], rows[i].Version); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+// renderSearch writes the Bundle of a page.
+func (s *Service) renderSearch(q SearchRequest, p searching, place cursor, binding string, found page, matches, included []storage.Record, plan *search.Plan) (Bundle, error) {
+	self := q.Base
+	if q.Path != "" {
+		self += "/" + q.Path
+	}
+	url := func(cursor string) string {
+		query := p.links
+		if cursor != "" {
+			if query != "" {
+				query += "&"
+			}
+			query += cursorParameter + "=" + cursor
+		}
+		if query == "" {
+			return self
+		}
+		return self + "?" + query
+	}
+	to := func(row search.Row, back bool) string {
+		c := place
+		c.made, c.position, c.back = time.Now(), row.Position, back
+		return url(s.sealer.seal(c, binding))
+	}
+	links := []link{{"self", url(p.cursor)}}
+	if !p.countOnly {
+		links = append(links, link{"first", url("")})
+	}
+	if n := len(found.rows); n > 0 {
+		if found.before {
+			links = append(links, link{"previous", to(found.rows[0], true)})
+		}
+		if found.after {
+			links = append(links, link{"next", to(found.rows[n-1], false)})
+		}
+	}
+	size := 1024
+	for i := range matches {
+		size += len(matches[i].Body) + 200
+	}
+	for i := range included {
+		size += len(included[i].Body) + 200
+	}
+	a := newAnswer("searchset", s.ids.next(), place.moment, place.total, links, size)
+	for _, part := range []struct {
+		records []storage.Record
+		mode    string
+	}{{matches, "match"}, {included, "include"}} {
+		for i := range part.records {
+			body := part.records[i].Body
+			if p.subset != nil {
+				var err error
+				if body, err = s.subset(body, p.subset); err != nil {
+					return Bundle{}, err
+				}
+			}
+			a.match(q.Base, part.records[i], body, part.mode)
+		}
+	}
+	if issues := slices.Concat(p.issues, s.indexing(p.finding)); len(issues) > 0 {
+		a.outcome(fhir.AppendOutcome(nil, issues))
+	}
+	if plan != nil {
+		a.outcome(appendPlan(nil, plan))
+	}
+	return a.done(), nil
+}
+
+// appendPlan appends an OperationOutcome that tells how a search ran: an issue for each step, one for each condition that no index served,
+// and one with the counts. All are of severity information; their ids are plan-step, plan-unindexed and plan-cost. No text holds a value
+// that was searched for.
+func appendPlan(dst []byte, plan *search.Plan) []byte {
+	var issues []fhir.Issue
+	add := func(id, text string) {
+		issues = append(issues, fhir.Issue{Severity: fhir.SeverityInformation, Code: fhir.IssueInformational, ID: id, Text: text})
+	}
+	for i, step := range plan.Steps {
+		add("plan-step", fmt.Sprintf("%d. %s %s %s (%d rows)", i+1, step.Kind, step.Index, step.Detail, step.Rows))
+	}
+	for _, name := range plan.Unindexed {
+		add("plan-unindexed", "no index served "+name)
+	}
+	add("plan-cost", "index rows read "+strconv.Itoa(plan.Examined)+", resources looked up "+strconv.Itoa(plan.Fetched)+", rows returned "+strconv.Itoa(plan.Returned))
+	return fhir.AppendOutcome(dst, issues)
+}
+
+// indexing returns a warning for each parameter of the query that is still being indexed.
+func (s *Service) indexing(f finding) []fhir.Issue {
+	jobs := s.Reindexing()
+	if len(jobs) == 0 {
+		return nil
+	}
+	used := make(map[string]bool)
+	for _, q := range f {
+		parametersOf(q.Where, used)
+	}
+	for _, sort := range f.sorts() {
+		used[sort.Param] = true
+	}
+	var issues []fhir.Issue
+	for _, j := range jobs {
+		if used[j.Code] {
+			issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: "parameter-indexing",
+				Text: fmt.Sprintf("the search parameter %s is being indexed: %d of %d resources are done, and the others are not found by it yet", j.Code, j.Done, j.Total)})
+		}
+	}
+	return issues
+}

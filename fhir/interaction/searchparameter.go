@@ -1,0 +1,268 @@
+package interaction
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+const (
+	// parameterType is the resource type that adds search parameters (R4 search, 3.1.1.3; http://hl7.org/fhir/R4/searchparameter.html).
+	parameterType = "SearchParameter"
+	// reindexName names the list of unfinished indexing in the store's Meta.
+	reindexName = "reindexing"
+)
+
+// customParameters are the SearchParameters that clients have stored, and the work of indexing what was stored before them.
+type customParameters struct {
+	service *Service
+	// inFlight is held for reading by every write from before its entries are extracted for the last time until it is stored, and for
+	// writing, for a moment, by the indexing: what it does not see afterwards was extracted with the new parameters.
+	inFlight sync.RWMutex
+
+	// generation counts the changes of the set of parameters.
+	generation atomic.Uint64
+
+	mu   sync.Mutex
+	urls map[string]string // id of the resource to the URL that is active
+	jobs []*job
+
+	wake chan struct{}
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// job is the indexing of one parameter. It is stored in Meta until it is done, so that it survives a restart.
+type job struct {
+	ID    string    `json:"id"` // of the SearchParameter resource
+	URL   string    `json:"url"`
+	Code  string    `json:"code"`
+	Types []string  `json:"types"`
+	Since time.Time `json:"since"`
+	// Done is how many resources were looked at, Total how many there were.
+	done, total int64
+}
+
+// Progress tells how far the indexing of a stored SearchParameter has come.
+type Progress struct {
+	// URL and Code are the parameter's, Types the resource types that it is indexed for.
+	URL, Code string
+	Types     []string
+	// Since is when it became active; Done of Total resources are indexed. Both are 0 where it waits for others.
+	Since       time.Time
+	Done, Total int64
+}
+
+// Reindexing returns what is being indexed or waits for it, oldest first.
+func (s *Service) Reindexing() []Progress {
+	c := s.custom
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]Progress, len(c.jobs))
+	for i, j := range c.jobs {
+		out[i] = Progress{URL: j.URL, Code: j.Code, Types: slices.Clone(j.Types), Since: j.Since, Done: j.done, Total: j.total}
+	}
+	return out
+}
+
+// openCustomParameters activates the stored SearchParameters and takes up unfinished indexing.
+func (s *Service) openCustomParameters(ctx context.Context) (*customParameters, error) {
+	c := &customParameters{service: s, urls: make(map[string]string), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	s.custom = c
+	err := s.store.View(ctx, func(r storage.Reader) error {
+		rows, err := r.Find(ctx, search.Query{Types: []string{parameterType}})
+		if err != nil {
+			return err
+		}
+		keys := make([]fhir.Key, len(rows))
+		for i := range rows {
+			keys[i] = rows[i].Key
+		}
+		records, err := r.GetMany(ctx, keys)
+		if err != nil {
+			return err
+		}
+		// A composite is refused until its components are there: go on while that brings something.
+		for more := true; more; {
+			before := len(c.urls)
+			for i := range records {
+				c.activate(records[i])
+			}
+			more = len(c.urls) > before
+		}
+		c.jobs, err = storedJobs(ctx, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var background context.Context
+	background, c.stop = context.WithCancel(context.Background())
+	go c.run(background)
+	c.poke()
+	return c, nil
+}
+
+func (c *customParameters) close() {
+	c.stop()
+	<-c.done
+}
+
+// poke wakes the background work.
+func (c *customParameters) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// activate makes the parameter that rec defines the one that is in force for it. One that can't be served, or is not active, takes the
+// earlier one away. Its caller holds mu, or has c alone.
+func (c *customParameters) activate(rec storage.Record) {
+	url := ""
+	if exists(rec) {
+		if r, err := fhir.ParseResource(rec.Body, fhir.Limits{}); err == nil && isActive(r) {
+			if _, err := c.service.parameters.Add(r); err == nil {
+				url = r.Get("url").Text()
+			}
+		}
+	}
+	if old := c.urls[rec.Key.ID]; old != "" && old != url {
+		c.service.parameters.Remove(old)
+	}
+	if url == "" {
+		delete(c.urls, rec.Key.ID)
+	} else {
+		c.urls[rec.Key.ID] = url
+	}
+	c.generation.Add(1)
+}
+
+// isActive reports whether a SearchParameter is to be served: all but retired ones.
+func isActive(r fhir.Resource) bool { return r.Get("status").Text() != "retired" }
+
+// checkParameter refuses a SearchParameter that can't be served, and one whose url another stored one has.
+func (s *Service) checkParameter(r fhir.Resource) error {
+	if r.Type() != parameterType || !isActive(r) {
+		return nil
+	}
+	if err := s.parameters.Check(r); err != nil {
+		return err
+	}
+	s.custom.mu.Lock()
+	defer s.custom.mu.Unlock()
+	for id, url := range s.custom.urls {
+		if url == r.Get("url").Text() && id != r.ID() {
+			return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueDuplicate, ID: "parameter-conflict",
+				Text: "another stored search parameter has this url", Expression: parameterType + ".url"}}}
+		}
+	}
+	return nil
+}
+
+// wrote does what follows from writes that are stored: a SearchParameter among them is active, or gone, when wrote returns.
+func (s *Service) wrote(ctx context.Context, results ...Result) {
+	for i := range results {
+		if key := results[i].Record.Key; key.Type == parameterType && results[i].Action != Unchanged {
+			s.custom.refresh(ctx, key)
+		}
+	}
+}
+
+// refresh activates the current version of a SearchParameter. It reads it again, so that of two writes at the same time the later one wins
+// whichever comes here first.
+func (c *customParameters) refresh(ctx context.Context, key fhir.Key) {
+	ctx = context.WithoutCancel(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.service.store.View(ctx, func(r storage.Reader) error {
+		rec, err := current(ctx, r, key)
+		if err != nil {
+			return err
+		}
+		rec.Key = key
+		c.activate(rec)
+		jobs, err := storedJobs(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, j := range jobs {
+			if !slices.ContainsFunc(c.jobs, func(have *job) bool { return have.same(j) }) {
+				c.jobs = append(c.jobs, j)
+			}
+		}
+		return nil
+	})
+	c.poke()
+}
+
+func (j *job) same(o *job) bool { return j.ID == o.ID && j.Since.Equal(o.Since) }
+
+// storedJobs reads the unfinished indexing.
+func storedJobs(ctx context.Context, r storage.Reader) ([]*job, error) {
+	raw, err := r.Meta(ctx, reindexName)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var jobs []*job
+	return jobs, json.Unmarshal(raw, &jobs)
+}
+
+// storeJobs writes the unfinished indexing.
+func storeJobs(ctx context.Context, tx storage.Tx, jobs []*job) error {
+	if len(jobs) == 0 {
+		return tx.SetMeta(ctx, reindexName, nil)
+	}
+	raw, err := json.Marshal(jobs)
+	if err != nil {
+		return err
+	}
+	return tx.SetMeta(ctx, reindexName, raw)
+}
+
+// planIndexing notes in tx, which writes an active SearchParameter, that what is stored has to be indexed for it. Both are stored or none.
+func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key, r fhir.Resource) error {
+	if key.Type != parameterType || !isActive(r) {
+		return nil
+	}
+	url := r.Get("url").Text()
+	if _, published := s.registry.SearchParameterByURL(url); published {
+		return nil // R4's own stays in force
+	}
+	if err := tx.Guard(ctx, reindexName); err != nil {
+		return err
+	}
+	jobs, err := storedJobs(ctx, tx)
+	if err != nil {
+		return err
+	}
+	jobs = slices.DeleteFunc(jobs, func(j *job) bool { return j.ID == key.ID })
+	j := &job{ID: key.ID, URL: url, Code: r.Get("code").Text(), Types: s.concrete(r.Get("base")), Since: tx.Now()}
+	return storeJobs(ctx, tx, append(jobs, j))
+}
+
+// concrete returns the resource types that a SearchParameter's bases stand for.
+func (s *Service) concrete(bases fhir.Node) []string {
+	var out []string
+	for _, name := range s.registry.ResourceTypes() {
+		t, _ := s.registry.Resource(name)
+		for base := range bases.Children() {
+			if t.Is(base.Text()) {
+				out = append(out, name)
+				break
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,72 @@
+package interaction
+
+import (
+	"context"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+	"github.com/fhirgate/fhirgate/validation"
+)
+
+// Service performs the interactions on one store. All methods may be called at the same time.
+type Service struct {
+	store      storage.Store
+	registry   *definition.Registry
+	parameters *search.Parameters
+	validator  *validation.Validator
+	opt        Options
+	ids        *ids
+	sealer     *sealer
+	custom     *customParameters
+}
+
+// The defaults of Options.
+const (
+	defaultBundleEntries = 10_000
+	defaultMaxPage       = 1000
+	defaultPage          = 20
+	defaultMaxDeletes    = 1000
+)
+
+// New returns the Service of a store that is ready. It reads what the server keeps in the store for itself: the key of the cursors and the
+// SearchParameters that clients have stored, which it adds to parameters; indexing that an earlier process left unfinished goes on in the
+// background. Close ends it.
+func New(store storage.Store, registry *definition.Registry, parameters *search.Parameters, validator *validation.Validator, opt Options) (*Service, error) {
+	if opt.MaxBundleEntries == 0 {
+		opt.MaxBundleEntries = defaultBundleEntries
+	}
+	if opt.MaxPage == 0 {
+		opt.MaxPage = defaultMaxPage
+	}
+	if opt.DefaultPage == 0 {
+		opt.DefaultPage = defaultPage
+	}
+	if opt.MaxDeletes == 0 {
+		opt.MaxDeletes = defaultMaxDeletes
+	}
+	s := &Service{store: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs()}
+	ctx := context.Background()
+	var err error
+	if s.sealer, err = openSealer(ctx, store); err != nil {
+		return nil, failure("open", fhir.Key{}, err)
+	}
+	if s.custom, err = s.openCustomParameters(ctx); err != nil {
+		return nil, failure("open", fhir.Key{}, err)
+	}
+	return s, nil
+}
+
+// Close ends what runs in the background and waits for it. It does not close the store.
+func (s *Service) Close() { s.custom.close() }
+
+// Ready returns nil when requests can be served, or says what is waited for.
+func (s *Service) Ready(ctx context.Context) error { return s.store.Ready(ctx) }
+
+// update runs f in an Update of the store, which the indexing of new search parameters waits for.
+func (s *Service) update(ctx context.Context, f func(storage.Tx) error) error {
+	s.custom.inFlight.RLock()
+	defer s.custom.inFlight.RUnlock()
+	return s.store.Update(ctx, f)
+}

@@ -1,0 +1,331 @@
+package interaction
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// Bounds on what one expansion may read, so that a value set that includes itself or half the world ends.
+const (
+	maxExpansionDepth = 8
+	maxExpansionCodes = 200_000
+)
+
+// terminology is the search.Terminology of a view: stored ValueSets and CodeSystems first, then those of the definitions. It is for one
+// search and one goroutine. What fails in the engine is kept in err.
+type terminology struct {
+	ctx      context.Context
+	reader   storage.Reader
+	registry *definition.Registry
+	err      error
+}
+
+// canonicals are the resource types that terminology reads.
+const (
+	valueSetType   = "ValueSet"
+	codeSystemType = "CodeSystem"
+)
+
+// stored returns the stored resource of a type by its canonical, with or without a version, or by "Type/id".
+func (t *terminology) stored(typ, canonical string) (fhir.Resource, bool) {
+	canonical, version, _ := strings.Cut(canonical, "|")
+	key := fhir.Key{Type: typ}
+	if id, ok := strings.CutPrefix(canonical, typ+"/"); ok {
+		key.ID = id
+	} else {
+		where := search.And{search.Some{Param: "url", Where: []search.Comparison{{Field: search.URI, Op: search.Eq, Value: canonical}}}}
+		if version != "" {
+			where = append(where, search.Some{Param: "version", Where: []search.Comparison{{Field: search.Code, Op: search.Eq, Value: version}}})
+		}
+		rows, err := t.reader.Find(t.ctx, search.Query{Types: []string{typ}, Where: where, Sort: []search.Sort{{Param: "_lastUpdated", Desc: true}}, Limit: 1})
+		if err != nil || len(rows) == 0 {
+			t.fail(err)
+			return fhir.Resource{}, false
+		}
+		key = rows[0].Key
+	}
+	rec, err := current(t.ctx, t.reader, key)
+	if err != nil || !exists(rec) {
+		t.fail(err)
+		return fhir.Resource{}, false
+	}
+	r, err := fhir.ParseResource(rec.Body, fhir.Limits{})
+	t.fail(err)
+	return r, err == nil
+}
+
+func (t *terminology) fail(err error) {
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+// Expand implements search.Terminology.
+func (t *terminology) Expand(valueSet string) (iter.Seq2[string, string], bool) {
+	e := expansion{terminology: t, seen: make(map[[2]string]bool)}
+	if !e.valueSet(valueSet, 0) {
+		return nil, false
+	}
+	return func(yield func(string, string) bool) {
+		for _, c := range e.codes {
+			if !yield(c[0], c[1]) {
+				return
+			}
+		}
+	}, true
+}
+
+// expansion collects the members of a value set: pairs of system and code, in the order they are found.
+type expansion struct {
+	*terminology
+	codes [][2]string
+	seen  map[[2]string]bool
+}
+
+func (e *expansion) add(system, code string) bool {
+	c := [2]string{system, code}
+	if !e.seen[c] {
+		if len(e.codes) >= maxExpansionCodes {
+			return false
+		}
+		e.seen[c] = true
+		e.codes = append(e.codes, c)
+	}
+	return true
+}
+
+// valueSet adds the members of a value set; false where it can't be enumerated.
+func (e *expansion) valueSet(canonical string, depth int) bool {
+	if depth > maxExpansionDepth {
+		return false
+	}
+	r, ok := e.stored(valueSetType, canonical)
+	if !ok {
+		codes, ok := e.registry.Expand(canonical)
+		if !ok {
+			return false
+		}
+		for system, code := range codes {
+			if !e.add(system, code) {
+				return false
+			}
+		}
+		return true
+	}
+	compose := r.Get("compose")
+	if !compose.Valid() {
+		contains := r.Get("expansion").Get("contains")
+		return contains.Valid() && e.contains(contains)
+	}
+	for include := range compose.Get("include").Children() {
+		if !e.include(include, depth) {
+			return false
+		}
+	}
+	if exclude := compose.Get("exclude"); exclude.Valid() {
+		out := expansion{terminology: e.terminology, seen: make(map[[2]string]bool)}
+		for x := range exclude.Children() {
+			if !out.include(x, depth) {
+				return false
+			}
+		}
+		e.codes = slices.DeleteFunc(e.codes, func(c [2]string) bool { return out.seen[c] })
+	}
+	return true
+}
+
+// contains adds what ValueSet.expansion lists.
+func (e *expansion) contains(list fhir.Node) bool {
+	for c := range list.Children() {
+		if code := c.Get("code").Text(); code != "" && c.Get("abstract").Text() != "true" && !e.add(c.Get("system").Text(), code) {
+			return false
+		}
+		if !e.contains(c.Get("contains")) {
+			return false
+		}
+	}
+	return true
+}
+
+// include adds the codes of one include or exclude: those in its system part and in all of its value sets.
+func (e *expansion) include(n fhir.Node, depth int) bool {
+	var parts []*expansion
+	part := func() *expansion {
+		p := &expansion{terminology: e.terminology, seen: make(map[[2]string]bool)}
+		parts = append(parts, p)
+		return p
+	}
+	if system := n.Get("system").Text(); system != "" && !part().system(system, n) {
+		return false
+	}
+	for vs := range n.Get("valueSet").Children() {
+		if !part().valueSet(vs.Text(), depth+1) {
+			return false
+		}
+	}
+	if len(parts) == 0 {
+		return false
+	}
+	for _, c := range parts[0].codes {
+		if slices.ContainsFunc(parts[1:], func(p *expansion) bool { return !p.seen[c] }) {
+			continue
+		}
+		if !e.add(c[0], c[1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// system adds the codes that an include takes of a code system: those listed, those that its filters keep, or all.
+func (e *expansion) system(system string, n fhir.Node) bool {
+	if list := n.Get("concept"); list.Valid() {
+		for c := range list.Children() {
+			if !e.add(system, c.Get("code").Text()) {
+				return false
+			}
+		}
+		return true
+	}
+	if filters := n.Get("filter"); filters.Valid() {
+		f := filters.First()
+		op, value := f.Get("op").Text(), f.Get("value").Text()
+		if filters.Len() != 1 || f.Get("property").Text() != "concept" || op != "is-a" && op != "descendent-of" {
+			return false
+		}
+		codes, ok := e.Descendants(system, value)
+		if !ok {
+			return false
+		}
+		if op == "is-a" && !e.add(system, value) {
+			return false
+		}
+		for code := range codes {
+			if !e.add(system, code) {
+				return false
+			}
+		}
+		return true
+	}
+	tree, ok := e.hierarchy(system)
+	if !ok {
+		published, found := e.registry.Definition(system)
+		if !found {
+			return false
+		}
+		if tree, ok = readHierarchy(published); !ok {
+			return false
+		}
+	}
+	for _, code := range tree.codes {
+		if !e.add(system, code) {
+			return false
+		}
+	}
+	return true
+}
+
+// hierarchy is the order of a stored code system.
+type hierarchy struct {
+	codes   []string
+	parents map[string][]string
+}
+
+// hierarchy reads the stored CodeSystem of a system; false where there is none or it does not hold all of its codes.
+func (t *terminology) hierarchy(system string) (hierarchy, bool) {
+	r, ok := t.stored(codeSystemType, system)
+	if !ok {
+		return hierarchy{}, false
+	}
+	return readHierarchy(r)
+}
+
+// readHierarchy reads a CodeSystem; false where it does not hold its codes.
+func readHierarchy(r fhir.Resource) (hierarchy, bool) {
+	if content := r.Get("content").Text(); content != "complete" && content != "fragment" {
+		return hierarchy{}, false
+	}
+	h := hierarchy{parents: make(map[string][]string)}
+	h.read(r.Get("concept"), "")
+	return h, true
+}
+
+func (h *hierarchy) read(list fhir.Node, parent string) {
+	for c := range list.Children() {
+		code := c.Get("code").Text()
+		h.codes = append(h.codes, code)
+		if parent != "" {
+			h.parents[code] = append(h.parents[code], parent)
+		}
+		for p := range c.Get("property").Children() {
+			switch p.Get("code").Text() {
+			case "parent", "subsumedBy":
+				h.parents[code] = append(h.parents[code], p.Get("valueCode").Text())
+			case "child":
+				child := p.Get("valueCode").Text()
+				h.parents[child] = append(h.parents[child], code)
+			}
+		}
+		h.read(c.Get("concept"), code)
+	}
+}
+
+// ancestors returns all codes above code.
+func (h *hierarchy) ancestors(code string) map[string]bool {
+	above := make(map[string]bool)
+	todo := h.parents[code]
+	for len(todo) > 0 {
+		next := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !above[next] {
+			above[next] = true
+			todo = append(slices.Clip(todo), h.parents[next]...)
+		}
+	}
+	delete(above, code)
+	return above
+}
+
+// Descendants implements search.Terminology.
+func (t *terminology) Descendants(system, code string) (iter.Seq[string], bool) {
+	h, ok := t.hierarchy(system)
+	if !ok {
+		return t.registry.Descendants(system, code)
+	}
+	if !slices.Contains(h.codes, code) {
+		return nil, false
+	}
+	return func(yield func(string) bool) {
+		for _, c := range h.codes {
+			if h.ancestors(c)[code] && !yield(c) {
+				return
+			}
+		}
+	}, true
+}
+
+// Ancestors implements search.Terminology.
+func (t *terminology) Ancestors(system, code string) (iter.Seq[string], bool) {
+	h, ok := t.hierarchy(system)
+	if !ok {
+		return t.registry.Ancestors(system, code)
+	}
+	if !slices.Contains(h.codes, code) {
+		return nil, false
+	}
+	return func(yield func(string) bool) {
+		above := h.ancestors(code)
+		for _, c := range h.codes {
+			if above[c] && !yield(c) {
+				return
+			}
+		}
+	}, true
+}

@@ -1,0 +1,335 @@
+package interaction
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// transaction performs all entries or none (R4 http, 3.1.0.11.2 Transaction Processing Rules). What the Bundle's conditions and conditional
+// references stand for is looked up first in a View; with that the resources are rewritten, validated and extracted outside of any
+// Update; and inside the Update it is looked up again. Where the store has changed in between, all of it is done again.
+func (s *Service) transaction(ctx context.Context, q BundleRequest, entries []*bundleEntry) (Bundle, error) {
+	t := &transaction{Service: s, request: q, entries: entries}
+	if err := t.check(); err != nil {
+		return Bundle{}, err
+	}
+	if err := t.scan(); err != nil {
+		return Bundle{}, err
+	}
+	for range transactionAttempts {
+		again, err := t.attempt(ctx)
+		if err != nil {
+			return Bundle{}, err
+		}
+		if !again {
+			s.wrote(ctx, t.results...)
+			return s.replies("transaction-response", q.Base, t.moment, t.replies), nil
+		}
+	}
+	return Bundle{}, storage.ErrConflict
+}
+
+// transactionAttempts bounds how often a transaction is prepared again because what its conditions stand for has changed.
+const transactionAttempts = 8
+
+// transaction is the state of one transaction.
+type transaction struct {
+	*Service
+	request BundleRequest
+	entries []*bundleEntry
+	names   entryNames
+	// references are the conditional references of all entries, by their text.
+	references map[string]*condition
+	// candidates are the entries, in the sense of search, of what the Bundle itself brings, by the Bundle's entry; nil where no condition asks.
+	candidates map[int][]search.Entry
+
+	moment  time.Time
+	replies []reply
+	results []Result
+}
+
+// failures joins the issues of the entries that are at fault: one error that names them all. Its kind is that of the first.
+func failures(entries []*bundleEntry) error {
+	var all *fhir.Error
+	for _, e := range entries {
+		if e.err == nil {
+			continue
+		}
+		var one *fhir.Error
+		if !errors.As(at(e.index, e.err), &one) {
+			return e.err
+		}
+		if all == nil {
+			c := *one
+			all = &c
+		} else {
+			all.Issues = append(all.Issues, one.Issues...)
+		}
+		if len(all.Issues) >= maxIssues {
+			break
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return all
+}
+
+// maxIssues bounds the issues of one answer to a Bundle.
+const maxIssues = 200
+
+// check finds the faults that show without the store: of single entries, fullUrls that stand twice and two writes to one resource.
+func (t *transaction) check() error {
+	t.names = make(entryNames, len(t.entries))
+	keys := make(map[fhir.Key]int, len(t.entries))
+	for _, e := range t.entries {
+		if e.fullURL != "" && e.resource.Valid() && e.method != http.MethodPatch {
+			if first, twice := t.names[e.fullURL]; twice && e.err == nil {
+				e.err = badEntry("duplicate-fullurl", fmt.Sprintf("entry %d has the same fullUrl", first), ".fullUrl")
+			}
+			t.names[e.fullURL] = e.index
+		}
+		if e.err == nil && e.writes() && e.cond == nil {
+			if first, twice := keys[e.key]; twice {
+				e.err = errDuplicateEntry(first)
+			}
+			keys[e.key] = e.index
+		}
+	}
+	return failures(t.entries)
+}
+
+func errDuplicateEntry(first int) error {
+	return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueDuplicate, ID: "duplicate-entry",
+		Text: fmt.Sprintf("entry %d writes the same resource; a transaction writes each resource once", first)}}}
+}
+
+// scan finds what the entries say of each other.
+func (t *transaction) scan() error {
+	parallel(len(t.entries), func(i int) {
+		e := t.entries[i]
+		if !e.resource.Valid() || !e.writes() {
+			return
+		}
+		e.mentions = mentions(t.registry, e.resource, t.names, e.fullURL)
+		for _, m := range e.mentions {
+			if m.kind == mentionUnknown {
+				e.err = &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotFound, ID: "unresolved-reference",
+					Text: "no entry of the transaction has this urn: as its fullUrl", Expression: m.node.Path()}}}
+				return
+			}
+		}
+	})
+	if err := failures(t.entries); err != nil {
+		return err
+	}
+	for _, e := range t.entries {
+		for _, m := range e.mentions {
+			if m.kind != mentionCondition || t.references[m.rest] != nil {
+				continue
+			}
+			typ, query := cutQuery(m.rest)
+			cond, err := t.parseCondition(typ, query)
+			if err != nil {
+				e.err = whereNone(err, m.node.Path())
+				break
+			}
+			if t.references == nil {
+				t.references = make(map[string]*condition)
+			}
+			t.references[m.rest] = cond
+		}
+	}
+	return t.findCandidates()
+}
+
+// whereNone gives the issues of err without an expression this one.
+func whereNone(err error, expression string) error {
+	var e *fhir.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	c := *e
+	c.Issues = slices.Clone(e.Issues)
+	for i := range c.Issues {
+		if c.Issues[i].Expression == "" {
+			c.Issues[i].Expression = expression
+		}
+	}
+	return &c
+}
+
+// errAgain ends an Update whose conditions stand for something else than what it was prepared for.
+var errAgain = errors.New("interaction: prepare again")
+
+// attempt prepares and applies the transaction once; again says that the store has changed in between and nothing is stored.
+func (t *transaction) attempt(ctx context.Context) (again bool, err error) {
+	var plan *resolution
+	if t.conditional() {
+		err = t.store.View(ctx, func(r storage.Reader) (err error) {
+			plan, err = t.resolve(ctx, r)
+			return err
+		})
+	} else {
+		plan, err = t.resolve(ctx, nil)
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := t.prepareAll(plan); err != nil {
+		return false, err
+	}
+	err = t.update(ctx, func(tx storage.Tx) error {
+		if t.conditional() {
+			if err := t.guard(ctx, tx); err != nil {
+				return err
+			}
+			found, err := t.resolve(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if !found.equal(plan) {
+				return errAgain
+			}
+		}
+		return t.apply(ctx, tx, plan)
+	})
+	if errors.Is(err, errAgain) {
+		return true, nil
+	}
+	return false, err
+}
+
+// prepareAll rewrites, validates and extracts the resources that are written.
+func (t *transaction) prepareAll(plan *resolution) error {
+	v := resolved{keys: plan.keys, conditions: plan.references, names: t.names}
+	parallel(len(t.entries), func(i int) {
+		e := t.entries[i]
+		if e.method != http.MethodPost && e.method != http.MethodPut || plan.matched[i] {
+			return
+		}
+		e.draft = nil
+		r, err := v.rewrite(e.resource, e.mentions)
+		if err == nil {
+			e.draft, err = t.prepare(e.url.typ, r)
+		}
+		e.err = err
+	})
+	return failures(t.entries)
+}
+
+// order is that of R4: deletes, creates, updates and patches, reads.
+var order = [][]string{{http.MethodDelete}, {http.MethodPost}, {http.MethodPut, http.MethodPatch}, {http.MethodGet, http.MethodHead}}
+
+// apply performs the entries in tx. It may run more than once.
+func (t *transaction) apply(ctx context.Context, tx storage.Tx, plan *resolution) error {
+	t.moment, t.replies, t.results = tx.Now(), make([]reply, len(t.entries)), make([]Result, 0, len(t.entries))
+	for step, methods := range order {
+		for _, e := range t.entries {
+			if !slices.Contains(methods, e.method) {
+				continue
+			}
+			if err := t.perform(ctx, tx, plan, e); err != nil {
+				return at(e.index, failure("", e.key, err))
+			}
+		}
+		if step == len(order)-2 {
+			if err := t.checkIntegrity(ctx, tx, plan); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// perform performs one entry.
+func (t *transaction) perform(ctx context.Context, tx storage.Tx, plan *resolution, e *bundleEntry) (err error) {
+	var res Result
+	key := plan.keys[e.index]
+	switch e.method {
+	case http.MethodDelete:
+		if e.cond != nil {
+			return t.removeAll(ctx, tx, plan.removed[e.index], e)
+		}
+		res, err = t.remove(ctx, tx, key, e.conditions)
+	case http.MethodPost:
+		if plan.matched[e.index] {
+			res.Action = Unchanged
+			res.Record, err = tx.Get(ctx, key)
+		} else {
+			res, err = t.putNew(ctx, tx, key, e.draft)
+		}
+	case http.MethodPut:
+		res, err = t.put(ctx, tx, key, e.draft, http.MethodPut, e.conditions)
+	case http.MethodPatch:
+		res, err = t.patchIn(ctx, tx, key, e)
+	default:
+		t.replies[e.index], err = t.get(ctx, tx, e, t.request)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	t.results = append(t.results, res)
+	t.replies[e.index] = written(res, t.request.Return)
+	return nil
+}
+
+// removeAll deletes what a conditional delete has found.
+func (t *transaction) removeAll(ctx context.Context, tx storage.Tx, keys []fhir.Key, e *bundleEntry) error {
+	for _, key := range keys {
+		res, err := t.remove(ctx, tx, key, e.conditions)
+		if err != nil {
+			return err
+		}
+		t.results = append(t.results, res)
+	}
+	t.replies[e.index] = reply{status: http.StatusNoContent}
+	return nil
+}
+
+// patchIn patches key inside of tx, where the current version can't change any more.
+func (t *transaction) patchIn(ctx context.Context, tx storage.Tx, key fhir.Key, e *bundleEntry) (Result, error) {
+	cur, err := tx.Get(ctx, key)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := e.conditions.check(cur); err != nil {
+		return Result{}, err
+	}
+	d, err := t.patched(e.patch, cur)
+	if err != nil {
+		return Result{}, err
+	}
+	return t.put(ctx, tx, key, d, http.MethodPatch, Conditions{})
+}
+
+// checkIntegrity checks the references of all that the transaction has written, and to all that it has deleted.
+func (t *transaction) checkIntegrity(ctx context.Context, tx storage.Tx, plan *resolution) error {
+	if !t.opt.ReferentialIntegrity {
+		return nil
+	}
+	for _, e := range t.entries {
+		if e.draft != nil && !plan.matched[e.index] {
+			if err := t.checkReferences(ctx, tx, e.draft.resource); err != nil {
+				return at(e.index, err)
+			}
+		}
+		if e.method == http.MethodDelete {
+			for _, key := range append(plan.removed[e.index], plan.keys[e.index]) {
+				if err := t.checkReferrers(ctx, tx, key); err != nil {
+					return at(e.index, err)
+				}
+			}
+		}
+	}
+	return nil
+}
