@@ -1,0 +1,522 @@
+package embedded
+
+import (
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// atom is a condition on single entries of one parameter: it holds where one entry satisfies expr, which is a Some, an Or of them, or, for
+// a parameter with one entry at most, an And of such.
+type atom struct {
+	param string
+	expr  search.Expr
+}
+
+// atomOf returns e as an atom.
+func atomOf(e search.Expr) (atom, bool) {
+	switch e := e.(type) {
+	case search.Some:
+		return atom{e.Param, e}, true
+	case search.Or:
+		if len(e) == 0 {
+			return atom{}, false
+		}
+		first, ok := atomOf(e[0])
+		if !ok {
+			return atom{}, false
+		}
+		for _, c := range e[1:] {
+			if a, ok := atomOf(c); !ok || a.param != first.param {
+				return atom{}, false
+			}
+		}
+		return atom{first.param, e}, true
+	case search.And:
+		if len(e) == 1 {
+			return atomOf(e[0])
+		}
+	}
+	return atom{}, false
+}
+
+// eachSome calls f with every Some of an atom's expr.
+func eachSome(e search.Expr, f func(search.Some)) {
+	switch e := e.(type) {
+	case search.Some:
+		f(e)
+	case search.Or:
+		for _, c := range e {
+			eachSome(c, f)
+		}
+	case search.And:
+		for _, c := range e {
+			eachSome(c, f)
+		}
+	}
+}
+
+// choice is one way to read the rows of a slot that can satisfy an atom: those of a form, within bounds. The choices of an atom together
+// have all of them.
+type choice struct {
+	letter   byte
+	b        bounds
+	exact    bool // every row within the bounds satisfies the atom
+	skipWide bool // wide ranges are left to another choice
+}
+
+// fieldsOf are the fields that the entries of a form may set.
+func fieldsOf(letter byte) []search.Field {
+	switch letter {
+	case byCode:
+		return []search.Field{search.System, search.Code}
+	case byFolded, byExact:
+		return []search.Field{search.Folded, search.Exact}
+	case byLo, byHi:
+		return []search.Field{search.Lo, search.Hi, search.System, search.Code}
+	case byID:
+		return []search.Field{search.Type, search.ID}
+	case byURI:
+		return []search.Field{search.URI}
+	}
+	return nil
+}
+
+// possible reports whether an entry of a form can satisfy the comparisons on a part, as far as the fields that it never sets tell.
+func possible(where []search.Comparison, part int, letter byte) bool {
+	if letter == byNothing {
+		return true
+	}
+	none := search.Entry{}
+	fields := fieldsOf(letter)
+next:
+	for i := range where {
+		c := where[i]
+		if c.Part != part {
+			continue
+		}
+		for _, f := range fields {
+			if f == c.Field {
+				continue next
+			}
+		}
+		c.Part = 0
+		if !none.Satisfies([]search.Comparison{c}) {
+			return false
+		}
+	}
+	return true
+}
+
+// letters are the forms of simple entries by bit.
+var letters = [...]struct {
+	form   shape
+	letter byte
+}{
+	{shapeToken, byCode}, {shapeString, byFolded}, {shapeRange, byLo}, {shapeReference, byID}, {shapeURI, byURI},
+}
+
+// maxChoices bounds the scans of one atom.
+const maxChoices = 20_000
+
+// choices returns how the rows of a simple parameter that can satisfy an atom are read; false where its entries have other forms than the
+// simple ones. No choices mean that nothing satisfies it.
+func choices(st shapeState, e search.Expr) ([]choice, bool) {
+	if st.shape&(shapeComposite|shapeOther) != 0 {
+		return nil, false
+	}
+	var out []choice
+	for _, l := range letters {
+		if st.shape&l.form == 0 {
+			continue
+		}
+		if l.letter == byLo {
+			out = append(out, rangeChoices(e)...)
+			continue
+		}
+		eachSome(e, func(s search.Some) {
+			if len(out) <= maxChoices && possible(s.Where, 0, l.letter) {
+				out = append(out, choiceOf(s.Where, 0, l.letter))
+			}
+		})
+	}
+	return out, len(out) <= maxChoices
+}
+
+// choiceOf returns the choice for comparisons on one part.
+func choiceOf(where []search.Comparison, part int, letter byte) choice {
+	if letter == byFolded {
+		for i := range where {
+			c := &where[i]
+			if c.Part == part && c.Field == search.Exact && c.Value != "" && (c.Op == search.Eq || c.Op == search.Prefix) {
+				letter = byExact
+			}
+		}
+	}
+	b, exact := fieldBounds(where, part, column(letter))
+	return choice{letter: letter, b: b, exact: exact && len(b.low) < maxColumn && len(b.high) < maxColumn}
+}
+
+// box is the hull of what a condition on a range accepts.
+type box struct{ lo, hi bounds }
+
+// hull returns the box of an atom over ranges; ok is false where no range can satisfy it.
+func hull(e search.Expr, part int) (b box, ok bool) {
+	switch e := e.(type) {
+	case search.Some:
+		if !possible(e.Where, part, byLo) {
+			return box{}, false
+		}
+		lo, _ := fieldBounds(e.Where, part, search.Lo)
+		hi, _ := fieldBounds(e.Where, part, search.Hi)
+		return box{lo, hi}, true
+	case search.Or:
+		for _, c := range e {
+			o, can := hull(c, part)
+			switch {
+			case !can:
+			case !ok:
+				b, ok = o, true
+			default:
+				b = box{b.lo.or(o.lo), b.hi.or(o.hi)}
+			}
+		}
+		return b, ok
+	case search.And:
+		for i, c := range e {
+			o, can := hull(c, part)
+			if !can {
+				return box{}, false
+			}
+			if i == 0 {
+				b = o
+			} else {
+				b = box{b.lo.and(o.lo), b.hi.and(o.hi)}
+			}
+		}
+		return b, true
+	}
+	return box{}, false
+}
+
+// rangeChoices returns the choices for an atom over ranges. An atom that bounds Lo from below, or nothing from below, is one scan by Lo: Lo
+// is never above Hi, so a bound of Hi from above bounds Lo too. One that bounds only Hi from below is a scan by Lo for the narrow ranges,
+// which begin in the same narrow bytes at the earliest, and one by Hi for the wide ones.
+//
+// Alternatives whose hull would lose the lower bound ("Lo from a, or Hi above b") keep it: each gives Lo a lower bound for narrow ranges,
+// and the scan by Hi takes the wide ones.
+func rangeChoices(e search.Expr) []choice {
+	all, ok := hull(e, 0)
+	if !ok || all.lo.empty() || all.hi.empty() {
+		return nil
+	}
+	if all.hi.hasHigh && !all.hi.prefix {
+		all.lo = all.lo.and(bounds{high: all.hi.high, hasHigh: true})
+	}
+	if all.lo.hasLow {
+		return []choice{{letter: byLo, b: all.lo}}
+	}
+	narrowLow, ok := lowestNarrow(e)
+	if !ok {
+		return []choice{{letter: byLo, b: all.lo}}
+	}
+	b := all.lo
+	b.low, b.hasLow = narrowLow, true
+	// Of a wide range only Hi above the least of all lower bounds, of Lo or Hi, is known.
+	hi := all.hi
+	if !hi.hasLow {
+		hi.low, hi.hasLow = lowestEither(e)
+	}
+	return []choice{{letter: byLo, b: b, skipWide: true}, {letter: byHi, b: hi}}
+}
+
+// lowestNarrow returns the least Lo of a narrow range that can satisfy the atom; false where there is no bound.
+func lowestNarrow(e search.Expr) (string, bool) {
+	return lowest(e, func(lo, hi bounds) (string, bool) {
+		low, ok := lo.low, lo.hasLow
+		if hi.hasLow {
+			v := hi.low[:min(narrow, len(hi.low))]
+			if !ok || v > low {
+				low, ok = v, true
+			}
+		}
+		return low, ok
+	})
+}
+
+// lowestEither returns the least Hi of a range that can satisfy the atom: Hi is never below Lo.
+func lowestEither(e search.Expr) (string, bool) {
+	return lowest(e, func(lo, hi bounds) (string, bool) {
+		low, ok := lo.low, lo.hasLow
+		if hi.hasLow && (!ok || hi.low > low) {
+			low, ok = hi.low, true
+		}
+		return low, ok
+	})
+}
+
+// lowest combines the lower bounds of an atom's leaves: the least of alternatives, the greatest of what must hold together.
+func lowest(e search.Expr, leaf func(lo, hi bounds) (string, bool)) (low string, ok bool) {
+	switch e := e.(type) {
+	case search.Some:
+		lo, _ := fieldBounds(e.Where, 0, search.Lo)
+		hi, _ := fieldBounds(e.Where, 0, search.Hi)
+		return leaf(lo, hi)
+	case search.Or:
+		for i, c := range e {
+			v, has := lowest(c, leaf)
+			if !has {
+				return "", false
+			}
+			if i == 0 || v < low {
+				low, ok = v, true
+			}
+		}
+	case search.And:
+		for _, c := range e {
+			if v, has := lowest(c, leaf); has && (!ok || v > low) {
+				low, ok = v, true
+			}
+		}
+	}
+	return low, ok
+}
+
+// scans returns the scans that together read every resource that satisfies an atom on a parameter of a type; false where no index of the
+// parameter can tell.
+func (r *reader) scans(typ string, a atom) ([]*scan, bool) {
+	num, ok := r.s.names.find(typ, a.param)
+	if !ok {
+		return nil, true
+	}
+	st := r.s.names.shapeOf(num)
+	switch {
+	case st.shape&shapeForms == shapeComposite:
+		return compositeScans(num, st, a)
+	case st.shape&shapeComposite != 0:
+		return nil, false
+	case st.shape&shapeForms == shapeOther:
+		s := newScan(num, byNothing, string(byNothing))
+		s.verify = true
+		return []*scan{s}, true
+	}
+	cs, ok := choices(st, a.expr)
+	if !ok {
+		return nil, false
+	}
+	out := make([]*scan, 0, len(cs))
+	for _, c := range cs {
+		s := newScan(num, c.letter, string(c.letter))
+		s.params = []string{a.param}
+		s.skipWide = c.skipWide
+		if !c.exact {
+			s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
+		}
+		s.narrowTo(c.b)
+		out = append(out, s)
+	}
+	return dedupe(out), true
+}
+
+// setFilter sets the filter of the slots, or has the entries asked where a slot's rows lack a field that its expr looks at.
+func (s *scan) setFilter(filter, looked []search.Expr) {
+	s.filter = filter
+	for i, e := range looked {
+		var other search.Field
+		switch s.letters[min(i, len(s.letters)-1)] {
+		case byFolded:
+			other = search.Exact
+		case byExact:
+			other = search.Folded
+		default:
+			continue
+		}
+		eachSome(e, func(sm search.Some) {
+			for _, c := range sm.Where {
+				if c.Field == other {
+					s.verify = true
+				}
+			}
+		})
+	}
+}
+
+// dedupe drops scans that read the same rows.
+func dedupe(in []*scan) []*scan {
+	if len(in) < 2 {
+		return in
+	}
+	seen := make(map[string]bool, len(in))
+	out := in[:0]
+	for _, s := range in {
+		k := string(s.lower) + "\x00\x00" + string(s.upper)
+		if !seen[k] || s.filter != nil {
+			out = append(out, s)
+		}
+		seen[k] = true
+	}
+	return out
+}
+
+// compositeScans returns the scans for an atom on a composite: one for each alternative.
+func compositeScans(num uint32, st shapeState, a atom) ([]*scan, bool) {
+	if st.shape&shapeMixed != 0 {
+		return nil, false
+	}
+	var out []*scan
+	ok := true
+	eachSome(a.expr, func(sm search.Some) {
+		if len(out) > maxChoices {
+			ok = false
+			return
+		}
+		none := search.Entry{}
+		for i := range sm.Where {
+			c := sm.Where[i]
+			if c.Part > len(st.parts) || c.Part == 0 && !none.Satisfies([]search.Comparison{c}) {
+				return
+			}
+		}
+		for i := range len(st.parts) {
+			if !possible(sm.Where, i+1, st.parts[i]) {
+				return
+			}
+		}
+		variant, parts := byParts, []byte(st.parts)
+		last := len(parts) - 1
+		lastLow, hiOnly := "", false
+		if parts[last] == byLo {
+			lo, _ := fieldBounds(sm.Where, last+1, search.Lo)
+			hi, _ := fieldBounds(sm.Where, last+1, search.Hi)
+			if hi.hasLow && !lo.hasLow {
+				lastLow, hiOnly = hi.low[:min(narrow, len(hi.low))], true
+			}
+		}
+		add := func(variant byte, parts []byte, skipWide bool, low string) {
+			s := newScan(num, variant, string(parts))
+			s.composite, s.params, s.skipWide = true, []string{a.param}, skipWide
+			s.filter = []search.Expr{sm}
+			for i, p := range parts {
+				if p == byNothing {
+					s.verify = true
+					continue
+				}
+				if p == byFolded {
+					for _, c := range sm.Where {
+						if c.Part == i+1 && c.Field == search.Exact {
+							s.verify = true
+						}
+					}
+				}
+				b, _ := fieldBounds(sm.Where, i+1, column(p))
+				if p == byLo {
+					if hi, _ := fieldBounds(sm.Where, i+1, search.Hi); hi.hasHigh && !hi.prefix {
+						b = b.and(bounds{high: hi.high, hasHigh: true})
+					}
+					if i == last && skipWide {
+						b = b.and(bounds{low: low, hasLow: true})
+					}
+				}
+				if b.empty() {
+					return
+				}
+				s.narrowTo(b)
+				if !b.equal() {
+					break
+				}
+			}
+			out = append(out, s)
+		}
+		add(variant, parts, hiOnly, lastLow)
+		if hiOnly {
+			high := append([]byte(nil), parts...)
+			high[last] = byHi
+			add(byPartsHigh, high, false, "")
+		}
+	})
+	return out, ok
+}
+
+// compoundScans returns the scans of a compound for atoms on all of its parameters: equality on all but the last. sorted tells that the
+// last may be nil, to read all rows in its order. ok is false where the compound can't serve them.
+func (r *reader) compoundScans(typ string, params []string, atoms []*atom) (out []*scan, ok bool) {
+	num, found := r.s.names.find(typ, compoundName(params))
+	if !found {
+		return nil, false
+	}
+	if r.s.names.shapeOf(num).shape&shapeOverflow != 0 {
+		return nil, false
+	}
+	per := make([][]choice, len(params))
+	total := 1
+	for i, p := range params {
+		pn, found := r.s.names.find(typ, p)
+		if !found {
+			return nil, true
+		}
+		st := r.s.names.shapeOf(pn)
+		if atoms[i] == nil {
+			if st.shape&(shapeComposite|shapeOther) != 0 {
+				return nil, false
+			}
+			for _, l := range letters {
+				if st.shape&l.form != 0 {
+					per[i] = append(per[i], choice{letter: l.letter, exact: true})
+				}
+			}
+		} else if per[i], found = choices(st, atoms[i].expr); !found {
+			return nil, false
+		}
+		if i < len(params)-1 {
+			for _, c := range per[i] {
+				if !c.b.equal() || c.skipWide || c.letter == byHi || c.letter == byExact {
+					return nil, false
+				}
+			}
+		}
+		if total *= len(per[i]); total > maxCombinations {
+			return nil, false
+		}
+	}
+	for n := range total {
+		ls := make([]byte, len(params))
+		picked := make([]choice, len(params))
+		for i, cs := range per {
+			picked[i] = cs[n%len(cs)]
+			ls[i] = picked[i].letter
+			n /= len(cs)
+		}
+		last := picked[len(picked)-1]
+		variant := byParts
+		switch last.letter {
+		case byHi:
+			variant = byPartsHigh
+		case byExact:
+			return nil, false
+		}
+		s := newScan(num, variant, string(ls))
+		s.params, s.skipWide = params, last.skipWide
+		filter := make([]search.Expr, len(params))
+		looked := make([]search.Expr, len(params))
+		need := false
+		for i, c := range picked {
+			if atoms[i] != nil {
+				looked[i] = atoms[i].expr
+				if !c.exact {
+					filter[i], need = atoms[i].expr, true
+				}
+			}
+		}
+		if need {
+			s.setFilter(filter, looked)
+		} else {
+			s.setFilter(nil, looked)
+		}
+		for _, c := range picked {
+			s.narrowTo(c.b)
+			if !c.b.equal() {
+				break
+			}
+		}
+		out = append(out, s)
+	}
+	return out, true
+}

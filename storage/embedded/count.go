@@ -1,0 +1,269 @@
+package embedded
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// maxCached bounds the writer's cache of counters.
+const maxCached = 50_000
+
+// countCache keeps counters that the writer used last, as they are in the database. It belongs to the holder of the writer's token.
+type countCache struct{ counts map[string]int64 }
+
+// get returns a counter.
+func (c *countCache) get(db *pebble.DB, name string) (int64, error) {
+	if n, ok := c.counts[name]; ok {
+		return n, nil
+	}
+	return readCount(db, name)
+}
+
+// apply takes over the counters of a commit.
+func (c *countCache) apply(totals map[string]int64) {
+	if c.counts == nil || len(c.counts)+len(totals) > maxCached {
+		c.counts = make(map[string]int64, len(totals))
+	}
+	for k, n := range totals {
+		c.counts[k] = n
+	}
+}
+
+// readCount reads a counter; 0 where there is none.
+func readCount(src pebble.Reader, name string) (int64, error) {
+	v, closer, err := src.Get(append([]byte{tableCount}, name...))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n := countOf(v)
+	return n, closer.Close()
+}
+
+// count returns a counter at the reader's moment.
+func (r *reader) count(name string) (int64, error) {
+	src := r.src
+	var d int64
+	if r.tx != nil {
+		src, d = r.s.db, r.tx.deltas[name]
+	}
+	n, err := readCount(src, name)
+	return n + d, err
+}
+
+// Counts returns the number of current resources of each type that has any.
+func (r *reader) Counts(ctx context.Context) (map[string]int64, error) {
+	out := map[string]int64{}
+	for _, typ := range r.s.names.types() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, err := r.countType(typ)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			out[typ] = n
+		}
+	}
+	return out, nil
+}
+
+// countType returns the number of current resources of a type.
+func (r *reader) countType(typ string) (int64, error) {
+	num, ok := r.s.names.find(typ, "")
+	if !ok {
+		return 0, nil
+	}
+	return r.count(string(appendNumber(nil, num)))
+}
+
+// Count returns how many rows q has.
+func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
+	if n, ok, err := r.CountCheap(ctx, q); ok || err != nil {
+		return n, err
+	}
+	if err := r.ready(ctx); err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, typ := range q.Types {
+		n, err := r.countMatches(ctx, typ, q.Where)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// countMatches counts the matches of one type; where an index is sure of a match, its resource is not looked at.
+func (r *reader) countMatches(ctx context.Context, typ string, where search.Expr) (n int64, err error) {
+	num, ok := r.s.names.find(typ, "")
+	if !ok {
+		return 0, nil
+	}
+	p, err := r.plan(ctx, typ, num, where)
+	if err != nil {
+		return 0, err
+	}
+	x := &explainer{stats: &stats{}}
+	chosen := p.choose(0)
+	covered := p.covers(chosen)
+	if !covered {
+		chosen, covered = p.cover(chosen)
+	}
+	exist := len(chosen) == 0 || slices.ContainsFunc(chosen, func(s *source) bool { return !s.loose })
+	in, err := p.stream(ctx, chosen, false, x)
+	if err != nil {
+		return 0, err
+	}
+	defer in.close()
+	cond := prepare(search.And(p.conj))
+	var fd found
+	m := match{found: &fd}
+	for ok, i := in.next(), 1; ok; ok, i = in.next(), i+1 {
+		if i&255 == 0 {
+			if err := ctx.Err(); err != nil {
+				return 0, err
+			}
+		}
+		sure := covered && in.sure()
+		if sure && exist {
+			n++
+			continue
+		}
+		key := fhir.Key{Type: typ, ID: string(in.at())}
+		if _, err := p.tryOne(ctx, cond, &m, key, sure, x, func(*match) (bool, error) { n++; return true, nil }); err != nil {
+			return 0, err
+		}
+	}
+	return n, in.err()
+}
+
+// cover adds to chosen sources those of the conditions left, if each has a sorted one: counting a merge of streams is cheaper than asking
+// resources.
+func (p *planner) cover(chosen []*source) ([]*source, bool) {
+	served := map[int]bool{}
+	for _, s := range chosen {
+		for _, c := range s.conj {
+			served[c] = true
+		}
+	}
+	out := chosen
+	for i, s := range p.per {
+		if served[i] {
+			continue
+		}
+		if s == nil || !s.sorted || s.kind == "keys" || s.parts > maxStreams {
+			return chosen, false
+		}
+		out = append(out, s)
+	}
+	return out, true
+}
+
+// CountCheap returns Count's answer where counters know it: all resources of a type, and those with one token, reference or URI.
+func (r *reader) CountCheap(ctx context.Context, q search.Query) (n int64, ok bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, false, err
+	}
+	conj := conjuncts(q.Where, nil)
+	for _, typ := range q.Types {
+		var one int64
+		switch len(conj) {
+		case 0:
+			one, err = r.countType(typ)
+		case 1:
+			s, is := conj[0].(search.Some)
+			if !is {
+				return 0, false, nil
+			}
+			if one, ok, err = r.countSome(typ, s); !ok {
+				return 0, false, err
+			}
+		default:
+			return 0, false, nil
+		}
+		if err != nil {
+			return 0, false, err
+		}
+		n += one
+	}
+	return n, true, nil
+}
+
+// countSome counts the resources with an entry that equals one value, by its counter.
+func (r *reader) countSome(typ string, s search.Some) (n int64, ok bool, err error) {
+	num, found := r.s.names.find(typ, s.Param)
+	if !found {
+		return 0, true, nil
+	}
+	st := r.s.names.shapeOf(num)
+	cs, ok := choices(st, s)
+	if !ok || len(cs) != 1 || !cs[0].b.equal() || len(cs[0].b.low) >= maxColumn {
+		return 0, ok && len(cs) == 0, nil
+	}
+	c := cs[0]
+	prefix, _ := appendColumn(append(appendNumber(nil, num), c.letter), c.b.low)
+	var qualifier string
+	has := false
+	for _, w := range s.Where {
+		switch {
+		case w.Field == column(c.letter) && w.Op == search.Eq && w.Value == c.b.low:
+		case w.Op == search.Eq && !has && (c.letter == byCode && w.Field == search.System || c.letter == byID && w.Field == search.Type):
+			qualifier, has = w.Value, true
+		default:
+			return 0, false, nil
+		}
+	}
+	switch {
+	case c.letter == byURI:
+		n, err = r.count(string(append(prefix, byURI)))
+		return n, err == nil, err
+	case c.letter != byCode && c.letter != byID:
+		return 0, false, nil
+	case has:
+		sys, found := r.s.names.find("", qualifier)
+		if !found {
+			return 0, false, nil // never seen, or beyond maxSystems
+		}
+		n, err = r.count(string(binary.AppendUvarint(append(prefix, c.letter), uint64(sys))))
+		return n, err == nil, err
+	}
+	return r.countOnly(prefix)
+}
+
+// countOnly returns the counter of a value that has had one system only; ok is false where it has had several, since a resource may have
+// the value under each.
+func (r *reader) countOnly(prefix []byte) (n int64, ok bool, err error) {
+	if r.tx != nil && r.tx.batch != nil {
+		return 0, false, nil
+	}
+	it, err := r.iter(tableCount, prefix, prefixEnd(prefix))
+	if err != nil {
+		return 0, false, err
+	}
+	defer it.Close()
+	if !it.First() {
+		return 0, it.Error() == nil, it.Error()
+	}
+	v, err := it.ValueAndErr()
+	if err != nil {
+		return 0, false, err
+	}
+	n = countOf(v)
+	if it.Next() {
+		return 0, false, nil
+	}
+	return n, it.Error() == nil, it.Error()
+}

@@ -1,0 +1,104 @@
+package embedded
+
+import (
+	"context"
+
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// sampleWalk is how many rows of a table an estimate reads before it turns to a sparser one.
+const sampleWalk = 64
+
+// estimateScan returns about how many rows a scan has: the counters of its value where there are such, else the rows of the index, of the
+// sample and of the sparse sample, each read as far as sampleWalk.
+func (r *reader) estimateScan(s *scan) (float64, error) {
+	if s.sorted() && s.columns == 1 {
+		switch s.variant {
+		case byCode, byID, byURI:
+			n, few, err := r.sumCounters(s.lower)
+			if err != nil || few {
+				return float64(n), err
+			}
+		}
+	}
+	for _, t := range [...]struct {
+		table byte
+		rate  float64
+	}{{tableIndex, 1}, {tableSample, sampleRate}, {tableSparse, sparseRate}} {
+		limit := sampleWalk
+		if t.table == tableSparse {
+			limit *= 8
+		}
+		n, err := r.walk(t.table, s, limit)
+		if err != nil {
+			return 0, err
+		}
+		if n < limit || t.table == tableSparse {
+			return float64(n) * t.rate, nil
+		}
+	}
+	return 0, nil
+}
+
+// walk counts a scan's rows in a table up to a limit.
+func (r *reader) walk(table byte, s *scan, limit int) (int, error) {
+	it, err := r.iter(table, s.lower, s.upper)
+	if err != nil {
+		return 0, err
+	}
+	defer it.Close()
+	n := 0
+	for ok := it.First(); ok && n < limit; ok = it.Next() {
+		n++
+	}
+	return n, it.Error()
+}
+
+// sumCounters adds up the counters of one value; few is false where it has too many systems to look at all.
+func (r *reader) sumCounters(prefix []byte) (sum int64, few bool, err error) {
+	it, err := r.iter(tableCount, prefix, prefixEnd(prefix))
+	if err != nil {
+		return 0, false, err
+	}
+	defer it.Close()
+	for ok, n := it.First(), 0; ok; ok, n = it.Next(), n+1 {
+		if n == 16 {
+			return sum, false, nil
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return 0, false, err
+		}
+		sum += countOf(v)
+	}
+	return sum, true, it.Error()
+}
+
+// Estimate returns about how many rows q has.
+func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
+	if err := r.ready(ctx); err != nil {
+		return 0, err
+	}
+	var sum float64
+	for _, typ := range q.Types {
+		n, err := r.estimateType(ctx, typ, q.Where)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return int64(sum + 0.5), nil
+}
+
+// estimateType returns about how many resources of a type satisfy a condition.
+func (r *reader) estimateType(ctx context.Context, typ string, where search.Expr) (float64, error) {
+	num, ok := r.s.names.find(typ, "")
+	if !ok {
+		return 0, nil
+	}
+	p, err := r.plan(ctx, typ, num, where)
+	if err != nil {
+		return 0, err
+	}
+	return p.matches(), nil
+}

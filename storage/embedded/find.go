@@ -1,0 +1,240 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// Find returns the rows of q in its order.
+func (r *reader) Find(ctx context.Context, q search.Query) ([]search.Row, error) {
+	if err := r.ready(ctx); err != nil {
+		return nil, err
+	}
+	return r.find(ctx, q, &explainer{stats: &stats{}})
+}
+
+// find runs q and tells x how.
+func (r *reader) find(ctx context.Context, q search.Query, x *explainer) ([]search.Row, error) {
+	if len(q.Types) == 0 {
+		return nil, errors.New("embedded: a query without types")
+	}
+	if len(q.Sort) > 0 {
+		var all []search.Row
+		for _, typ := range q.Types {
+			rows, err := r.findType(ctx, typ, q, x)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, rows...)
+		}
+		if len(q.Types) > 1 {
+			slices.SortFunc(all, func(a, b search.Row) int {
+				c := a.Position.Compare(b.Position, q.Sort)
+				if q.Reverse {
+					return -c
+				}
+				return c
+			})
+		}
+		return limited(all, q.Limit), nil
+	}
+	var all []search.Row
+	types := q.Types
+	if q.Reverse {
+		types = slices.Clone(types)
+		slices.Reverse(types)
+	}
+	for _, typ := range types {
+		one := q
+		if q.After != nil && q.After.Key.Type != typ {
+			if (typ < q.After.Key.Type) != q.Reverse {
+				continue
+			}
+			one.After = nil
+		}
+		if q.Limit > 0 {
+			one.Limit = q.Limit - len(all)
+		}
+		rows, err := r.findType(ctx, typ, one, x)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+		if q.Limit > 0 && len(all) >= q.Limit {
+			break
+		}
+	}
+	return all, nil
+}
+
+// limited cuts rows to a limit; 0 for none.
+func limited(rows []search.Row, limit int) []search.Row {
+	if limit > 0 && len(rows) > limit {
+		rows = rows[:limit]
+	}
+	return rows
+}
+
+// findType runs q on one type.
+func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *explainer) ([]search.Row, error) {
+	num, ok := r.s.names.find(typ, "")
+	if !ok {
+		return nil, nil
+	}
+	p, err := r.plan(ctx, typ, num, q.Where)
+	if err != nil {
+		return nil, err
+	}
+	if p.total == 0 {
+		return nil, nil
+	}
+	if len(q.Sort) > 0 && !(len(q.Sort) == 1 && q.Sort[0].Chain == nil && q.Sort[0].Param == search.SortByID) {
+		return p.sorted(ctx, q, x)
+	}
+	reverse := q.Reverse
+	if len(q.Sort) == 1 && q.Sort[0].Desc {
+		reverse = !reverse
+	}
+	var from []byte
+	inclusive := false
+	if q.After != nil {
+		from = []byte(q.After.Key.ID)
+		if len(q.Sort) == 1 {
+			from, inclusive = afterID(typ, q)
+		}
+	}
+	var rows []search.Row
+	err = p.each(ctx, q, reverse, from, inclusive, x, func(m *match) (bool, error) {
+		pos := search.Position{Key: m.key}
+		if len(q.Sort) == 1 {
+			pos.Sort = []search.SortKey{{Value: m.key.ID}}
+		}
+		rows = append(rows, search.Row{Position: pos, Version: m.found.version, Updated: m.found.updated})
+		return q.Limit == 0 || len(rows) < q.Limit, nil
+	})
+	return rows, err
+}
+
+// afterID returns where a type's rows continue in an order by _id: the type decides between rows of the same id.
+func afterID(typ string, q search.Query) (from []byte, inclusive bool) {
+	a := q.After
+	id := a.Key.ID
+	if len(a.Sort) == 1 {
+		id = a.Sort[0].Value
+	}
+	behind := fhir.Key{Type: typ, ID: id}.Compare(a.Key) > 0
+	if q.Reverse {
+		behind = fhir.Key{Type: typ, ID: id}.Compare(a.Key) < 0
+	}
+	return []byte(id), behind
+}
+
+// match is a resource that satisfies a query; valid until each's function returns.
+type match struct {
+	key   fhir.Key
+	found *found // entries are there only where they were asked for
+}
+
+// each calls f for every resource that satisfies the conditions, in the order of ids from behind from (at it where inclusive), until f
+// returns false.
+func (p *planner) each(ctx context.Context, q search.Query, reverse bool, from []byte, inclusive bool, x *explainer, f func(*match) (bool, error)) error {
+	chosen := p.choose(q.Limit)
+	x.chosen(p, chosen)
+	in, err := p.stream(ctx, chosen, reverse, x)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	return p.try(ctx, in, p.covers(chosen), from, inclusive, reverse, x, f)
+}
+
+// try asks the resources of a stream one by one. covered tells that those the stream is sure of need not be asked.
+func (p *planner) try(ctx context.Context, in ids, covered bool, from []byte, inclusive, reverse bool, x *explainer, f func(*match) (bool, error)) error {
+	cond := prepare(search.And(p.conj))
+	var fd found
+	m := match{found: &fd}
+	ok := false
+	if from == nil {
+		ok = in.next()
+	} else {
+		if ok = in.seek(from); ok && !inclusive && string(in.at()) == string(from) {
+			ok = in.next()
+		}
+	}
+	for n := 1; ok; n++ {
+		if n&255 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		key := fhir.Key{Type: p.typ, ID: string(in.at())}
+		more, err := p.tryOne(ctx, cond, &m, key, covered && in.sure(), x, f)
+		if err != nil || !more {
+			return err
+		}
+		ok = in.next()
+	}
+	return in.err()
+}
+
+// tryOne reads one resource's entries and calls f if it satisfies the conditions.
+func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhir.Key, sure bool, x *explainer, f func(*match) (bool, error)) (more bool, err error) {
+	x.stats.fetched++
+	var room [96]byte
+	v, closer, err := p.r.src.Get(typeKey(room[:0], tableEntries, p.num, key.ID))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer closer.Close()
+	m.key = key
+	if sure && !x.entries {
+		d := decoder{b: v}
+		micros, version := d.header()
+		if d.bad {
+			return false, errDamaged
+		}
+		m.found.updated, m.found.version = time.UnixMicro(micros).UTC(), version
+		return f(m)
+	}
+	if err := p.r.s.names.decodeEntries(v, m.found); err != nil {
+		return false, err
+	}
+	if !sure {
+		ok, err := p.r.holds(ctx, cond, key, m.found.entries, x.stats)
+		if err != nil || !ok {
+			return err == nil, err
+		}
+	}
+	return f(m)
+}
+
+// eachMatch calls f with every resource of a type that satisfies a condition, its entries decoded.
+func (r *reader) eachMatch(ctx context.Context, typ string, where search.Expr, x *explainer, f func(*found) error) error {
+	num, ok := r.s.names.find(typ, "")
+	if !ok {
+		return nil
+	}
+	p, err := r.plan(ctx, typ, num, where)
+	if err != nil {
+		return err
+	}
+	inner := *x
+	inner.entries = true
+	return p.each(ctx, search.Query{}, false, nil, false, &inner, func(m *match) (bool, error) { return true, f(m.found) })
+}
+
+// sortedList sorts ids and drops duplicates.
+func sortedList(l []string) []string {
+	slices.Sort(l)
+	return slices.Compact(l)
+}

@@ -1,0 +1,311 @@
+package embedded
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// format is the version of the key layout. Open refuses a store of a later one.
+const format = 1
+
+// Options configure Open. The zero value is right for a server.
+type Options struct {
+	// FS is the file system; nil for the operating system's.
+	FS vfs.FS
+	// Cache is the size of the block cache in bytes; 0 for an eighth of the machine's memory, within 32 MB and 512 MB. It is taken as it is
+	// used.
+	Cache int64
+	// Reserve is how many bytes must be free on the disk for a write to be accepted; 0 for an eighth of the disk, 256 MB at most. It is what
+	// flushes and compactions of accepted writes live on.
+	Reserve uint64
+	// Log gets what goes wrong in the background; nil for nobody.
+	Log *slog.Logger
+	// Clock is the clock; nil for time.Now.
+	Clock func() time.Time
+}
+
+// Store is the engine. It implements storage.Store.
+type Store struct {
+	db    *pebble.DB
+	dir   string
+	opt   Options
+	names *names
+	cache countCache
+	lock  *pebble.Lock
+
+	writer chan struct{} // holds one token while nobody writes
+	last   int64         // instant of the newest applied commit; the writer's
+
+	mu     sync.Mutex
+	now    *moment // the newest durable moment
+	broken error   // the log failed: nothing can be written until the store is opened again
+	closed bool
+	calls  sync.WaitGroup
+}
+
+var _ storage.Store = (*Store)(nil)
+
+// moment is a snapshot after a durable commit, shared by the Views that began on it.
+type moment struct {
+	snap   *pebble.Snapshot
+	micros int64
+	refs   int
+}
+
+// Open opens the store in dir, and makes it where there is none. The folder may be missing or empty; a folder that holds something else, is
+// in use by another process, can't be written or was written by a later release gives an error that names the folder and the remedy.
+func Open(dir string, opt Options) (*Store, error) {
+	fs := opt.FS
+	if fs == nil {
+		fs = vfs.Default
+	}
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := checkFolder(fs, dir); err != nil {
+		return nil, err
+	}
+	lock, err := pebble.LockDirectory(dir, fs)
+	if err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			return nil, fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", dir)
+		}
+		return nil, fmt.Errorf("the data folder %s is in use by another process: stop that process, or choose another folder", dir)
+	}
+	s := &Store{dir: dir, opt: opt, lock: lock, writer: make(chan struct{}, 1)}
+	s.opt.FS = newFullFS(fs)
+	if err := s.open(); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	s.writer <- struct{}{}
+	return s, nil
+}
+
+// checkFolder makes dir where it is missing and refuses a folder that holds anything but a store.
+func checkFolder(fs vfs.FS, dir string) error {
+	if st, err := fs.Stat(dir); err == nil && !st.IsDir() {
+		return fmt.Errorf("%s is a file: the data folder must be a folder", dir)
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("the data folder %s can't be made: %w", dir, reason(err))
+	}
+	files, err := fs.List(dir)
+	if err != nil {
+		return fmt.Errorf("the data folder %s can't be read: %w", dir, reason(err))
+	}
+	strange := ""
+	for _, f := range files {
+		switch {
+		case strings.HasPrefix(f, "marker."):
+			return nil
+		case f != "LOCK":
+			strange = f
+		}
+	}
+	if strange != "" {
+		return fmt.Errorf("the folder %s holds other files (%s) and no store: choose an empty folder", dir, strange)
+	}
+	return nil
+}
+
+// reason strips an error of the path that its message names already.
+func reason(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// open opens the database under the lock.
+func (s *Store) open() error {
+	db, err := pebble.Open(s.dir, s.pebbleOptions())
+	if err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			return fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", s.dir)
+		}
+		if errors.Is(err, syscall.ENOSPC) {
+			return fmt.Errorf("the disk of the data folder %s is full: make space on it", s.dir)
+		}
+		return fmt.Errorf("the data folder %s can't be opened: %w", s.dir, err)
+	}
+	s.db = db
+	if err := s.start(); err != nil {
+		db.Close()
+		return err
+	}
+	return nil
+}
+
+// start checks the format, reads the dictionary and takes the first moment.
+func (s *Store) start() error {
+	v, closer, err := s.db.Get([]byte{tableFormat})
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		if err := s.db.Set([]byte{tableFormat}, binary.AppendUvarint(nil, format), pebble.Sync); err != nil {
+			return fmt.Errorf("the data folder %s can't be written: %w", s.dir, err)
+		}
+	case err != nil:
+		return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
+	default:
+		f, _ := binary.Uvarint(v)
+		closer.Close()
+		if f == 0 || f > format {
+			return fmt.Errorf("the data folder %s was written by a later release (format %d, this one reads %d): run that release, or choose another folder", s.dir, f, format)
+		}
+	}
+	if s.names, err = loadNames(s.db); err != nil {
+		return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
+	}
+	if v, closer, err = s.db.Get([]byte{tableClock}); err == nil {
+		if len(v) == 8 {
+			s.last = int64(binary.BigEndian.Uint64(v))
+		}
+		closer.Close()
+	} else if !errors.Is(err, pebble.ErrNotFound) {
+		return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
+	}
+	s.now = &moment{snap: s.db.NewSnapshot(), micros: s.last, refs: 1}
+	return nil
+}
+
+// pebbleOptions are the settings that the measurements in doc.go were made with.
+func (s *Store) pebbleOptions() *pebble.Options {
+	size := s.opt.Cache
+	if size == 0 {
+		size = min(max(memory()/8, 32<<20), 512<<20)
+	}
+	o := &pebble.Options{
+		FS:                          s.opt.FS,
+		CacheSize:                   size,
+		FormatMajorVersion:          pebble.FormatNewest,
+		Lock:                        s.lock,
+		MemTableSize:                32 << 20,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		LBaseMaxBytes:               128 << 20,
+		MaxOpenFiles:                1000,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		Logger:                      logger{s.opt.Log},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { s.opt.Log.Error("storage background work failed", "error", err.Error()) },
+		},
+	}
+	o.ApplyCompressionSettings(compression)
+	for i := range o.Levels {
+		o.Levels[i].BlockSize = 16 << 10
+		o.Levels[i].IndexBlockSize = 64 << 10
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// compression is light where data is rewritten soon and strong at the bottom, where most of it lies.
+func compression() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced }
+
+// logger gives Pebble's fatal errors to the log. Pebble does not go on after one: the process ends, and the next start recovers from the log.
+type logger struct{ log *slog.Logger }
+
+// Infof drops Pebble's chatter.
+func (l logger) Infof(string, ...any) {}
+
+// Errorf logs.
+func (l logger) Errorf(format string, args ...any) {
+	l.log.Error("storage: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf logs and ends the process.
+func (l logger) Fatalf(format string, args ...any) {
+	msg := fmt.Sprintf(format, args...)
+	l.log.Error("storage: fatal: " + msg)
+	panic("storage: " + msg)
+}
+
+// errClosed is what calls after Close get.
+var errClosed = errors.New("embedded: the store is closed")
+
+// enter counts a call in; leave must follow.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+func (s *Store) leave() { s.calls.Done() }
+
+// Ready returns nil when writes and reads are served.
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	s.mu.Lock()
+	broken := s.broken
+	s.mu.Unlock()
+	if broken != nil {
+		return broken
+	}
+	return s.space(0)
+}
+
+// Close waits for running calls and closes the files.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errClosed
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.calls.Wait()
+	err := s.now.snap.Close()
+	return errors.Join(err, s.db.Close(), s.lock.Close())
+}
+
+// memory returns the machine's memory in bytes; a modest guess where it is not told.
+func memory() int64 {
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 1 << 30
+	}
+	var kb int64
+	if _, err := fmt.Sscanf(string(b), "MemTotal: %d kB", &kb); err != nil {
+		return 1 << 30
+	}
+	return kb << 10
+}
+
+// errFull is what writes get while the disk is full.
+func errFull(dir string) error {
+	e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, "storage-full", "the disk of the data folder is full; reads are served, writes are not until there is space")
+	e.Err = fmt.Errorf("no space for %s", filepath.Clean(dir))
+	return e
+}

@@ -1,0 +1,480 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// The costs that plans are compared by, in units of one row read from an index.
+const (
+	costRow   = 1.0
+	costSeek  = 8.0
+	costProbe = 10.0
+)
+
+// source is a way to get the ids that satisfy some of a query's conditions.
+type source struct {
+	kind   string // for Explain
+	index  string
+	conj   []int   // the conditions that it serves
+	est    float64 // about how many ids
+	sorted bool    // in the order of ids without reading all of them
+	parts  int     // streams that it merges
+	loose  bool    // it may give ids of resources that do not exist
+	open   func(ctx context.Context, reverse bool, x *explainer) (ids, error)
+}
+
+// planner makes the plan of a query on one type.
+type planner struct {
+	r     *reader
+	typ   string
+	num   uint32
+	total float64 // resources of the type
+	conj  []search.Expr
+	atoms []*atom // by conjunct; nil where it is none
+	per   []*source
+	all   []*source // sources for one or more conjuncts
+}
+
+// conjuncts flattens the Ands of a condition.
+func conjuncts(e search.Expr, out []search.Expr) []search.Expr {
+	switch e := e.(type) {
+	case nil:
+	case search.And:
+		for _, c := range e {
+			out = conjuncts(c, out)
+		}
+	default:
+		out = append(out, e)
+	}
+	return out
+}
+
+// plan collects the sources of a condition.
+func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.Expr) (*planner, error) {
+	n, err := r.countType(typ)
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{r: r, typ: typ, num: num, total: float64(n), conj: conjuncts(where, nil)}
+	p.atoms = make([]*atom, len(p.conj))
+	p.per = make([]*source, len(p.conj))
+	for i, e := range p.conj {
+		if a, ok := atomOf(e); ok {
+			p.atoms[i] = &a
+		}
+	}
+	merged := p.mergeRanges()
+	for i, e := range p.conj {
+		s, err := p.sourceOf(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			s.conj = []int{i}
+			p.per[i] = s
+			p.all = append(p.all, s)
+		}
+	}
+	for _, m := range merged {
+		s, err := p.atomSource(m.atom)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			s.conj = m.conj
+			p.all = append(p.all, s)
+		}
+	}
+	return p, p.addCompounds(merged)
+}
+
+// mergedAtom is several conditions on one parameter that a single entry has to satisfy.
+type mergedAtom struct {
+	atom
+	conj []int
+}
+
+// mergeRanges joins conditions on the same single-valued parameter, as "date from" and "date to" are.
+func (p *planner) mergeRanges() []mergedAtom {
+	var out []mergedAtom
+	for i, a := range p.atoms {
+		if a == nil || slices.ContainsFunc(out, func(m mergedAtom) bool { return m.param == a.param }) {
+			continue
+		}
+		m := mergedAtom{conj: []int{i}}
+		and := search.And{a.expr}
+		for j := i + 1; j < len(p.atoms); j++ {
+			if b := p.atoms[j]; b != nil && b.param == a.param {
+				and = append(and, b.expr)
+				m.conj = append(m.conj, j)
+			}
+		}
+		if len(and) < 2 {
+			continue
+		}
+		num, ok := p.r.s.names.find(p.typ, a.param)
+		if st := p.r.s.names.shapeOf(num); ok && st.shape&shapeForms == shapeRange && st.shape&shapeMany == 0 {
+			m.atom = atom{a.param, and}
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// sourceOf returns the source of one condition; nil where no index serves it.
+func (p *planner) sourceOf(ctx context.Context, e search.Expr) (*source, error) {
+	if a, ok := atomOf(e); ok {
+		return p.atomSource(a)
+	}
+	switch e := e.(type) {
+	case search.KeyIn:
+		list := sortedList(slices.Clone(e.IDs))
+		return &source{kind: "keys", index: p.typ + ": _id", est: float64(len(list)), sorted: true, parts: 1, loose: true,
+			open: func(_ context.Context, reverse bool, _ *explainer) (ids, error) {
+				return newListIDs(list, true, reverse), nil
+			}}, nil
+	case search.Or:
+		return p.orSource(ctx, e)
+	case search.And:
+		q := p.sub(conjuncts(e, nil))
+		var best *source
+		for _, c := range q {
+			s, err := p.sourceOf(ctx, c)
+			if err != nil {
+				return nil, err
+			}
+			if s != nil && (best == nil || s.est < best.est) {
+				best = s
+			}
+		}
+		if best == nil {
+			return nil, nil
+		}
+		s := *best
+		if len(q) > 1 {
+			open := best.open
+			s.open = func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
+				in, err := open(ctx, reverse, x)
+				return unsure{in}, err
+			}
+		}
+		return &s, nil
+	case search.Refers:
+		return p.refersSource(ctx, e)
+	case search.Referred:
+		return p.referredSource(ctx, e)
+	}
+	return nil, nil
+}
+
+// sub is the conjuncts of a nested And.
+func (p *planner) sub(c []search.Expr) []search.Expr { return c }
+
+// unsure is a stream for more than the condition that it was made for.
+type unsure struct{ ids }
+
+func (unsure) sure() bool { return false }
+
+// orSource merges the sources of alternatives, where each has one.
+func (p *planner) orSource(ctx context.Context, e search.Or) (*source, error) {
+	out := &source{kind: "union", sorted: true}
+	var parts []*source
+	var names []string
+	for _, c := range e {
+		s, err := p.sourceOf(ctx, c)
+		if err != nil || s == nil {
+			return nil, err
+		}
+		parts = append(parts, s)
+		out.est += s.est
+		out.parts += s.parts
+		out.sorted = out.sorted && s.sorted
+		out.loose = out.loose || s.loose
+		if !slices.Contains(names, s.index) {
+			names = append(names, s.index)
+		}
+	}
+	out.index = strings.Join(names, " | ")
+	out.open = func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
+		var in []ids
+		for _, s := range parts {
+			st, err := s.open(ctx, reverse, x)
+			if err != nil {
+				for _, i := range in {
+					i.close()
+				}
+				return nil, err
+			}
+			in = append(in, st)
+		}
+		if len(in) == 0 {
+			return newListIDs(nil, true, reverse), nil
+		}
+		return newUnion(in, reverse), nil
+	}
+	return out, nil
+}
+
+// estimated is how many scans of a source are estimated; the others are taken to be like them.
+const estimated = 16
+
+// atomSource returns the source of a condition on one parameter.
+func (p *planner) atomSource(a atom) (*source, error) {
+	scans, ok := p.r.scans(p.typ, a)
+	if !ok {
+		return nil, nil
+	}
+	return p.scanSource(scans, p.typ+": "+a.param)
+}
+
+// scanSource returns the source that reads scans.
+func (p *planner) scanSource(scans []*scan, index string) (*source, error) {
+	s := &source{index: index, sorted: true, parts: len(scans), kind: "range"}
+	for i, sc := range scans {
+		s.sorted = s.sorted && sc.sorted()
+		if i < estimated {
+			est, err := p.r.estimateScan(sc)
+			if err != nil {
+				return nil, err
+			}
+			s.est += est
+		} else if i == estimated {
+			s.est *= float64(len(scans)) / estimated
+		}
+	}
+	switch {
+	case s.sorted && len(scans) > 1:
+		s.kind = "union"
+	case s.sorted:
+		s.kind = "merge"
+	}
+	s.open = func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
+		return p.r.openScans(ctx, scans, reverse, x.stats)
+	}
+	return s, nil
+}
+
+// openScans streams the ids of scans in their order.
+func (r *reader) openScans(ctx context.Context, scans []*scan, reverse bool, st *stats) (ids, error) {
+	var in []ids
+	var unsorted, sorted []*scan
+	for _, s := range scans {
+		if s.sorted() {
+			sorted = append(sorted, s)
+		} else {
+			unsorted = append(unsorted, s)
+		}
+	}
+	if len(sorted) > maxStreams {
+		in = append(in, &seekUnion{r: r, scans: sorted, reverse: reverse, stats: st})
+		sorted = nil
+	}
+	for _, s := range sorted {
+		one, err := r.scanIDs(s, reverse, st)
+		if err != nil {
+			for _, i := range in {
+				i.close()
+			}
+			return nil, err
+		}
+		in = append(in, one)
+	}
+	if len(unsorted) > 0 {
+		in = append(in, &sortedPasses{ctx: ctx, r: r, scans: unsorted, reverse: reverse, stats: st})
+	}
+	if len(in) == 0 {
+		return newListIDs(nil, true, reverse), nil
+	}
+	return newUnion(in, reverse), nil
+}
+
+// addCompounds adds the sources that compounds give.
+func (p *planner) addCompounds(merged []mergedAtom) error {
+	for _, c := range search.Compounds(p.typ) {
+		atoms, conj, ok := p.compoundAtoms(c.Params, merged, false)
+		if !ok {
+			continue
+		}
+		scans, ok := p.r.compoundScans(p.typ, c.Params, atoms)
+		if !ok {
+			continue
+		}
+		s, err := p.scanSource(scans, p.typ+": "+strings.Join(c.Params, "+"))
+		if err != nil {
+			return err
+		}
+		s.conj = conj
+		p.all = append(p.all, s)
+	}
+	return nil
+}
+
+// compoundAtoms returns the query's conditions on a compound's parameters. With order the last parameter need not have one.
+func (p *planner) compoundAtoms(params []string, merged []mergedAtom, order bool) (atoms []*atom, conj []int, ok bool) {
+	atoms = make([]*atom, len(params))
+	for i, param := range params {
+		for j, a := range p.atoms {
+			if a != nil && a.param == param {
+				atoms[i] = a
+				conj = append(conj, j)
+				break
+			}
+		}
+		if i == len(params)-1 {
+			for _, m := range merged {
+				if m.param == param {
+					conj = append(conj[:len(conj)-1], m.conj...)
+					atoms[i] = &m.atom
+				}
+			}
+		}
+		if atoms[i] == nil && !(order && i == len(params)-1) {
+			return nil, nil, false
+		}
+	}
+	return atoms, conj, true
+}
+
+// refersSource returns the source of a chain whose inner result is small.
+func (p *planner) refersSource(ctx context.Context, e search.Refers) (*source, error) {
+	inner, err := p.r.estimateType(ctx, e.Target, e.Where)
+	if err != nil || inner > maxInner {
+		return nil, err
+	}
+	targets, err := p.r.countType(e.Target)
+	if err != nil {
+		return nil, err
+	}
+	fan := p.total / math.Max(1, float64(targets))
+	return &source{kind: "chain", index: p.typ + ": " + e.Param + " -> " + e.Target, est: math.Max(inner, 1) * math.Max(1, fan), sorted: true, parts: int(inner) + 1,
+		open: func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
+			return p.r.refers(ctx, p.typ, e, reverse, x)
+		}}, nil
+}
+
+// referredSource returns the source of a _has whose inner result is small.
+func (p *planner) referredSource(ctx context.Context, e search.Referred) (*source, error) {
+	inner, err := p.r.estimateType(ctx, e.Source, e.Where)
+	if err != nil || inner > maxInner {
+		return nil, err
+	}
+	return &source{kind: "chain", index: p.typ + " <- " + e.Source + ": " + e.Param, est: math.Max(inner, 1), sorted: false, parts: int(inner) + 1, loose: true,
+		open: func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
+			return p.r.referred(ctx, p.typ, e, reverse, x)
+		}}, nil
+}
+
+// choose picks the sources to read for the first want resources in the order of ids (0 for all): one to drive, and those worth merging
+// with it. None means that all ids of the type are tried.
+func (p *planner) choose(want int) []*source {
+	var best *source
+	cost := p.costOf(nil, want)
+	for _, s := range p.all {
+		if c := p.costOf(s, want); c < cost {
+			best, cost = s, c
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	out := []*source{best}
+	if p.matches()/math.Max(best.est, 1) > 0.3 {
+		return out
+	}
+	covered := map[int]bool{}
+	for _, c := range best.conj {
+		covered[c] = true
+	}
+	for i, s := range p.per {
+		if s != nil && !covered[i] && s.sorted && s.parts <= 8 && s.kind != "keys" && s.est < 0.3*p.total && s.est < 64*best.est {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// matches is about how many resources satisfy all conditions, as if they were independent; what no index tells is taken for a half.
+func (p *planner) matches() float64 {
+	m := p.total
+	served := map[int]bool{}
+	// Sources that serve more conditions together know better.
+	order := slices.Clone(p.all)
+	slices.SortStableFunc(order, func(a, b *source) int { return len(b.conj) - len(a.conj) })
+	for _, s := range order {
+		if slices.ContainsFunc(s.conj, func(c int) bool { return served[c] }) {
+			continue
+		}
+		for _, c := range s.conj {
+			served[c] = true
+		}
+		m *= math.Min(1, s.est/math.Max(p.total, 1))
+	}
+	for i := range p.conj {
+		if !served[i] {
+			m *= 0.5
+		}
+	}
+	return m
+}
+
+// costOf is the cost of driving the query by a source; nil for all ids of the type.
+func (p *planner) costOf(s *source, want int) float64 {
+	est := p.total
+	if s != nil {
+		est = s.est
+	}
+	read := est
+	if m := p.matches(); want > 0 && m > float64(want) {
+		read = est * float64(want) / m
+	}
+	if s == nil {
+		return read * costProbe
+	}
+	cost := float64(s.parts)*costSeek + read*costProbe
+	if s.kind == "chain" {
+		cost += float64(s.parts) * costProbe
+	}
+	if !s.sorted {
+		cost += est * costRow * 2
+	}
+	return cost
+}
+
+// stream opens sources merged; nil sources for all ids of the type.
+func (p *planner) stream(ctx context.Context, chosen []*source, reverse bool, x *explainer) (ids, error) {
+	if len(chosen) == 0 {
+		return p.r.allIDs(p.num, reverse, x.stats)
+	}
+	var in []ids
+	for i, s := range chosen {
+		st, err := s.open(ctx, reverse, x)
+		if err != nil {
+			for _, o := range in {
+				o.close()
+			}
+			if i == 0 && errors.Is(err, errNoStream) {
+				return p.r.allIDs(p.num, reverse, x.stats)
+			}
+			return nil, err
+		}
+		in = append(in, st)
+	}
+	return newBoth(in, reverse), nil
+}
+
+// covers reports whether chosen sources serve all conditions, so that ids that they are sure of are matches.
+func (p *planner) covers(chosen []*source) bool {
+	served := map[int]bool{}
+	for _, s := range chosen {
+		for _, c := range s.conj {
+			served[c] = true
+		}
+	}
+	return len(served) == len(p.conj)
+}

@@ -1,0 +1,229 @@
+package embedded
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// View runs f on the newest durable moment.
+func (s *Store) View(ctx context.Context, f func(storage.Reader) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	s.mu.Lock()
+	m := s.now
+	m.refs++
+	s.mu.Unlock()
+	defer s.release(m)
+	return f(&reader{s: s, src: m.snap, micros: m.micros})
+}
+
+// release gives up one hold on a moment.
+func (s *Store) release(m *moment) {
+	s.mu.Lock()
+	m.refs--
+	last := m.refs == 0
+	s.mu.Unlock()
+	if last {
+		m.snap.Close()
+	}
+}
+
+// publish makes m the moment that Views begin on, unless a later one is that already. It takes over the caller's hold.
+func (s *Store) publish(m *moment) {
+	s.mu.Lock()
+	old := m
+	if m.micros > s.now.micros {
+		old, s.now = s.now, m
+	}
+	s.mu.Unlock()
+	s.release(old)
+}
+
+// Update runs f alone among writers and commits what it put. The lock is given back as soon as the batch is in the memory table, before the
+// log is on disk, so that the commits that queue up meanwhile share the next sync; Views see a commit only when it is on disk.
+func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	select {
+	case <-s.writer:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	held := true
+	defer func() {
+		if held {
+			s.writer <- struct{}{}
+		}
+	}()
+	s.mu.Lock()
+	broken := s.broken
+	s.mu.Unlock()
+	if broken != nil {
+		return broken
+	}
+	t := newTx(s)
+	defer t.close()
+	if err := f(t); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if t.batch == nil {
+		// Nothing was written, but what was read may not be on disk.
+		m := &moment{snap: s.db.NewSnapshot(), micros: s.last, refs: 1}
+		s.writer <- struct{}{}
+		held = false
+		s.mu.Lock()
+		durable := s.now.micros >= m.micros
+		s.mu.Unlock()
+		if !durable {
+			if err := s.db.LogData(nil, pebble.Sync); err != nil {
+				s.release(m)
+				return s.fail(err)
+			}
+		}
+		s.publish(m)
+		return nil
+	}
+	if err := t.finish(); err != nil {
+		return err
+	}
+	if err := s.space(t.batch.Len()); err != nil {
+		return err
+	}
+	if err := s.db.ApplyNoSyncWait(t.batch, pebble.Sync); err != nil {
+		return s.fail(err)
+	}
+	s.names.flushed()
+	s.cache.apply(t.totals)
+	s.last = t.now
+	m := &moment{snap: s.db.NewSnapshot(), micros: t.now, refs: 1}
+	s.writer <- struct{}{}
+	held = false
+	if err := t.batch.SyncWait(); err != nil {
+		s.release(m)
+		return s.fail(err)
+	}
+	s.publish(m)
+	return nil
+}
+
+// fail marks the store as unable to write: its log did not take a commit. Reads go on.
+func (s *Store) fail(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, "storage-log", "the store can't write; it must be restarted")
+		e.Err = err
+		s.broken = e
+		s.opt.Log.Error("the log of the store failed; nothing can be written until it is opened again", "error", err.Error())
+	}
+	return s.broken
+}
+
+// tx is one Update. It holds the writer's token, so what it reads from the database does not change under it but by its own batch.
+type tx struct {
+	reader
+	now    int64
+	batch  *pebble.Batch // nil until something is written
+	puts   map[fhir.Key]storage.Record
+	deltas map[string]int64 // counters, without the table byte
+	totals map[string]int64 // counters as finish left them
+	keys   [2]keySet
+	buf    []byte
+	old    found
+}
+
+func newTx(s *Store) *tx {
+	t := &tx{now: max(s.opt.Clock().UnixMicro(), s.last+1)}
+	t.reader = reader{s: s, src: s.db, micros: s.last, tx: t}
+	return t
+}
+
+// close drops the batch.
+func (t *tx) close() {
+	if t.batch != nil {
+		t.batch.Close()
+	}
+}
+
+// Now is the instant of this Update.
+func (t *tx) Now() time.Time { return time.UnixMicro(t.now).UTC() }
+
+// Guard does nothing: Updates run one after the other, so that what one found holds until it commits.
+func (t *tx) Guard(ctx context.Context, name string) error { return ctx.Err() }
+
+// writable returns the batch.
+func (t *tx) writable() *pebble.Batch {
+	if t.batch == nil {
+		t.batch = t.s.db.NewBatchWithSize(32 << 10)
+		t.puts = map[fhir.Key]storage.Record{}
+		t.deltas = map[string]int64{}
+	}
+	return t.batch
+}
+
+// view makes the batch readable: reads of more than single records go through it from here on.
+func (t *tx) view() error {
+	if t.batch == nil || t.batch.Indexed() {
+		return nil
+	}
+	b := t.s.db.NewIndexedBatch()
+	if err := b.Apply(t.batch, nil); err != nil {
+		b.Close()
+		return err
+	}
+	t.batch.Close()
+	t.batch = b
+	t.src = b
+	return nil
+}
+
+// finish writes what is kept until the end: clock, names, counters.
+func (t *tx) finish() error {
+	b := t.batch
+	if err := b.Set([]byte{tableClock}, binary.BigEndian.AppendUint64(nil, uint64(t.now)), nil); err != nil {
+		return err
+	}
+	if err := t.s.names.flush(b); err != nil {
+		return err
+	}
+	t.totals = make(map[string]int64, len(t.deltas))
+	key := make([]byte, 0, 128)
+	for name, d := range t.deltas {
+		if d == 0 {
+			continue
+		}
+		n, err := t.s.cache.get(t.s.db, name)
+		if err != nil {
+			return err
+		}
+		n += d
+		key = append(append(key[:0], tableCount), name...)
+		switch {
+		case n < 0:
+			return fmt.Errorf("embedded: a counter fell below zero")
+		case n == 0:
+			err = b.Delete(key, nil)
+		default:
+			err = b.Set(key, countValue(n), nil)
+		}
+		if err != nil {
+			return err
+		}
+		t.totals[name] = n
+	}
+	return nil
+}
