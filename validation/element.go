@@ -23,7 +23,8 @@ type member struct {
 	element *definition.Element
 	ref     *definition.TypeRef
 	ordinal int
-	sibling bool // "_name", the id and extensions of a primitive
+	sibling bool     // "_name", the id and extensions of a primitive
+	codes   []string // of a required binding, in the order of the official schema; nil for any
 }
 
 // elementsOf returns the table of t, made at first use.
@@ -32,13 +33,14 @@ func (v *Validator) elementsOf(t *definition.Type) *elements {
 		return e.(*elements)
 	}
 	es := &elements{typ: t, members: make(map[string]member, 2*len(t.Elements))}
+	codes := v.shapes.codes(t)
 	for i, e := range t.Elements {
 		for j := range e.Types {
 			ref := &e.Types[j]
-			es.members[ref.JSON] = member{e, ref, i, false}
+			es.members[ref.JSON] = member{element: e, ref: ref, ordinal: i, codes: codes[ref.JSON]}
 			// An id has no extensions: it is an attribute, not an element (R4 json, 2.6.2.2).
 			if ref.Type.Kind == definition.KindPrimitive && e.Name != "id" {
-				es.members["_"+ref.JSON] = member{e, ref, i, true}
+				es.members["_"+ref.JSON] = member{element: e, ref: ref, ordinal: i, sibling: true}
 			}
 		}
 		if e.Min > 0 {
@@ -171,8 +173,7 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 		if sibling.Kind() != fhir.Object {
 			w.add(c, "", fhir.IssueStructure, "element-null", "null may stand in "+m.element.Name+" only where _"+n.Name()+" has an object at the same place")
 		}
-		w.nulls = append(w.nulls, c.Index())
-		w.standIn(c, m.ref.Type.Name)
+		w.standIn(c, m)
 	}
 }
 
@@ -204,7 +205,7 @@ func (w *walker) sibling(parent, n fhir.Node, m member) {
 		case fhir.Object:
 			w.object(c, m.ref.Type, false)
 		case fhir.Null:
-			w.nulls = append(w.nulls, c.Index())
+			w.replace(c, emptyObject)
 			// Where the value is null as well, the value's walk has said so.
 			if !base.Valid() {
 				w.add(c, "", fhir.IssueStructure, "element-null", "null may stand in "+n.Name()+" only where "+m.element.Name+" has a value at the same place")
@@ -221,9 +222,9 @@ func (w *walker) value(n fhir.Node, m member) {
 	switch {
 	case n.Kind() == fhir.Null:
 		w.add(n, "", fhir.IssueStructure, "element-null", m.element.Name+" is null; leave the element out")
-		w.standIn(n, t.Name)
+		w.standIn(n, m)
 	case t.Kind == definition.KindPrimitive:
-		w.primitive(n, m.element.Name, t)
+		w.primitive(n, m)
 	case n.Kind() != fhir.Object:
 		w.add(n, "", fhir.IssueStructure, "element-type", m.element.Name+" must be an object; "+kindName(n)+" stands there")
 	case t.Kind == definition.KindResource:

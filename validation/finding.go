@@ -58,6 +58,23 @@ func (w *walker) add(n fhir.Node, child string, code fhir.IssueType, id, text st
 	w.findings = append(w.findings, finding{n, child, code, id, text})
 }
 
+// maxMessages bounds the messages of one library that are looked at. A walk finds what a library would say many times over, so that more come
+// only of input that is made for it.
+const maxMessages = 2 * maxIssues
+
+// first returns as many messages of a library as are looked at. Where there are more and nothing else is wrong, the resource is refused: what
+// the others say is not known.
+func first[T any](w *walker, messages []T) []T {
+	if len(messages) <= maxMessages {
+		return messages
+	}
+	if len(w.findings) == 0 {
+		w.add(w.root.Node, "", fhir.IssueTooCostly, "library-cost", "the libraries that validate the resource have more to say about it than is looked at")
+	}
+	w.more = true
+	return messages[:maxMessages]
+}
+
 // full reports whether no more faults are taken.
 func (w *walker) full() bool { return len(w.findings) >= maxIssues }
 
@@ -92,12 +109,6 @@ func partner(n fhir.Node) fhir.Node {
 // found reports whether a fault of the id is noted for the value or a child of it.
 func (w *walker) found(n fhir.Node, id string) bool {
 	return slices.ContainsFunc(w.findings, func(f finding) bool { return f.node == n && f.id == id })
-}
-
-// pads reports whether n is a null that pads an array of primitives. The elements' phase decides on those; libraries take them for faults.
-func (w *walker) pads(n fhir.Node) bool {
-	_, ok := slices.BinarySearch(w.nulls, n.Index())
-	return ok
 }
 
 // issues returns what was found in document order, each with its expression.

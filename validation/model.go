@@ -42,9 +42,11 @@ type complaint struct {
 // reporter collects the complaints of google/fhir's second pass.
 type reporter struct{ found []complaint }
 
-// ReportValidationError notes err.
+// ReportValidationError notes err, up to one more than are looked at.
 func (r *reporter) ReportValidationError(_ string, err error) error {
-	r.found = appendComplaints(r.found, err)
+	if len(r.found) <= maxMessages {
+		r.found = appendComplaints(r.found, err)
+	}
 	return nil
 }
 
@@ -124,7 +126,7 @@ func (w *walker) modelOf(r fhir.Resource) {
 	slices.SortFunc(found, func(a, b complaint) int {
 		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.details, b.details), strings.Compare(a.quoted, b.quoted))
 	})
-	for _, c := range found {
+	for _, c := range first(w, found) {
 		w.complaint(r, c)
 	}
 }
@@ -153,7 +155,7 @@ func (w *walker) editsOf(r fhir.Resource) []fhir.Edit {
 			take(rest[0])
 			rest = rest[1:]
 		}
-		take(fhir.Edit{Start: from, End: to, Text: []byte("{}")})
+		take(fhir.Edit{Start: from, End: to, Text: emptyObject})
 	}
 	for _, e := range rest {
 		take(e)
@@ -170,7 +172,7 @@ func (w *walker) complaint(r fhir.Resource, c complaint) {
 	} else if elementName(c.quoted) {
 		child = c.quoted
 	}
-	if w.known(n, child) || w.pads(n) || strings.HasPrefix(c.details, "cannot accept multiple") && w.found(n, "element-choice") {
+	if w.known(n, child) || strings.HasPrefix(c.details, "cannot accept multiple") && w.found(n, "element-choice") {
 		return
 	}
 	code, id := fhir.IssueValue, "model-value"

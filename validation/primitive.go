@@ -1,11 +1,11 @@
 package validation
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/definition"
 )
 
 // Primitives are checked by hand rather than by the regular expressions of R4 datatypes, which cost more than the rest of a walk together. A
@@ -16,7 +16,8 @@ import (
 const maxStringLength = 1 << 20
 
 // primitive checks the value of a primitive, and notes a stand-in where a library needs one.
-func (w *walker) primitive(n fhir.Node, name string, t *definition.Type) {
+func (w *walker) primitive(n fhir.Node, m member) {
+	name, t := m.element.Name, m.ref.Type
 	want := fhir.String
 	switch t.Name {
 	case "boolean":
@@ -41,12 +42,22 @@ func (w *walker) primitive(n fhir.Node, name string, t *definition.Type) {
 			w.add(n, "", fhir.IssueTooLong, "primitive-length", name+" is of type "+t.Name+": "+form)
 		case form != "":
 			w.add(n, "", fhir.IssueValue, "primitive-format", name+" is of type "+t.Name+": "+form)
+		case m.codes != nil && !slices.Contains(m.codes, text):
+			w.add(n, "", fhir.IssueCodeInvalid, "code-enum", name+" must be one of the codes "+listed(m.codes))
 		case !needsStandIn(t.Name, text, n):
 			return
 		}
 	}
 	// What is refused is stood in for as well, so that the libraries go on to what is behind it.
-	w.standIn(n, t.Name)
+	w.standIn(n, m)
+}
+
+// listed writes codes for a message, the first ones of many.
+func listed(codes []string) string {
+	if len(codes) > 20 {
+		return strings.Join(codes[:20], ", ") + " and others"
+	}
+	return strings.Join(codes, ", ")
 }
 
 func wanted(k fhir.NodeKind) string {

@@ -76,8 +76,6 @@ func eachRegex(t testing.TB, f func(*definition.Type, *regexp.Regexp)) {
 			f(typ, regexp.MustCompile(`^(?:`+typ.Regex+`)$`))
 		}
 	}
-	code, _ := definition.R4().Type("code")
-	f(code, regexp.MustCompile(`^(?:`+code.Regex+`)$`))
 }
 
 // FuzzPrimitives looks for texts on which the checks and the regular expressions differ.

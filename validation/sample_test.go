@@ -76,7 +76,7 @@ func (s *sampler) value(b *strings.Builder, e *definition.Element, ref definitio
 		}
 		fmt.Fprintf(b, "%q", code)
 	case t.Kind == definition.KindPrimitive:
-		b.WriteString(standIns[t.Name])
+		b.Write(standIns[t.Name])
 	case t.Kind == definition.KindResource:
 		b.WriteString(`{"resourceType":"Basic","code":{"text":"x"}}`)
 	default:

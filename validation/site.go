@@ -15,6 +15,9 @@ import (
 // maxSiteSchema bounds a schema file.
 const maxSiteSchema = 8 << 20
 
+// maxSiteValues bounds the resources that the site's schemas are applied to: gojsonschema keeps a message for every value that is at fault.
+const maxSiteValues = 200_000
+
 // siteSchemas are the compiled schemas by resource type.
 type siteSchemas map[string]*schema
 
@@ -81,10 +84,16 @@ func (w *walker) site() {
 		return
 	}
 	var b builder
-	found, err := s.check(b.build(w.root.Node, true))
+	document := b.build(w.root.Node, true)
+	if b.count > maxSiteValues {
+		w.add(w.root.Node, "", fhir.IssueTooCostly, "site-cost", "the resource has too many values for the site's schema")
+		return
+	}
+	found, err := s.check(document)
 	if err != nil {
 		w.add(w.root.Node, "", fhir.IssueException, "site-schema", "the site's schema of "+w.root.Type()+" could not be applied")
 	}
+	found = first(w, found)
 	noted := false
 	for _, m := range found {
 		if !combines[m.rule] {

@@ -15,14 +15,16 @@ import (
 // It is given an empty object in their place, and reads each of them by itself.
 const parameterResource = "Parameters.parameter.resource"
 
-// standIns are the stand-ins by primitive type. code has none: elements with a required binding take only its codes.
-var standIns = map[string]string{
-	"string": `"x"`, "markdown": `"x"`, "uri": `"x"`, "url": `"x"`, "canonical": `"x"`, "id": `"x"`, "base64Binary": `"AAAA"`,
-	"xhtml": `"<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"`,
-	"oid":   `"urn:oid:1.2"`, "uuid": `"urn:uuid:00000000-0000-0000-0000-000000000000"`,
-	"date": `"2000"`, "dateTime": `"2000"`, "instant": `"2000-01-01T00:00:00Z"`, "time": `"00:00:00"`,
-	"decimal": `1`, "integer": `1`, "unsignedInt": `1`, "positiveInt": `1`, "boolean": `true`,
+// standIns are the stand-ins by primitive type. An element with a required binding takes its first code instead.
+var standIns = map[string][]byte{
+	"string": []byte(`"x"`), "markdown": []byte(`"x"`), "uri": []byte(`"x"`), "url": []byte(`"x"`), "canonical": []byte(`"x"`), "id": []byte(`"x"`), "code": []byte(`"x"`),
+	"base64Binary": []byte(`"AAAA"`), "xhtml": []byte(`"<div>x</div>"`), "oid": []byte(`"urn:oid:1.2"`), "uuid": []byte(`"urn:uuid:00000000-0000-0000-0000-000000000000"`),
+	"date": []byte(`"2000"`), "dateTime": []byte(`"2000"`), "instant": []byte(`"2000-01-01T00:00:00Z"`), "time": []byte(`"00:00:00"`),
+	"decimal": []byte(`1`), "integer": []byte(`1`), "unsignedInt": []byte(`1`), "positiveInt": []byte(`1`), "boolean": []byte(`true`),
 }
+
+// emptyObject stands in for nulls among the siblings of primitives, which google/fhir reads as values, and for resources read apart.
+var emptyObject = []byte(`{}`)
 
 // longText is the length from which a text is stood in for: gojsonschema matches it with a regular expression at some 30 MB/s, and google/fhir
 // copies it once for each object around it.
@@ -48,10 +50,19 @@ func needsStandIn(typ, text string, n fhir.Node) bool {
 	return false
 }
 
-// standIn notes that the value n of a primitive type is stood in for.
-func (w *walker) standIn(n fhir.Node, typ string) {
-	if text, ok := standIns[typ]; ok {
-		start, end := n.Span()
-		w.standIns = append(w.standIns, fhir.Edit{Start: start, End: end, Text: []byte(text)})
+// standIn notes that the value n of the primitive m is stood in for.
+func (w *walker) standIn(n fhir.Node, m member) {
+	text := standIns[m.ref.Type.Name]
+	if len(m.codes) > 0 {
+		text = fhir.AppendString(nil, m.codes[0])
 	}
+	if text != nil {
+		w.replace(n, text)
+	}
+}
+
+// replace notes that text stands in for n. Nodes must come in document order.
+func (w *walker) replace(n fhir.Node, text []byte) {
+	start, end := n.Span()
+	w.standIns = append(w.standIns, fhir.Edit{Start: start, End: end, Text: text})
 }
