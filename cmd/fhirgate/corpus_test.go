@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// corpus returns a folder of the corpus beside the repository, and skips the test where it is absent.
+func corpus(t testing.TB, name string) string {
+	t.Helper()
+	dir := filepath.Join("..", "..", "..", "shared", "corpus", name)
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("the corpus is absent: %v", err)
+	}
+	return dir
+}
+
+// corpusCounts returns the entries by type that the corpus' README tells.
+func corpusCounts(t *testing.T) map[string]int {
+	t.Helper()
+	readme, err := os.ReadFile(corpus(t, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, ok := strings.Cut(string(readme), "Entries by type in `synthea/`: ")
+	if !ok {
+		t.Fatal("the corpus' README tells no counts")
+	}
+	list, _, _ = strings.Cut(list, "\n")
+	counts := make(map[string]int)
+	for _, m := range regexp.MustCompile(`(\w+) (\d+)`).FindAllStringSubmatch(list, -1) {
+		n, err := strconv.Atoi(m[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[m[1]] = n
+	}
+	return counts
+}
+
+func TestLoadOfTheCorpusArrivesWhole(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads 77 bundles")
+	}
+	want := corpusCounts(t)
+	p := startServer(t, freshData(t))
+	status, stdout, stderr := execute(t, "load", "--server", p.base, "-j", "4", corpus(t, "synthea"))
+	if status != 0 {
+		t.Fatalf("status %d\n%s%s", status, stdout, stderr)
+	}
+	t.Logf("%s", strings.TrimSpace(strings.SplitN(stdout, "\n", 2)[0]))
+	if !strings.Contains(stdout, "20,885 resources loaded from 77 files") {
+		t.Errorf("the summary is\n%s", stdout)
+	}
+	total := 0
+	for typ, n := range want {
+		total += n
+		var h struct{ Total int }
+		if err := json.Unmarshal(must(t, 200, "GET", p.base+"/"+typ+"/_history?_count=1", "").body, &h); err != nil {
+			t.Fatal(err)
+		}
+		if h.Total != n {
+			t.Errorf("%d %s were loaded, the corpus has %d", h.Total, typ, n)
+		}
+	}
+	if total != 20885 {
+		t.Errorf("the README's counts add up to %d", total)
+	}
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// smallDisk mounts a file system of some size and returns its folder.
+func smallDisk(t *testing.T, bytes int64) string {
+	t.Helper()
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skip("needs root on Linux, to mount a small file system")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
+		t.Skipf("a small file system can't be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	return dir
+}
+
+// fill writes a file until size bytes are in it or the disk is full.
+func fill(t *testing.T, name string, size int64) {
+	t.Helper()
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	block := make([]byte, 1<<16)
+	for n := int64(0); n < size; n += int64(len(block)) {
+		if _, err := f.Write(block); errors.Is(err, syscall.ENOSPC) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// incompressible returns n characters that no compression makes smaller than half.
+func incompressible(seed uint64, n int) string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	var b strings.Builder
+	for range n {
+		seed = seed*6364136223846793005 + 1442695040888963407
+		b.WriteByte(alphabet[seed>>58])
+	}
+	return b.String()
+}
+
+// disk is a server on a small disk, and what it acknowledged.
+type disk struct {
+	*process
+	mu    sync.Mutex
+	acked map[string]string // id to content
+	next  int
+}
+
+// write creates one resource of some 20 KB and returns the status; 0 after an answer that the test does not allow.
+func (d *disk) write(t *testing.T) int {
+	t.Helper()
+	d.mu.Lock()
+	d.next++
+	n := d.next
+	d.mu.Unlock()
+	id, text := fmt.Sprint("p", n), incompressible(uint64(n), 20_000)
+	r, err := send(t.Context(), "PUT", d.base+"/Patient/"+id, counted(id, text))
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	switch r.status {
+	case 201:
+		d.mu.Lock()
+		d.acked[id] = text
+		d.mu.Unlock()
+	case 507, 503:
+		if !strings.Contains(string(r.body), "OperationOutcome") {
+			t.Errorf("%d without an OperationOutcome: %s", r.status, r.body)
+		}
+	default:
+		t.Errorf("status %d: %.300s", r.status, r.body)
+		return 0
+	}
+	return r.status
+}
+
+// intact reads back everything that was acknowledged.
+func (d *disk) intact(t *testing.T) {
+	t.Helper()
+	for id, text := range d.acked {
+		if r := must(t, 200, "GET", d.base+"/Patient/"+id, ""); r.version() != 1 || !strings.Contains(string(r.body), text) {
+			t.Fatalf("Patient/%s is not what was acknowledged: version %d, %.100s", id, r.version(), r.body)
+		}
+	}
+	if r := must(t, 200, "GET", d.base+"/_history?_count=1", ""); !strings.Contains(string(r.body), fmt.Sprintf(`"total":%d`, len(d.acked))) {
+		t.Fatalf("%d writes were acknowledged, and the history is %.300s", len(d.acked), r.body)
+	}
+}
+
+// untilFull writes until a write is refused.
+func (d *disk) untilFull(t *testing.T) {
+	t.Helper()
+	for range 20_000 {
+		if d.write(t) != 201 {
+			if t.Failed() {
+				t.FailNow()
+			}
+			return
+		}
+	}
+	t.Fatal("the disk does not fill")
+}
+
+// untilSpace writes until a write is accepted.
+func (d *disk) untilSpace(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); d.write(t) != 201; time.Sleep(20 * time.Millisecond) {
+		if t.Failed() || time.Now().After(end) {
+			t.Fatal("there is space, and writes are refused")
+		}
+	}
+}
+
+func TestADiskThatFillsRefusesWritesAndLosesNothing(t *testing.T) {
+	dir := smallDisk(t, 192<<20)
+	ballast := filepath.Join(dir, "ballast")
+	fill(t, ballast, 64<<20)
+	data := filepath.Join(dir, "data")
+	d := &disk{process: startServer(t, data), acked: make(map[string]string)}
+
+	d.untilFull(t)
+	if len(d.acked) < 100 {
+		t.Fatalf("full after %d writes", len(d.acked))
+	}
+	d.intact(t)
+	if r, err := send(t.Context(), "DELETE", d.base+"/Patient/none", ""); err != nil || r.status >= 500 && r.status != 507 && r.status != 503 {
+		t.Fatalf("%v %v", r, err)
+	}
+
+	// Space that is made is used without a restart.
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	before := len(d.acked)
+	d.untilSpace(t)
+	d.untilFull(t)
+	d.intact(t)
+	if len(d.acked) < before+100 {
+		t.Fatalf("%d writes after 64 MB were freed", len(d.acked)-before)
+	}
+
+	// What was acknowledged outlives a restart on the full disk.
+	d.kill()
+	d.process = startServer(t, data)
+	d.intact(t)
+}
+
+func TestADiskThatAnotherProgramFillsLosesNothing(t *testing.T) {
+	dir := smallDisk(t, 192<<20)
+	data := filepath.Join(dir, "data")
+	d := &disk{process: startServer(t, data), acked: make(map[string]string)}
+	for range 200 {
+		if s := d.write(t); s != 201 {
+			t.Fatalf("status %d on an empty disk", s)
+		}
+	}
+	// Four clients go on writing while the last byte of the disk is taken.
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				switch d.write(t) {
+				case 0:
+					return
+				case 503, 507:
+					time.Sleep(5 * time.Millisecond)
+				}
+			}
+		})
+	}
+	ballast := filepath.Join(dir, "ballast")
+	fill(t, ballast, 1<<30)
+	for range 20 {
+		must(t, 200, "GET", d.base+"/Patient/p1", "")
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	close(stop)
+	clients.Wait()
+	d.untilSpace(t)
+	d.intact(t)
+	d.kill()
+	d.process = startServer(t, data)
+	d.intact(t)
+}

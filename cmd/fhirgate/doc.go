@@ -1,0 +1,28 @@
+// Command fhirgate serves HL7 FHIR R4 and loads files into FHIR servers.
+//
+//	fhirgate                     serve from ./fhirgate-data at http://127.0.0.1:8080/fhir
+//	fhirgate serve [flags]       the same, with flags
+//	fhirgate load FILE...        send bundles, resources and NDJSON to a server
+//	fhirgate version             say which release this is
+//
+// # Design
+//
+// This package is commands, configuration and wiring; everything else is in the packages it puts together (gateway.go). A command's flags
+// are its settings; configuration.go gives the flags that were not on the command line their values from the environment and from a file.
+// A fault of the user is one line on standard error that says what to do, and exit status 1.
+//
+// # Decisions
+//
+// 1. Flags are the one list of settings (2026-11-23). Context: a setting that exists as a flag but not as a variable is found out in
+// production. Choice: environment variables and keys of the file are derived from the flags of all commands; a name that belongs to none is
+// an error that names the nearest one. A name of another command's flag is passed over, so that one environment and one file serve all
+// commands. The variables that Kubernetes makes for a service called fhirgate (FHIRGATE_PORT, FHIRGATE_SERVICE_HOST and so on) are no
+// settings and are passed over.
+//
+// 2. Loopback unless told otherwise (2026-11-23). Context: health records must not be open to a network by default, and there is no
+// authorization to configure. Choice: an address that other machines can reach is refused unless --insecure-listen says that something
+// else guards it. Consequence: a container needs that flag, and whoever sets it has read why.
+//
+// 3. Not every request is logged (2026-11-23). Context: a line a request costs more than a read does. Choice: --log-level is warn; failures
+// of the server are logged, requests from level info on. /metrics counts them all.
+package main

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/fhirgate/fhirgate/cmd/fhirgate/load"
+)
+
+// newLoad returns the command load.
+func newLoad(p *program) *cobra.Command {
+	o := load.Options{Stdin: p.stdin, Progress: p.stderr}
+	var headers []string
+	cmd := &cobra.Command{
+		Use:   "load [flags] FILE|FOLDER|PATTERN|-...",
+		Short: "Send files to a FHIR server",
+		Long: "load sends bundles, single resources and NDJSON to a FHIR server. It reads .json, .ndjson, .gz, .zip, .tar and .tgz files, folders with\n" +
+			"all that is below them, and standard input (-). Transactions and batches are sent as they are; collections, search results and\n" +
+			"histories are taken apart; resources with an id are updated (PUT), others created (POST).",
+		Example: "  fhirgate load patients/\n  fhirgate load --server https://example.org/fhir -j 8 export.ndjson.gz\n  curl https://example.org/data.zip | fhirgate load -",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("load needs a file, a folder, a pattern, or - for standard input")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if o.Header, err = parseHeaders(headers); err != nil {
+				return err
+			}
+			if !strings.HasPrefix(o.Server, "http://") && !strings.HasPrefix(o.Server, "https://") {
+				return fmt.Errorf("--server must be the URL of a FHIR server, as %s", load.DefaultServer)
+			}
+			if o.Retries == 0 {
+				o.Retries = -1
+			}
+			o.Files = args
+			o.Terminal = isTerminal(p.stderr)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			s, err := load.Run(ctx, o)
+			if s.Resources > 0 || s.Failed > 0 || err == nil {
+				s.Write(cmd.OutOrStdout())
+			}
+			var failure *load.Failure
+			if errors.As(err, &failure) && o.Continue {
+				return fmt.Errorf("%d not loaded; the first: %w", s.Failed, err)
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Server, "server", load.DefaultServer, "base `URL` of the FHIR server")
+	f.IntVarP(&o.Jobs, "jobs", "j", 4, "requests under way at once")
+	f.BoolVar(&o.Continue, "continue", false, "go on after a failure")
+	f.IntVar(&o.Retries, "retries", 8, "how often a request is sent again that met 429, 503 or no server")
+	f.DurationVar(&o.Timeout, "answer-timeout", 10*time.Minute, "how long an answer may take to begin")
+	f.StringArrayVar(&headers, "header", nil, "`header` of every request, as \"Authorization: Bearer ...\"; may be repeated")
+	return cmd
+}
+
+// parseHeaders makes a Header of "Name: value" texts.
+func parseHeaders(texts []string) (http.Header, error) {
+	h := make(http.Header)
+	for _, t := range texts {
+		name, value, ok := strings.Cut(t, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return nil, fmt.Errorf("--header must have the form \"Name: value\"")
+		}
+		h.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return h, nil
+}
+
+// isTerminal reports whether w is a terminal that can show a bar.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binaryFolder is where the tests' binary is built; TestMain removes it.
+var binaryFolder string
+
+func TestMain(m *testing.M) {
+	var err error
+	if binaryFolder, err = os.MkdirTemp("", "fhirgate-test-*"); err != nil {
+		panic(err)
+	}
+	// Tests start the binary as another user, too.
+	if err := os.Chmod(binaryFolder, 0o755); err != nil {
+		panic(err)
+	}
+	status := m.Run()
+	_ = os.RemoveAll(binaryFolder)
+	os.Exit(status)
+}
+
+// binary builds the command once and returns its path.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(binaryFolder, "fhirgate")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// process is a running server.
+type process struct {
+	cmd    *exec.Cmd
+	base   string // http://127.0.0.1:PORT/fhir
+	root   string // http://127.0.0.1:PORT
+	data   string
+	stdout *lines
+	stderr *bytes.Buffer
+	exited chan struct{}
+}
+
+// lines keeps what a process prints, and hands out the lines as they come.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+	each chan string
+}
+
+func (l *lines) read(r io.Reader) {
+	s := bufio.NewScanner(r)
+	for s.Scan() {
+		l.mu.Lock()
+		l.text.WriteString(s.Text() + "\n")
+		l.mu.Unlock()
+		select {
+		case l.each <- s.Text():
+		default:
+		}
+	}
+	close(l.each)
+}
+
+// String returns all that was printed.
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// quietEnv is the environment without settings of fhirgate's.
+func quietEnv() []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, envPrefix) {
+			env = append(env, kv)
+		}
+	}
+	return env
+}
+
+// client is used by all tests of processes.
+var client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 128}}
+
+var listening = regexp.MustCompile(`serves FHIR R4 at (http://\S+)/fhir`)
+
+// startServer starts the server in a folder, on a free port, and returns when it says that it listens. The test kills it at its end.
+func startServer(t testing.TB, data string, args ...string) *process {
+	t.Helper()
+	p, err := tryServer(t, data, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// tryServer is startServer for servers that may not start.
+func tryServer(t testing.TB, data string, args ...string) (*process, error) {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{data: data, stdout: &lines{each: make(chan string, 100)}, stderr: &bytes.Buffer{}, exited: make(chan struct{})}
+	p.cmd = exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, args...)...)
+	p.cmd.Env = quietEnv()
+	p.cmd.Stderr = p.stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.stdout.read(out)
+		_ = p.cmd.Wait()
+		close(p.exited)
+	}()
+	t.Cleanup(func() { p.kill() })
+	for {
+		select {
+		case line, ok := <-p.stdout.each:
+			if !ok {
+				<-p.exited
+				return nil, fmt.Errorf("the server ended with status %d: %s", p.cmd.ProcessState.ExitCode(), p.stderr)
+			}
+			if m := listening.FindStringSubmatch(line); m != nil {
+				p.root, p.base = m[1], m[1]+"/fhir"
+				return p, nil
+			}
+		case <-time.After(30 * time.Second):
+			p.kill()
+			return nil, errors.New("the server does not say that it listens")
+		}
+	}
+}
+
+// kill ends the process as a power cut would.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+}
+
+// stop asks the process to end and returns its exit status.
+func (p *process) stop(t testing.TB) int {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the server does not end after SIGTERM")
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// reply is an HTTP answer that was read to its end.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// version returns the version in the ETag; 0 where there is none.
+func (r *reply) version() int64 {
+	var v int64
+	_, _ = fmt.Sscanf(r.header.Get("ETag"), `W/"%d"`, &v)
+	return v
+}
+
+// send makes a request. Headers are name, value, name, value.
+func send(ctx context.Context, method, url, body string, headers ...string) (*reply, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/fhir+json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &reply{res.StatusCode, res.Header, b}, nil
+}
+
+// must is send for requests that have to be answered with a status.
+func must(t testing.TB, status int, method, url, body string, headers ...string) *reply {
+	t.Helper()
+	r, err := send(t.Context(), method, url, body, headers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.status != status {
+		t.Fatalf("%s %s: %d, want %d: %.500s", method, url, r.status, status, r.body)
+	}
+	return r
+}
+
+// freshData returns a folder name for data that does not exist.
+func freshData(t testing.TB) string { return filepath.Join(t.TempDir(), "data") }
+
+// execute runs the binary to its end with no server expected.
+func execute(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = quietEnv()
+	var out, fault bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &fault
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), fault.String()
+}
+
+// fails checks that the binary ends with status 1 and one line on standard error that has want in it.
+func fails(t *testing.T, want string, args ...string) {
+	t.Helper()
+	status, stdout, stderr := execute(t, args...)
+	if status != 1 || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "fhirgate: ") || !strings.Contains(stderr, want) || stdout != "" {
+		t.Errorf("%v: status %d, want 1 and %q\n%s%s", args, status, want, stdout, stderr)
+	}
+}

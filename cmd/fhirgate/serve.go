@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fhirgate/fhirgate/fhir/rest"
+)
+
+// settings are what serve can be told.
+type settings struct {
+	listen         string
+	insecureListen bool
+	data           string
+	baseURL        string
+	trustProxy     bool
+	origins        []string
+
+	validate          choice
+	schemaDir         string
+	integrity         bool
+	conditionalDelete choice
+
+	maxBody       size
+	maxDepth      int
+	maxEntries    int
+	maxPage       int
+	defaultPage   int
+	searchTimeout time.Duration
+
+	shutdownTimeout time.Duration
+	logLevel        choice
+}
+
+// newServe returns the command serve.
+func newServe(p *program) *cobra.Command {
+	s := settings{
+		validate:          choice{"base", []string{"off", "base"}},
+		conditionalDelete: choice{"single", []string{"single", "multiple"}},
+		logLevel:          choice{"warn", []string{"debug", "info", "warn", "error"}},
+		maxBody:           64 << 20,
+	}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve FHIR over HTTP",
+		Long: "serve answers FHIR requests at http://ADDRESS/fhir, with /healthz, /readyz and /metrics beside it. SIGTERM and SIGINT let running\n" +
+			"requests end, then the process ends with status 0; SIGHUP reads the site's schemas again.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), p, s) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
+	f.BoolVar(&s.insecureListen, "insecure-listen", false, "allow an address that other machines can reach; anyone who can reach it can read and change all records")
+	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data; made where it is missing")
+	f.StringVar(&s.baseURL, "base-url", "", "`URL` that links in answers start with, as https://example.org/fhir; default is the address that the client used")
+	f.BoolVar(&s.trustProxy, "trust-proxy", false, "take the address that the client used from Forwarded and X-Forwarded-* headers")
+	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read answers; * for all")
+	f.Var(&s.validate, "validate", "validation of writes against the base specification")
+	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file a resource type (Patient.json)")
+	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")
+	f.Var(&s.conditionalDelete, "conditional-delete", "what a conditional delete with several matches does: fail, or delete them all")
+	f.Var(&s.maxBody, "max-body", "greatest size of a request's body, unpacked")
+	f.IntVar(&s.maxDepth, "max-depth", 128, "greatest depth of a resource's JSON")
+	f.IntVar(&s.maxEntries, "max-bundle-entries", 10000, "greatest number of entries of a batch or transaction")
+	f.IntVar(&s.maxPage, "max-page", 1000, "greatest page of a search or history")
+	f.IntVar(&s.defaultPage, "default-page", 20, "page of a search or history where the client asks for none")
+	f.DurationVar(&s.searchTimeout, "search-timeout", time.Minute, "greatest time of a search or history")
+	f.DurationVar(&s.shutdownTimeout, "shutdown-timeout", 30*time.Second, "how long running requests may go on after SIGTERM")
+	f.Var(&s.logLevel, "log-level", "what is logged to standard error; info logs every request, without what was asked for")
+	return cmd
+}
+
+// serve runs the server until ctx ends or a signal asks it to stop. It returns nil where every request that it took was answered.
+func serve(ctx context.Context, p *program, s settings) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	stop := make(chan os.Signal, 2)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(stop)
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+
+	ln, err := listen(ctx, s.listen)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	log := newLogger(p, s.logLevel.value)
+	gw, err := openGateway(s, ln.Addr().String(), log)
+	if err != nil {
+		return err
+	}
+	defer gw.close()
+
+	srv := rest.NewServer(gw.handler, log)
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	fmt.Fprintf(p.stdout, "fhirgate %s serves FHIR R4 at http://%s/fhir\nThe data is in %s\n", release(), ln.Addr(), gw.place)
+	if s.insecureListen {
+		fmt.Fprintln(p.stdout, "No authorization is configured: anyone who can reach this address can read and change all records.")
+	} else {
+		fmt.Fprintln(p.stdout, "No authorization is configured, so it listens on loopback only: programs on this machine can reach it.")
+	}
+	for {
+		select {
+		case err := <-failed:
+			return errors.Join(fmt.Errorf("serving ended: %w", err), gw.close())
+		case <-reload:
+			if err := gw.reload(); err != nil {
+				log.Error("the schemas were not reloaded; the ones before stay in force", "error", err.Error())
+			} else {
+				log.Warn("the schemas were reloaded")
+			}
+		case <-ctx.Done():
+			return drain(srv, gw, s.shutdownTimeout, stop)
+		case <-stop:
+			return drain(srv, gw, s.shutdownTimeout, stop)
+		}
+	}
+}
+
+// drain lets running requests end, closes the store, and says what was cut off: by the timeout, or by a second signal.
+func drain(srv *http.Server, gw *gateway, timeout time.Duration, again <-chan os.Signal) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	go func() {
+		select {
+		case <-again:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := srv.Shutdown(ctx)
+	if err != nil {
+		_ = srv.Close()
+		err = fmt.Errorf("requests were cut off that had not ended %s after the signal to stop; --shutdown-timeout gives them longer", timeout)
+	}
+	return errors.Join(err, gw.close())
+}
+
+// check refuses settings that make no sense together.
+func (s *settings) check() error {
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"max-depth", s.maxDepth}, {"max-bundle-entries", s.maxEntries}, {"max-page", s.maxPage}, {"default-page", s.defaultPage}} {
+		if n.value <= 0 {
+			return fmt.Errorf("--%s must be greater than 0", n.flag)
+		}
+	}
+	if s.defaultPage > s.maxPage {
+		return fmt.Errorf("--default-page (%d) must not be greater than --max-page (%d)", s.defaultPage, s.maxPage)
+	}
+	if s.searchTimeout <= 0 || s.shutdownTimeout < 0 {
+		return errors.New("--search-timeout and --shutdown-timeout must be times, as 30s")
+	}
+	if u, err := url.Parse(s.baseURL); s.baseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return fmt.Errorf("--base-url must be a URL, as https://example.org/fhir, but is %q", s.baseURL)
+	}
+	host, port, err := net.SplitHostPort(s.listen)
+	if err != nil {
+		return fmt.Errorf("--listen must be an address and a port, as 127.0.0.1:8080, but is %q", s.listen)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("--listen: the port must be a number up to 65535, but is %q", port)
+	}
+	if !s.insecureListen && !loopback(host) {
+		return fmt.Errorf("--listen %s can be reached from other machines, and no authorization is configured: anyone could read and change all records; "+
+			"listen on 127.0.0.1, or set --insecure-listen where a network or a proxy guards the address", s.listen)
+	}
+	return nil
+}
+
+// loopback reports whether only this machine can reach the host. A name counts where all its addresses do.
+func loopback(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Unmap().IsLoopback()
+	}
+	if host == "" {
+		return false
+	}
+	addrs, err := net.LookupHost(host)
+	if err != nil || len(addrs) == 0 {
+		return false
+	}
+	for _, text := range addrs {
+		if a, err := netip.ParseAddr(text); err != nil || !a.Unmap().IsLoopback() {
+			return false
+		}
+	}
+	return true
+}
+
+// listen opens the address.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	switch {
+	case err == nil:
+		return ln, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another program: stop that program, or choose another address with --listen", address)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("this user may not listen on %s: choose a port above 1023 with --listen", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s is no address of this machine: choose another with --listen", address)
+	}
+	return nil, fmt.Errorf("--listen %s: %w", address, err)
+}
+
+// newLogger returns the log of the server, lines of key=value on standard error.
+func newLogger(p *program, level string) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelWarn
+	}
+	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: l}))
+}
