@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -126,10 +127,15 @@ func (x *exchange) fail(err error) {
 	case errors.As(err, &e):
 	case errors.As(err, &tooLarge):
 		e = errBodyTooLarge(tooLarge.Limit)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, "timeout", "this took longer than the server allows")
+		e.Err = err
 	default:
 		e = &fhir.Error{Kind: fhir.KindInternal, Err: err}
 	}
-	if e.Kind.Status() >= http.StatusInternalServerError && e.Kind != fhir.KindNotSupported {
+	// A client that has gone is no failure of the server's.
+	gone := errors.Is(x.r.Context().Err(), context.Canceled) && e.Kind == fhir.KindUnavailable
+	if e.Kind.Status() >= http.StatusInternalServerError && e.Kind != fhir.KindNotSupported && !gone {
 		x.logFailure(e, err)
 	}
 	if x.w.Written() {

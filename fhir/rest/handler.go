@@ -62,5 +62,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = strings.TrimRight(r.URL.Path, "/")
 		r.URL.RawPath = strings.TrimRight(r.URL.RawPath, "/")
 	}
+	if raw := r.URL.RawPath; raw != "" && !strings.Contains(raw, "%2F") && !strings.Contains(raw, "%2f") {
+		// Only an escaped slash must be kept from being one; "%24everything" is $everything.
+		r.URL.RawPath = ""
+	}
 	h.engine.ServeHTTP(w, r)
 }

@@ -102,7 +102,24 @@ func (h *Handler) notAllowed(x *exchange) error {
 	if x.r.Method == http.MethodOptions {
 		return h.options(x, allow)
 	}
+	if before, name, ok := strings.Cut(x.r.URL.Path, "/$"); ok && !strings.Contains(name, "/") {
+		return x.unknownOperation(name, x.servedAt(name, strings.Split(strings.TrimPrefix(before, basePath), "/")))
+	}
 	return methodNotAllowed(x, allow)
+}
+
+// servedAt reports whether the named operation is served behind a path: "" for the system, then type and id.
+func (x *exchange) servedAt(name string, path []string) bool {
+	o := x.h.operations[name]
+	switch {
+	case o == nil:
+		return false
+	case len(path) == 1:
+		return o.System
+	case len(path) == 2:
+		return o.Type && o.On(path[1])
+	}
+	return o.Instance && o.On(path[1])
 }
 
 // methodNotAllowed makes the error of a method that a path does not have.

@@ -1,0 +1,14 @@
+package operation
+
+import "github.com/fhirgate/fhirgate/fhir/definition"
+
+// Service is what the operations need of the interactions; *interaction.Service is one.
+type Service interface {
+	Searcher
+	Indexer
+}
+
+// Table returns the operations that are served, by name.
+func Table(s Service, reg *definition.Registry) []Operation {
+	return []Operation{Everything(s, reg), FHIRPath(reg), ReindexStatus(s)}
+}
