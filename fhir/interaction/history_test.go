@@ -1,0 +1,207 @@
+package interaction
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// walk follows next links from a first page and returns what the entries hold, as "Type/id v". Each page must have at most count entries.
+func walk(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, s *Service, q HistoryRequest, count int, between func()) []string {
+	t.Helper()
+	var all []string
+	for {
+		b, err := s.History(ctxOf(t), q)
+		if err != nil {
+			t.Fatalf("%s: %v", q.Query, err)
+		}
+		page := decodeBundle(b.Body)
+		if len(page.Entry) > count {
+			t.Fatalf("%d entries on a page of %d", len(page.Entry), count)
+		}
+		for _, e := range page.Entry {
+			all = append(all, strings.TrimPrefix(e.FullURL, base+"/")+" "+strings.Trim(e.Response.Etag, `W/"`))
+		}
+		if q.Query = page.query("next"); q.Query == "" {
+			return all
+		}
+		if between != nil {
+			between()
+		}
+	}
+}
+
+func TestHistoryOfAnInstance(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	made, err := s.Create(ctx, "Patient", resource(t, `{"resourceType":"Patient"}`), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := made.Record.Key
+	put(t, s, `{"resourceType":"Patient","id":"%s","active":true}`, k.ID)
+	if _, err := s.Delete(ctx, k, Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, `{"resourceType":"Patient","id":"other"}`)
+	b, err := s.History(ctx, HistoryRequest{Base: base, Key: k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := decode(t, b)
+	if got.Type != "history" || got.Total == nil || *got.Total != 3 || len(got.Entry) != 3 {
+		t.Fatalf("%s", b.Body)
+	}
+	for i, want := range []struct {
+		method, url, status, etag string
+		resource                  bool
+	}{
+		{"DELETE", k.String(), "204 No Content", `W/"3"`, false},
+		{"PUT", k.String(), "200 OK", `W/"2"`, true},
+		{"POST", "Patient", "201 Created", `W/"1"`, true},
+	} {
+		e := got.Entry[i]
+		if e.Request.Method != want.method || e.Request.URL != want.url || e.Response.Status != want.status || e.Response.Etag != want.etag ||
+			(e.Resource != nil) != want.resource || e.FullURL != base+"/"+k.String() || e.Response.LastModified == "" {
+			t.Errorf("entry %d: %+v", i, e)
+		}
+	}
+	_, err = s.History(ctx, HistoryRequest{Base: base, Key: key("Patient/none")})
+	check(t, err, fhir.KindNotFound, "not-found")
+}
+
+func TestHistoryRefusesWhatItDoesNotKnow(t *testing.T) {
+	s := open(t, Options{})
+	for query, issue := range map[string]string{
+		"_since=yesterday": "invalid-parameter", "_since=2024-01-01": "invalid-parameter", "_at=x": "invalid-parameter", "_count=-1": "invalid-parameter",
+		"_count=1&_count=2": "invalid-parameter", "code=x": "unknown-parameter", "_cursor=AAAA": "bad-cursor", "_count=%zz": "invalid-url",
+	} {
+		_, err := s.History(t.Context(), HistoryRequest{Base: base, Query: query})
+		check(t, err, fhir.KindInvalid, issue)
+	}
+	_, err := s.History(t.Context(), HistoryRequest{Base: base, Type: "Nothing"})
+	check(t, err, fhir.KindNotFound, "unknown-resource-type")
+}
+
+func TestHistoryCursorIsBoundToItsHistory(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	put(t, s, `{"resourceType":"Patient","id":"a"}`)
+	for i := range 3 {
+		put(t, s, `{"resourceType":"Patient","id":"b","multipleBirthInteger":%d}`, i)
+	}
+	b, err := s.History(ctx, HistoryRequest{Base: base, Key: key("Patient/b"), Query: "_count=1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := decode(t, b).query("next")
+	for _, q := range []HistoryRequest{{Key: key("Patient/a"), Query: next}, {Type: "Patient", Query: next}, {Key: key("Patient/b"), Query: strings.Replace(next, "_count=1", "_count=2", 1)}} {
+		_, err := s.History(ctx, q)
+		check(t, err, fhir.KindInvalid, "bad-cursor")
+	}
+	if _, err := s.History(ctx, HistoryRequest{Key: key("Patient/b"), Query: next}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHistoryAgainstAModel makes random versions, and asks for histories page by page while more versions are made.
+func TestHistoryAgainstAModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := openRapid(t)
+		type version struct {
+			name    string
+			key     fhir.Key
+			updated time.Time
+			deleted bool
+		}
+		var model []version
+		n := 0
+		write := func() {
+			k := fhir.Key{Type: rapid.SampledFrom([]string{"Patient", "Group"}).Draw(t, "type"), ID: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "id")}
+			n++
+			var res Result
+			var err error
+			if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
+				res, err = s.Delete(ctxOf(t), k, Conditions{})
+			} else {
+				r, _ := fhir.ParseResource(fmt.Appendf(nil, `{"resourceType":"%s","id":"%s","language":"%d"}`, k.Type, k.ID, n), fhir.Limits{})
+				res, err = s.Update(ctxOf(t), k, r, Conditions{})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.Action != Unchanged {
+				model = append(model, version{fmt.Sprintf("%s %d", k, res.Record.Version), k, res.Record.Updated, res.Action == Deleted})
+			}
+		}
+		for range rapid.IntRange(1, 12).Draw(t, "versions") {
+			write()
+		}
+		if len(model) == 0 {
+			return
+		}
+		var q HistoryRequest
+		values := url.Values{}
+		count := rapid.IntRange(1, 4).Draw(t, "count")
+		values.Set("_count", fmt.Sprint(count))
+		switch rapid.IntRange(0, 2).Draw(t, "of") {
+		case 0:
+			q.Key = rapid.SampledFrom(model).Draw(t, "key").key
+		case 1:
+			q.Type = "Patient"
+		}
+		pivot := rapid.SampledFrom(model).Draw(t, "pivot").updated
+		bound := rapid.SampledFrom([]string{"", "_since", "_at"}).Draw(t, "bound")
+		if bound != "" {
+			values.Set(bound, fhir.FormatInstant(pivot))
+		}
+		var want []string
+		for i, v := range slices.Backward(model) {
+			if q.Key != (fhir.Key{}) && v.key != q.Key || q.Type != "" && v.key.Type != q.Type {
+				continue
+			}
+			switch bound {
+			case "_since":
+				if v.updated.Before(pivot) {
+					continue
+				}
+			case "_at":
+				later := slices.IndexFunc(model[i+1:], func(o version) bool { return o.key == v.key })
+				ended := later >= 0 && !model[i+1+later].updated.After(pivot)
+				if v.updated.After(pivot) || v.updated.Before(pivot) && (v.deleted || ended) {
+					continue
+				}
+			}
+			want = append(want, v.name)
+		}
+		q.Base, q.Query = base, values.Encode()
+		if b, err := s.History(ctxOf(t), q); err == nil && q.Key != (fhir.Key{}) {
+			if got := decodeBundle(b.Body).Total; got == nil || *got != int64(len(want)) {
+				t.Fatalf("total of %s?%s is not %d: %s", q.Key, q.Query, len(want), b.Body)
+			}
+		}
+		if got := walk(t, s, q, count, write); !slices.Equal(got, want) {
+			t.Fatalf("history of %v %s?%s\nis   %v\nwant %v", q.Key, q.Type, values.Encode(), got, want)
+		}
+	})
+}
+
+func TestHistoryWithoutEntries(t *testing.T) {
+	s := open(t, Options{})
+	put(t, s, `{"resourceType":"Patient","id":"a"}`)
+	b, err := s.History(t.Context(), HistoryRequest{Base: base, Key: key("Patient/a"), Query: "_count=0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := decode(t, b); got.Total == nil || *got.Total != 1 || got.Entry != nil || got.query("next") != "" {
+		t.Errorf("%s", b.Body)
+	}
+}
