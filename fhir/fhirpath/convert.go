@@ -272,8 +272,8 @@ func (m *machine) quantityIn(x *callExpr, base int) (q value, ok, some bool, err
 	if err != nil || !ok || !given {
 		return q, ok, true, err
 	}
-	r, ok := convertQuantity(Quantity{q.d, q.s, q.b}, unit)
-	return value{kind: QuantityKind, d: r.Value, s: r.Unit, b: r.Calendar}, ok, true, nil
+	r, ok := convertQuantity(Quantity{Value: q.d, Unit: q.s, Calendar: q.b}, unit)
+	return r.value(), ok, true, nil
 }
 
 // convertQuantity returns q in another unit of its dimension.

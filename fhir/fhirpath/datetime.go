@@ -43,7 +43,10 @@ const maxShift = 10_000 * 366 * 24 * int64(time.Hour/time.Millisecond)
 func (m *machine) shift(v value, q Quantity, sign int, pos int) (r value, ok bool, err error) {
 	unit := q.Unit
 	if !q.Calendar {
-		if unit = unitTable[q.Unit]; unit == "" {
+		if unit = unitTable[q.Unit]; unit == "" && q.element {
+			unit = map[string]string{"a": "year", "mo": "month"}[q.Unit]
+		}
+		if unit == "" {
 			return r, false, m.fail(pos, idType, "a date moves by a calendar unit", "years, months, weeks, days, hours, minutes, seconds, milliseconds, or 'wk' 'd' 'h' 'min' 's' 'ms'")
 		}
 	}

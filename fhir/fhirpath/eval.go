@@ -146,8 +146,8 @@ func (p *Program) Each(focus Item, env *Env, yield func(Item) bool) error {
 	return nil
 }
 
-// True evaluates the program as a rule: it holds where the answer is true, and where it is empty, as R4 reads invariants whose path does not
-// apply only when holdsEmpty is set. Anything but one Boolean or nothing is an error.
+// True evaluates the program as a rule. holds is its answer as a Boolean, as N1 evaluates singletons; empty is set where it yields nothing,
+// which R4 counts as an invariant that does not apply. Several items are an error.
 func (p *Program) True(focus Item, env *Env) (holds, empty bool, err error) {
 	m := p.start(focus, env)
 	defer m.end()

@@ -77,9 +77,40 @@ func runGetValue(m *machine, x *callExpr, base int) error {
 	return nil
 }
 
-// runSlice needs profiles: the slices of a structure are known to whoever evaluates against it.
+// runSlice keeps the items that belong to a slice of a structure, which the validator's profiles know.
 func runSlice(m *machine, x *callExpr, base int) error {
-	return m.fail(x.pos, idUnsupported, "slice() needs the profiles of the validator", "an evaluation against a profile")
+	structure, ok, err := m.textArgument(x, 0)
+	if err != nil {
+		return err
+	}
+	name, okName, err := m.textArgument(x, 1)
+	if err != nil {
+		return err
+	}
+	if !ok || !okName {
+		m.cut(base)
+		return nil
+	}
+	slicer, ok := m.env.Conformance.(Slicer)
+	if !ok {
+		return m.fail(x.pos, idUnsupported, "slice() needs the profiles of a validator", "an environment with profiles")
+	}
+	out := base
+	for i := base; i < len(m.stack); i++ {
+		in, known, err := slicer.InSlice(m.context(), m.stack[i], structure, name)
+		if err != nil {
+			return m.failed(err)
+		}
+		if !known {
+			return m.fail(x.pos, idTerminology, "the slice is not known", "a slice of a known StructureDefinition")
+		}
+		if in {
+			m.stack[out] = m.stack[i]
+			out++
+		}
+	}
+	m.cut(out)
+	return nil
 }
 
 // runCheckModifiers passes the input on where it has no modifier extensions but those named, and is an error otherwise.

@@ -34,6 +34,9 @@ type Quantity struct {
 	Value    fhir.Decimal
 	Unit     string
 	Calendar bool
+	// element is set for a FHIR Quantity, whose UCUM year and month stand for the calendar's as well (R4 fhirpath.html, the conversion of
+	// time-valued quantities).
+	element bool
 }
 
 // date is a System.Date in an Item's box, which tells it from a DateTime.
@@ -143,8 +146,8 @@ func (it Item) Text() string {
 // value is a System value in a form that can be computed with and that does not allocate.
 type value struct {
 	kind Kind
-	b    bool // Boolean; for a Quantity: Calendar
-	i    int64
+	b    bool   // Boolean; for a Quantity: Calendar
+	i    int64  // Integer; for a Quantity: 1 where it is an element
 	s    string // String; for a Quantity: Unit
 	d    fhir.Decimal
 	t    fhir.DateTime // Date, DateTime; Time in its Time
@@ -171,7 +174,7 @@ func (it Item) value() value {
 	case fhir.Time:
 		return value{kind: TimeKind, t: fhir.DateTime{Time: v}}
 	case Quantity:
-		return value{kind: QuantityKind, d: v.Value, s: v.Unit, b: v.Calendar}
+		return v.value()
 	}
 	return value{kind: typeInfoKind}
 }
@@ -273,7 +276,16 @@ func quantityValue(n fhir.Node) value {
 	if s == "" {
 		s = "1"
 	}
-	return value{kind: QuantityKind, d: d, s: s}
+	return value{kind: QuantityKind, d: d, s: s, i: 1}
+}
+
+// value is the reverse of value.quantity.
+func (q Quantity) value() value {
+	v := value{kind: QuantityKind, d: q.Value, s: q.Unit, b: q.Calendar}
+	if q.element {
+		v.i = 1
+	}
+	return v
 }
 
 // item boxes a value.
@@ -294,7 +306,7 @@ func (v value) item() Item {
 	case TimeKind:
 		return Item{box: v.t.Time}
 	case QuantityKind:
-		return Item{box: Quantity{v.d, v.s, v.b}}
+		return Item{box: Quantity{v.d, v.s, v.b, v.i == 1}}
 	}
 	return Item{}
 }

@@ -74,7 +74,7 @@ func (m *machine) arithmetic(x *binaryExpr, base, mid int) error {
 		if x.op == "-" {
 			sign = -1
 		}
-		r, ok, err := m.shift(a, Quantity{b.d, b.s, b.b}.normal(), sign, x.pos)
+		r, ok, err := m.shift(a, Quantity{b.d, b.s, b.b, b.i == 1}.normal(), sign, x.pos)
 		if err != nil {
 			return err
 		}
@@ -182,7 +182,7 @@ func (m *machine) quantityArithmetic(x *binaryExpr, a, b value, base int) error 
 	default:
 		r, ok = multiply(p, q, x.op == "/")
 	}
-	v, fits := bounded(value{kind: QuantityKind, d: r.Value, s: r.Unit, b: r.Calendar})
+	v, fits := bounded(r.value())
 	if !ok || !fits {
 		m.cut(base)
 		return nil

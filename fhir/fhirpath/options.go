@@ -52,6 +52,12 @@ type Conformance interface {
 	ConformsTo(ctx context.Context, it Item, profile string) (conforms, known bool, err error)
 }
 
+// Slicer is implemented by a Conformance that knows the slices of structures, for slice().
+type Slicer interface {
+	// InSlice says whether an element belongs to the slice of a structure. known is false for a structure or a slice that can't be found.
+	InSlice(ctx context.Context, it Item, structure, slice string) (in, known bool, err error)
+}
+
 // Option changes how Compile reads an expression.
 type Option func(*options)
 

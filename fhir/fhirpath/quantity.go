@@ -9,7 +9,7 @@ import (
 func (v value) quantity() (Quantity, bool) {
 	switch v.kind {
 	case QuantityKind:
-		return Quantity{v.d, v.s, v.b}, true
+		return Quantity{v.d, v.s, v.b, v.i == 1}, true
 	case Integer, DecimalKind:
 		d, _ := v.decimal()
 		return Quantity{Value: d, Unit: "1"}, true
@@ -27,7 +27,7 @@ var calendarDays = map[string]int64{"year": 365, "month": 30}
 func (q Quantity) normal() Quantity {
 	if !q.Calendar {
 		if unit := calendarUnits[q.Unit]; unit != "" {
-			return Quantity{q.Value, unit, true}
+			return Quantity{Value: q.Value, Unit: unit, Calendar: true}
 		}
 	}
 	return q
@@ -93,7 +93,7 @@ func (q Quantity) canonical(other Quantity, equivalent bool) (fhir.Decimal, stri
 		}
 		return ucum.Canonical(q.Value.Mul(fhir.FromInt(calendarDays[q.Unit])), "d")
 	}
-	if equivalent {
+	if equivalent || other.element {
 		return ucum.Canonical(q.Value, map[string]string{"year": "a", "month": "mo"}[q.Unit])
 	}
 	return fhir.Decimal{}, "", false
@@ -114,9 +114,9 @@ func multiply(a, b Quantity, divide bool) (Quantity, bool) {
 	}
 	switch {
 	case one(b):
-		return Quantity{apply(a.Value, b.Value), a.Unit, a.Calendar}, true
+		return Quantity{Value: apply(a.Value, b.Value), Unit: a.Unit, Calendar: a.Calendar}, true
 	case one(a) && !divide:
-		return Quantity{apply(a.Value, b.Value), b.Unit, b.Calendar}, true
+		return Quantity{Value: apply(a.Value, b.Value), Unit: b.Unit, Calendar: b.Calendar}, true
 	case divide && a.Unit == b.Unit && a.Calendar == b.Calendar:
 		return Quantity{Value: apply(a.Value, b.Value), Unit: "1"}, true
 	}
@@ -148,7 +148,7 @@ func addQuantities(a, b Quantity, sign int) (Quantity, bool) {
 		b.Value = b.Value.Neg()
 	}
 	if a.normal().Unit == b.normal().Unit && a.normal().Calendar == b.normal().Calendar {
-		return Quantity{a.Value.Add(b.Value), a.Unit, a.Calendar}, true
+		return Quantity{Value: a.Value.Add(b.Value), Unit: a.Unit, Calendar: a.Calendar}, true
 	}
 	x, unitX, okX := a.definite()
 	y, unitY, okY := b.definite()

@@ -1,0 +1,329 @@
+package fhirpath
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+)
+
+const record = `{"resourceType":"Observation","id":"o","status":"final",
+"_status":{"extension":[{"url":"http://x/e","valueString":"why"}]},
+"contained":[{"resourceType":"Patient","id":"p","name":[{"family":"Doe"}]}],
+"subject":{"reference":"#p"},
+"performer":[{"reference":"Practitioner/1"},{"reference":"http://h/fhir/Organization/2/_history/3"},{"reference":"urn:uuid:1","type":"Patient"},{"identifier":{"value":"x"}},{"reference":"Practitioner?identifier=7"}],
+"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"},{"system":"http://loinc.org","code":"1"}],"text":"Pressure"},
+"effectiveDateTime":"2024-05-01T10:00:00+02:00","issued":"2024-05-01T08:00:00Z",
+"valueQuantity":{"value":2.50,"unit":"years","system":"http://unitsofmeasure.org","code":"a"},
+"referenceRange":[{"low":{"value":1,"comparator":"<"}}],
+"component":[{"code":{"text":"a"},"_valueString":{"id":"v"}},{"code":{"text":"b"},"valueInteger":7},{"code":{"text":"c"},"valueBoolean":true}]}`
+
+func parsed(t testing.TB, src string) fhir.Resource {
+	t.Helper()
+	r, err := fhir.ParseResource([]byte(src), fhir.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func evaluate(t testing.TB, r fhir.Resource, expr string, env *Env, opts ...Option) (string, error) {
+	t.Helper()
+	p, err := Compile(expr, append([]Option{WithType(r.Type())}, opts...)...)
+	if err != nil {
+		return "", err
+	}
+	c, err := p.Eval(ResourceItem(definition.R4(), r), env)
+	return strings.Join(c.Lines(), "; "), err
+}
+
+func TestAnswers(t *testing.T) {
+	r := parsed(t, record)
+	for _, c := range []struct{ expr, want string }{
+		// Typed paths: choice elements, primitives with extensions only, contained resources.
+		{"value.type().name", "Quantity"}, {"component.value.type().name", "string; integer; boolean"}, {"component.value.hasValue()", "false"},
+		{"component.value.ofType(integer) + 1", "8"}, {"(component[1].value as integer) * 2", "14"}, {"component.where(value is boolean).code.text", "c"},
+		{"status.extension('http://x/e').value", "why"}, {"component[0].value.id", "v"}, {"component[0].value.exists()", "true"},
+		{"contained.name.family", "Doe"}, {"contained.ofType(Patient).name.family", "Doe"}, {"subject.resolve().name.family", "Doe"},
+		{"contained.where(resolve() is Patient).count()", "0"},
+		{"status.value", "final"}, {"status.getValue().type().namespace", "System"}, {"code.coding[1].code", "1"},
+		// Quantities of the record: a UCUM year stands for the calendar's too, and a comparator has no single value.
+		{"value = 2.5 'a'", "true"}, {"value = 30 months", "true"}, {"value > 2 years", "true"}, {"value.value", "2.50"}, {"@2020-01-15 + value", "2022-01-15"},
+		{"referenceRange.low > 0", ""}, {"referenceRange.low = referenceRange.low", "true"}, {"value + 1 'a'", "3.50 'a'"},
+		// Dates.
+		{"effective = issued", "true"}, {"effective < @2024-05-01", ""}, {"effective < @2024-05-02", "true"}, {"effective.toDate()", "2024-05-01"},
+		{"@2024-01-31 + 1 month", "2024-02-29"}, {"@2024 + 13 months", "2025"}, {"@2024-05 + 45 days", "2024-06"}, {"@T23:30 + 45 minutes", "00:15"},
+		{"@2024-02-29 + 1 year", "2025-02-28"}, {"@2024-01-01T00:00:00Z - 1 's'", "2023-12-31T23:59:59Z"}, {"@2024-01-01T10:00 + 90 seconds", "2024-01-01T10:01"},
+		{"@9999-12-31 + 1 day", ""}, {"@0001-01-01 - 1 day", ""}, {"@2024-01-01 + 99999999999999999 hours", ""}, {"@2024 = @2024-01", ""}, {"@2024 = @2025-01", "false"},
+		{"@2024-01-01T00:00:00 < @2024-01-03T00:00:00Z", "true"}, {"@2024-01-01T00:00:00 < @2024-01-01T10:00:00Z", ""}, {"@2024-05-01T00:30:00 + 25 hours", "2024-05-02T01:30:00"},
+		// Numbers.
+		{"9223372036854775807 + 1", ""}, {"0.1 + 0.2 = 0.3", "true"}, {"1 / 3", "0.3333333333333333333333333333"}, {"7 mod 0", ""}, {"-7 div 2", "-3"}, {"-7 mod 2", "-1"},
+		{"2.power(-1)", "0.5"}, {"2.power(0.5).round(4)", "1.4142"}, {"10.0.power(64).power(64)", ""}, {"(2.5).round()", "3"}, {"(-2.5).round()", "-3"}, {"0.ln()", ""},
+		{"'12'.toInteger() + 1", "13"}, {"'1.5'.toDecimal() * 2", "3.0"}, {"'x'.toInteger()", ""}, {"'+5'.toInteger()", "5"}, {"007", "7"},
+		// Texts.
+		{"'häuser'.substring(1, 3)", "äus"}, {"'häuser'.length()", "6"}, {"'häuser'.indexOf('u')", "2"}, {"'aXbX'.lastIndexOf('X')", "3"}, {"'a b'.split(' ')", "a; b"},
+		{"'abc'.replaceMatches('(b)', '[$1]')", "a[b]c"}, {"'Ab  c' ~ 'aB C'", "true"}, {"'ab' ~ 'a b'", "false"}, {"'ß'.upper()", "ß"}, {"'x' & {} & 'y'", "xy"},
+		{"'<a>'.escape('html')", "<a>"}, {"'abc'.toChars().count()", "3"}, {"('a' | 'b').join('-')", "a-b"}, {"'\\u00e4'", "ä"}, {"'\\ud83d\\ude00'.length()", "1"},
+		// Collections.
+		{"(1 | 2 | 3).skip(-1).count()", "3"}, {"(1 | 2 | 3).take(-1).count()", "0"}, {"(1 | 2 | 3).last()", "3"}, {"{}.first()", ""}, {"(1).combine(1).distinct()", "1"},
+		{"(1 | 2).subsetOf(1 | 2 | 3)", "true"}, {"(1 | 2).supersetOf(3)", "false"}, {"component.code.text.where($index > 0)", "b; c"}, {"(1 | 2 | 3).aggregate($total + $this, 0)", "6"},
+		{"component.select($index)", "0; 1; 2"}, {"{} in (1 | 2)", ""}, {"1 in {}", "false"}, {"(1 | 2) contains 2", "true"}, {"(1 | 1.0 | 1 '1').count()", "1"},
+		{"code.coding.repeat(code)", "8480-6; 1"}, {"component.code.text.sort(-$this)", "c; b; a"}, {"(3 | 1 | 2).sort()", "1; 2; 3"},
+		// Variables.
+		{"defineVariable('n', code.text).select(%n & '!')", "Pressure!"}, {"component.defineVariable('c').select(%c.code.text)", "a; b; c; a; b; c; a; b; c"},
+		{"%resource.id", "o"}, {"contained.select(%rootResource.id)", "o"}, {"%context.status", "final"}, {"%`vs-x`", "http://hl7.org/fhir/ValueSet/x"}, {"%'ext-y'", "http://hl7.org/fhir/StructureDefinition/y"},
+		// Logic.
+		{"{} and false", "false"}, {"{} or true", "true"}, {"{} implies true", "true"}, {"true xor {}", ""}, {"(1 | 2).exists($this > 1)", "true"}, {"{}.all(false)", "true"}, {"false and (1 | 2)", "false"},
+		{"iif({}, 1, 2)", "2"}, {"iif(true, 1)", "1"}, {"1 'kg' = 1 's'", "false"}, {"1 'kg' > 1 's'", ""}, {"1 'foo' = 1 'foo'", "true"}, {"1 'foo' = 1 'bar'", ""},
+		{"1 year = 1 'a'", ""}, {"1 year ~ 1 'a'", "true"}, {"37 'Cel' = 98.6 '[degF]'", "true"}, {"1 'kg'.toQuantity('g')", "1000 'g'"}, {"'5 days'.toQuantity('h')", "120 'h'"},
+		{"{}.toString()", ""}, {"true.toString()", "true"}, {"(1 | 2) = (2 | 1)", "false"}, {"(1 | 2) ~ (2 | 1)", "true"}, {"code = code", "true"}, {"code.coding[0] = code.coding[1]", "false"},
+		{"code.elementDefinition().path", "Observation.code"}, {"component[1].code.text.elementDefinition().path", "CodeableConcept.text"}, {"value.elementDefinition().path", "Observation.value[x]"},
+		{"conformsTo('http://hl7.org/fhir/StructureDefinition/DomainResource')", "true"}, {"checkModifiers().id", "o"}, {"children().where($this is CodeableConcept).text", "Pressure"},
+	} {
+		got, err := evaluate(t, r, c.expr, nil)
+		want := c.want
+		if c.expr == "'<a>'.escape('html')" {
+			want = "&lt;a&gt;"
+		}
+		if err != nil || got != want {
+			t.Errorf("%s: got %q, %v; want %q", c.expr, got, err, want)
+		}
+	}
+}
+
+func TestErrorsNamePlaceAndExpectation(t *testing.T) {
+	r := parsed(t, record)
+	for _, c := range []struct{ expr, id, text string }{
+		{"code.", idSyntax, "column 6: found the end of the expression; expected a name"}, {"code..text", idSyntax, "column 6"}, {"1 +", idSyntax, "column 4"},
+		{"'abc", idSyntax, "column 1: a quoted literal does not end"}, {"a /* b", idSyntax, "column 3: a comment does not end"}, {"(1", idSyntax, "expected ')'"}, {"a b", idSyntax, "column 3"},
+		{"'\\x'", idSyntax, "unknown escape"}, {"@2024-13-01", idSyntax, "date of the calendar"}, {"$that", idSyntax, "$this"}, {"a.$this", idSyntax, "column 3"}, {"code\n.nope", idElement, "line 2 column 2"},
+		{"code.nope", idElement, "column 6: CodeableConcept has no such element"}, {"valueQuantity", idElement, "'value'"}, {"Patient.name", idElement, "the context is Observation"},
+		{"value.ofType(Quantity).family", idElement, "Quantity has no such element"}, {"code.nope()", idFunction, "unknown function"}, {"code.first(1)", idFunction, "no argument"}, {"substring()", idFunction, "1 to 2 arguments"},
+		{"code is Nope", idType, "unknown type"}, {"code.ofType(1)", idType, "the name of a type"}, {"code + 1", idType, "can't apply +"}, {"code < 1", idType, "can't compare"}, {"-status", idType, "code"}, {"code.upper()", idType, "CodeableConcept"},
+		{"%nope", idVariable, "external constant"}, {"defineVariable('a').defineVariable('a')", idVariable, "twice"}, {"defineVariable('a', 1) | %a", idVariable, "unknown"}, {"code.coding.single()", idSingleton, "several"},
+		{"component.value is integer", idSingleton, "ofType()"}, {"component.code.text + 'x'", idSingleton, "at most one"}, {"(1 | 2) and true", idSingleton, "several"}, {"code.text.matches('[')", idRegex, "RE2"},
+		{"code.text.matches('(?=a)')", idRegex, "look-around"}, {"performer[0].resolve()", idUnsupported, "resolver"}, {"code.memberOf('http://x')", idUnsupported, "terminology"}, {"code.subsumes(code)", idUnsupported, "terminology"},
+		{"conformsTo('http://x')", idUnsupported, "profile"}, {"slice('http://x', 'y')", idUnsupported, "profiles"}, {"component.select(value + 'x')", idType, "not defined"}, {"@2024-01-01 + 1 'mo'", idType, "calendar unit"},
+		{"contained.modifierExtension.select(1/0)", "", ""}, {"where(1)", idType, "a Boolean"}, {"iif(1, 2)", idType, "a Boolean"}, {"code.coding['a']", idType, "an Integer"},
+		{"99999999999999999999", idSyntax, "64 bits"},
+	} {
+		_, err := evaluate(t, r, c.expr, nil)
+		if c.id == "" {
+			if err != nil {
+				t.Errorf("%s: %v", c.expr, err)
+			}
+			continue
+		}
+		if is := issueOf(err); is.ID != c.id || !strings.Contains(is.Text, c.text) {
+			t.Errorf("%s: got %s %q, want %s with %q", c.expr, is.ID, is.Text, c.id, c.text)
+		}
+	}
+}
+
+func TestReferencesSayTheirTypes(t *testing.T) {
+	r := parsed(t, record)
+	for _, c := range []struct{ expr, want string }{
+		{"Observation.performer.where(resolve() is Practitioner).reference", "Practitioner/1"},
+		{"Observation.performer.where(resolve() is Organization).reference", "http://h/fhir/Organization/2/_history/3"},
+		{"Observation.performer.where(resolve() is Patient).reference", "urn:uuid:1"},
+		{"Observation.subject.where(resolve() is Patient).reference", "#p"}, {"Observation.subject.where(resolve() is Group).reference", ""},
+		{"Observation.performer.where(resolve() is DomainResource).count()", "3"}, {"Observation.performer.where(resolve().is(Practitioner)).reference", "Practitioner/1"},
+		{"Observation.subject.resolve() is Patient", "true"}, {"Patient.name | Observation.code.text", "Pressure"}, {"Patient.name", ""},
+		{"(Observation.component.value as integer)", "7"}, {"Observation.component.value.as(Boolean)", "true"},
+	} {
+		got, err := evaluate(t, r, c.expr, nil, ForSearch())
+		if err != nil || got != c.want {
+			t.Errorf("%s: got %q, %v; want %q", c.expr, got, err, c.want)
+		}
+	}
+}
+
+// services answers for all interfaces.
+type services struct{ r fhir.Resource }
+
+func (s services) Resolve(_ context.Context, from fhir.Resource, url string) (fhir.Resource, bool, error) {
+	return s.r, url == "Practitioner/1" && from.ID() == "o", nil
+}
+
+func (s services) MemberOf(_ context.Context, codes iter.Seq[Code], valueSet string) (bool, bool, error) {
+	for c := range codes {
+		if c == (Code{"http://loinc.org", "1"}) || c == (Code{"", "final"}) {
+			return true, true, nil
+		}
+	}
+	return false, valueSet != "http://unknown", nil
+}
+
+func (s services) Subsumes(_ context.Context, a, b Code) (bool, bool, error) {
+	return a.Code < b.Code, a.System == b.System, nil
+}
+
+func (s services) ConformsTo(_ context.Context, it Item, profile string) (bool, bool, error) {
+	return it.Type() != "", profile == "http://p", nil
+}
+
+func (s services) InSlice(_ context.Context, it Item, structure, slice string) (bool, bool, error) {
+	return it.Node().Get("code").Get("text").Text() == slice, structure == "http://p", nil
+}
+
+func TestInterfacesAnswer(t *testing.T) {
+	r := parsed(t, record)
+	s := services{parsed(t, `{"resourceType":"Practitioner","id":"1","name":[{"family":"Roe"}]}`)}
+	var traced []string
+	env := &Env{Resolver: s, Terminology: s, Conformance: s, Now: time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC),
+		Variables: map[string]Collection{"mine": {IntegerItem(5), StringItem("x")}},
+		Trace: func(name string, items Collection) {
+			traced = append(traced, name+"="+strings.Join(items.Lines(), ","))
+		}}
+	for _, c := range []struct{ expr, want string }{
+		{"performer[0].resolve().name.family", "Roe"}, {"performer[1].resolve()", ""}, {"code.memberOf('http://v')", "true"}, {"status.memberOf('http://v')", "true"}, {"code.coding[0].memberOf('http://v')", "false"},
+		{"code.coding[0].memberOf('http://unknown')", ""}, {"code.coding[1].subsumes(code.coding[0])", "true"}, {"code.coding[1].subsumedBy(code.coding[0])", "false"}, {"conformsTo('http://p')", "true"},
+		{"%mine.count()", "2"}, {"%mine.first() + 1", "6"}, {"today()", "2024-05-06"}, {"timeOfDay()", "07:08:09.000"}, {"now().toString()", "2024-05-06T07:08:09.000Z"},
+		{"code.text.trace('t')", "Pressure"}, {"component.trace('u', code.text).count()", "3"},
+		{"component.slice('http://p', 'b').value", "7"},
+	} {
+		got, err := evaluate(t, r, c.expr, env, WithVariables("mine"))
+		if err != nil || got != c.want {
+			t.Errorf("%s: got %q, %v; want %q", c.expr, got, err, c.want)
+		}
+	}
+	if want := []string{"t=Pressure", "u=a,b,c"}; !slices.Equal(traced, want) {
+		t.Errorf("traced %q, want %q", traced, want)
+	}
+	if _, err := evaluate(t, r, "conformsTo('http://q')", env); issueOf(err).ID != idTerminology {
+		t.Errorf("an unknown profile: %v", err)
+	}
+}
+
+func TestReferencesResolveWithinABundle(t *testing.T) {
+	r := parsed(t, `{"resourceType":"Bundle","type":"collection","entry":[
+		{"fullUrl":"http://h/fhir/Patient/1","resource":{"resourceType":"Patient","id":"1","name":[{"family":"Doe"}]}},
+		{"fullUrl":"urn:uuid:2","resource":{"resourceType":"Group","id":"2","active":true}},
+		{"fullUrl":"http://h/fhir/Observation/3","resource":{"resourceType":"Observation","id":"3","subject":{"reference":"Patient/1"},"focus":[{"reference":"urn:uuid:2"}]}}]}`)
+	for _, c := range []struct{ expr, want string }{
+		{"entry[2].resource.subject.resolve().name.family", "Doe"}, {"entry[2].resource.focus.resolve().active", "true"},
+		{"entry.resource.ofType(Patient).name.family", "Doe"}, {"entry.resource.select(%resource.type)", "collection; collection; collection"},
+	} {
+		if got, err := evaluate(t, r, c.expr, nil); err != nil || got != c.want {
+			t.Errorf("%s: got %q, %v; want %q", c.expr, got, err, c.want)
+		}
+	}
+}
+
+func TestLimitsAreErrors(t *testing.T) {
+	r := parsed(t, record)
+	limits := WithLimits(Limits{Steps: 20_000, Items: 500, Text: 1000, Regex: 20})
+	for _, expr := range []string{
+		"(1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9).select($this | 10 | 11).repeat($this + 1)", "1.repeat($this + 1)", "1.combine(2).repeat($this & 'x')",
+		"descendants().select(%resource.descendants())", "'" + strings.Repeat("x", 600) + "'.replace('x', 'yyyy')", "'a'.matches('" + strings.Repeat("a", 30) + "')",
+		"('" + strings.Repeat("x", 500) + "' | 'y').join('" + strings.Repeat("z", 600) + "')", strings.Repeat("(", 300) + "1" + strings.Repeat(")", 300),
+		strings.Repeat("1+", 5000) + "1", strings.Repeat("-", 300) + "1", "'" + strings.Repeat("x", maxSource) + "'",
+	} {
+		_, err := evaluate(t, r, expr, nil, limits)
+		if issueOf(err).ID != idLimit {
+			t.Errorf("%.60s: got %v", expr, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := evaluate(t, r, "descendants().select(%resource.descendants()).count()", &Env{Context: ctx}); fhir.KindOf(err) != fhir.KindUnavailable {
+		t.Errorf("a context that is done: %v", err)
+	}
+}
+
+func TestOrderIsCheckedOnRequest(t *testing.T) {
+	r := parsed(t, record)
+	for _, expr := range []string{"children().skip(1)", "descendants().first()", "children()[0]", "children().where(true).last()"} {
+		if _, err := evaluate(t, r, expr, nil); err != nil {
+			t.Errorf("%s: %v", expr, err)
+		}
+		if _, err := evaluate(t, r, expr, nil, WithOrderCheck()); issueOf(err).ID != idOrder {
+			t.Errorf("%s with the check: %v", expr, err)
+		}
+	}
+}
+
+func TestAProgramServesManyAtOnce(t *testing.T) {
+	r := parsed(t, record)
+	p, err := Compile("component.where(code.text = 'b').value | code.coding.code", WithType("Observation"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 200 {
+				c, err := p.EvalResource(r)
+				if got := strings.Join(c.Lines(), " "); err != nil || got != "7 8480-6 1" {
+					t.Errorf("got %q, %v", got, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestPlainPathsDoNotAllocate(t *testing.T) {
+	r := parsed(t, record)
+	focus := ResourceItem(definition.R4(), r)
+	n := 0
+	yield := func(it Item) bool { n++; return it.Type() != "" }
+	for _, expr := range []string{"Observation.code.coding.code", "Observation.value", "Observation.performer.where(resolve() is Practitioner)", "Observation.component.where(value = true)", "Patient.name | Observation.code"} {
+		p, err := Compile(expr, WithType("Observation"), ForSearch())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := testing.AllocsPerRun(100, func() { _ = p.Each(focus, nil, yield) }); a > 0.5 {
+			t.Errorf("%s: %v allocations", expr, a)
+		}
+	}
+	if n == 0 {
+		t.Error("nothing was yielded")
+	}
+}
+
+func TestResultsAsParameters(t *testing.T) {
+	r := parsed(t, record)
+	for _, c := range []struct{ expr, want string }{
+		{"{}", `{"resourceType":"Parameters"}`},
+		{"status", `{"resourceType":"Parameters","parameter":[{"name":"result","valueCode":"final","_valueCode":{"extension":[{"url":"http://x/e","valueString":"why"}]}}]}`},
+		{"1 | 1.50 | 'x\"'", `{"resourceType":"Parameters","parameter":[{"name":"result","valueInteger":1},{"name":"result","valueDecimal":1.50},{"name":"result","valueString":"x\""}]}`},
+		{"true", `{"resourceType":"Parameters","parameter":[{"name":"result","valueBoolean":true}]}`},
+		{"contained", `{"resourceType":"Parameters","parameter":[{"name":"result","resource":{"resourceType":"Patient","id":"p","name":[{"family":"Doe"}]}}]}`},
+		{"component[1]", `{"resourceType":"Parameters","parameter":[{"name":"result","part":[{"name":"code","valueString":"{\"text\":\"b\"}"},{"name":"valueInteger","valueString":"7"}]}]}`},
+		{"3 'mg' | 2 days", `{"resourceType":"Parameters","parameter":[{"name":"result","valueQuantity":{"value":3,"unit":"mg","system":"http://unitsofmeasure.org","code":"mg"}},{"name":"result","valueQuantity":{"value":2,"unit":"day"}}]}`},
+		{"@2024-05 | @2024-05-01T10:00:00Z | @T10:00:00", `{"resourceType":"Parameters","parameter":[{"name":"result","valueDate":"2024-05"},{"name":"result","valueDateTime":"2024-05-01T10:00:00Z"},{"name":"result","valueTime":"10:00:00"}]}`},
+	} {
+		p, err := Compile(c.expr, WithType("Observation"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.EvalResource(r)
+		if s := string(got.AppendParameters(nil)); err != nil || s != c.want {
+			t.Errorf("%s:\n got %s, %v\nwant %s", c.expr, s, err, c.want)
+		}
+	}
+}
+
+func TestNarrativeIsChecked(t *testing.T) {
+	for _, c := range []struct {
+		div  string
+		want bool
+	}{
+		{`<div xmlns="http://www.w3.org/1999/xhtml"><p>x &nbsp;&eacute;</p><br/></div>`, true}, {`<div><img src="#i" alt="x"/></div>`, true}, {`<div> </div>`, false}, {`<p>x</p>`, false},
+		{`<div><script>x</script></div>`, false}, {`<div onclick="x">x</div>`, false}, {`<div><a href="java&#10;script:x">x</a></div>`, false}, {`<div>x`, false}, {`<div><p>x</div></p>`, false},
+		{`<div>x</div><div>y</div>`, false}, {`<div a="x">x</div>`, false}, {`<div id="x" id="y">x</div>`, false}, {`<div id="x"class="y">x</div>`, false}, {`<div>a & b</div>`, false}, {`<div>&#x41;&#65;</div>`, true}, {`<div id='x'>x</div>`, true}, {`<div><a href="&#106;avascript:x">x</a></div>`, false}, {`<div><![CDATA[x]]></div>`, false}, {`<div>x</div>y`, false}, {`<?php x?><div>x</div>`, false}, {`<!DOCTYPE html><div>x</div>`, false}, {`<div>&bogus;</div>`, false}, {`<div><form>x</form></div>`, false},
+		{`<div><table><tr><td style="color:red" colspan="2">x</td></tr></table></div>`, true}, {``, false}, {`<div><!-- c -->x</div>`, true}, {`<div><style>x</style></div>`, false}, {`<div><b>x</b></div >`, true},
+	} {
+		if got := checkNarrative(c.div); got != c.want {
+			t.Errorf("%s: got %v", c.div, got)
+		}
+	}
+}
