@@ -10,6 +10,7 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/interaction"
+	"github.com/fhirgate/fhirgate/fhir/operation"
 	"github.com/fhirgate/fhirgate/fhir/rest"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage/embedded"
@@ -61,6 +62,7 @@ func openGateway(s settings, address string, log *slog.Logger) (*gateway, error)
 		Service:        service,
 		Registry:       registry,
 		Search:         parameters,
+		Operations:     operation.Table(service, registry),
 		BaseURL:        s.baseURL,
 		TrustProxy:     s.trustProxy,
 		Origins:        s.origins,
