@@ -12,7 +12,7 @@ const (
 	astDate                    // text without @
 	astTime                    // text without @T
 	astExternal                // text is the name after %
-	astDollar                  // text is $this, $index or $total
+	astDollar                  // text is $this, $index or $total; in is what stands before its dot, if any
 	astMember                  // in.text
 	astCall                    // in.text(args...)
 	astIndex                   // in[args[0]]
@@ -21,7 +21,7 @@ const (
 	astType                    // in text names, where text is "is" or "as"
 )
 
-// ast is one node of a parsed expression. The in of a member or call is nil where nothing stands in front of it. Parentheses leave no node:
+// ast is one node of a parsed expression. The in of a member, a call or a $variable is nil where nothing stands in front of it. Parentheses leave no node:
 // print puts them where precedence needs them.
 type ast struct {
 	kind  astKind

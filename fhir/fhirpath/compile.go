@@ -159,6 +159,10 @@ func (c *compiler) expr(a *ast) (expr, static, error) {
 	case astExternal:
 		return c.external(a)
 	case astDollar:
+		if a.in != nil {
+			// The grammar allows a $variable behind a dot: there it is that of each item in front.
+			return c.call(&ast{kind: astCall, pos: a.pos, text: "select", in: a.in, args: []*ast{{kind: astDollar, pos: a.pos, text: a.text}}})
+		}
 		switch a.text {
 		case "$this":
 			return thisExpr{}, c.this, nil
@@ -229,63 +233,6 @@ func (c *compiler) ordered(s static, pos int) error {
 	return nil
 }
 
-// literal returns the value of a literal.
-func (c *compiler) literal(a *ast) (Item, error) {
-	bad := func(expected string) (Item, error) {
-		return Item{}, c.fail(a.pos, idSyntax, "a literal is out of range", expected)
-	}
-	switch a.kind {
-	case astBool:
-		return BooleanItem(a.text == "true"), nil
-	case astString:
-		return StringItem(a.text), nil
-	case astNumber:
-		if !strings.Contains(a.text, ".") {
-			v := numberValue(a.text, Integer)
-			if v.kind != Integer {
-				return bad("an integer of 64 bits")
-			}
-			return v.item(), nil
-		}
-		fallthrough
-	case astQuantity:
-		d, err := fhir.ParseDecimal(trimZeros(a.text))
-		if err != nil {
-			return bad("a number of at most 1,000 digits")
-		}
-		if a.kind == astNumber {
-			return DecimalItem(d), nil
-		}
-		q := Quantity{Value: d, Unit: a.unit}
-		if a.word {
-			q.Unit, q.Calendar = calendarUnits[a.unit], true
-		}
-		return QuantityItem(q), nil
-	case astTime:
-		t, err := fhir.ParsePartialTime(a.text)
-		if err != nil {
-			return bad("a time of day")
-		}
-		return TimeItem(t), nil
-	}
-	t, err := fhir.ParsePartial(strings.TrimSuffix(a.text, "T"))
-	if err != nil {
-		return bad("a date of the calendar, YYYY-MM-DD")
-	}
-	if strings.Contains(a.text, "T") {
-		return DateTimeItem(t), nil
-	}
-	return DateItem(t), nil
-}
-
-// trimZeros drops leading zeros, which FHIRPath allows and JSON does not.
-func trimZeros(s string) string {
-	for len(s) > 1 && s[0] == '0' && isDigit(s[1]) {
-		s = s[1:]
-	}
-	return s
-}
-
 // member compiles in.name or name.
 func (c *compiler) member(a *ast) (expr, static, error) {
 	if a.in == nil {
@@ -343,75 +290,6 @@ func (c *compiler) root(a *ast) (expr, static, error) {
 		return emptyExpr{}, static{}, nil
 	}
 	return nil, r, c.fail(a.pos, idElement, "the context is "+s.describe()+", not this type", "a path that begins with "+s.describe()+" or one of its elements")
-}
-
-// externalExpr yields an external constant that the Env holds.
-type externalExpr struct {
-	name string
-	pos  int
-}
-
-func (x *externalExpr) eval(m *machine) error {
-	switch x.name {
-	case "context":
-		m.push(m.focus)
-		return nil
-	case "resource":
-		return m.pushResource(m.env.Resource, false)
-	case "rootResource":
-		return m.pushResource(m.env.RootResource, true)
-	}
-	for v := m.frame.vars; v != nil; v = v.next {
-		if v.name == x.name {
-			m.stack = append(m.stack, v.items...)
-			return m.step(1+len(v.items), x.pos)
-		}
-	}
-	items, ok := m.env.Variables[x.name]
-	if !ok {
-		return m.fail(x.pos, idVariable, "an external constant was given no value", "a value in the environment")
-	}
-	m.stack = append(m.stack, items...)
-	return m.step(1+len(items), x.pos)
-}
-
-// external compiles an external constant.
-func (c *compiler) external(a *ast) (expr, static, error) {
-	text := func(s string) (expr, static, error) { return &literalExpr{StringItem(s)}, system(String), nil }
-	x := &externalExpr{a.text, a.pos}
-	switch a.text {
-	case "ucum":
-		return text(ucumSystem)
-	case "sct":
-		return text(sctSystem)
-	case "loinc":
-		return text(loincSystem)
-	case "context":
-		return x, c.context, nil
-	case "rootResource":
-		return x, anything.one(), nil
-	case "resource":
-		if len(c.context.types) == 1 && c.context.types[0].fhir != nil {
-			name, _, _ := strings.Cut(c.context.types[0].fhir.Name, ".")
-			if t, ok := c.reg.Resource(name); ok {
-				return x, typed(t), nil
-			}
-		}
-		return x, anything.one(), nil
-	}
-	if s, ok := c.vars[a.text]; ok {
-		return x, s, nil
-	}
-	if c.opts.variables[a.text] {
-		return x, anything, nil
-	}
-	if name, ok := strings.CutPrefix(a.text, "vs-"); ok {
-		return text("http://hl7.org/fhir/ValueSet/" + name)
-	}
-	if name, ok := strings.CutPrefix(a.text, "ext-"); ok {
-		return text("http://hl7.org/fhir/StructureDefinition/" + name)
-	}
-	return nil, anything, c.fail(a.pos, idVariable, "an unknown external constant", "%resource, %context, %rootResource, %ucum, %sct, %loinc, %`vs-name`, %`ext-name` or a variable that is defined")
 }
 
 // callExpr is a call of a function on in.

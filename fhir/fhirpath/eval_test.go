@@ -73,7 +73,7 @@ func TestAnswers(t *testing.T) {
 		// Collections.
 		{"(1 | 2 | 3).skip(-1).count()", "3"}, {"(1 | 2 | 3).take(-1).count()", "0"}, {"(1 | 2 | 3).last()", "3"}, {"{}.first()", ""}, {"(1).combine(1).distinct()", "1"},
 		{"(1 | 2).subsetOf(1 | 2 | 3)", "true"}, {"(1 | 2).supersetOf(3)", "false"}, {"component.code.text.where($index > 0)", "b; c"}, {"(1 | 2 | 3).aggregate($total + $this, 0)", "6"},
-		{"component.select($index)", "0; 1; 2"}, {"{} in (1 | 2)", ""}, {"1 in {}", "false"}, {"(1 | 2) contains 2", "true"}, {"(1 | 1.0 | 1 '1').count()", "1"},
+		{"component.select($index)", "0; 1; 2"}, {"component.code.text.$this", "a; b; c"}, {"component.$index", "0; 1; 2"}, {"{} in (1 | 2)", ""}, {"1 in {}", "false"}, {"(1 | 2) contains 2", "true"}, {"(1 | 1.0 | 1 '1').count()", "1"},
 		{"code.coding.repeat(code)", "8480-6; 1"}, {"component.code.text.sort(-$this)", "c; b; a"}, {"(3 | 1 | 2).sort()", "1; 2; 3"},
 		// Variables.
 		{"defineVariable('n', code.text).select(%n & '!')", "Pressure!"}, {"component.defineVariable('c').select(%c.code.text)", "a; b; c; a; b; c; a; b; c"},
@@ -102,7 +102,7 @@ func TestErrorsNamePlaceAndExpectation(t *testing.T) {
 	for _, c := range []struct{ expr, id, text string }{
 		{"code.", idSyntax, "column 6: found the end of the expression; expected a name"}, {"code..text", idSyntax, "column 6"}, {"1 +", idSyntax, "column 4"},
 		{"'abc", idSyntax, "column 1: a quoted literal does not end"}, {"a /* b", idSyntax, "column 3: a comment does not end"}, {"(1", idSyntax, "expected ')'"}, {"a b", idSyntax, "column 3"},
-		{"'\\x'", idSyntax, "unknown escape"}, {"@2024-13-01", idSyntax, "date of the calendar"}, {"$that", idSyntax, "$this"}, {"a.$this", idSyntax, "column 3"}, {"code\n.nope", idElement, "line 2 column 2"},
+		{"'\\x'", idSyntax, "unknown escape"}, {"@2024-13-01", idSyntax, "date of the calendar"}, {"$that", idSyntax, "$this"}, {"a.$that", idSyntax, "column 3"}, {"code\n.nope", idElement, "line 2 column 2"},
 		{"code.nope", idElement, "column 6: CodeableConcept has no such element"}, {"valueQuantity", idElement, "'value'"}, {"Patient.name", idElement, "the context is Observation"},
 		{"value.ofType(Quantity).family", idElement, "Quantity has no such element"}, {"code.nope()", idFunction, "unknown function"}, {"code.first(1)", idFunction, "no argument"}, {"substring()", idFunction, "1 to 2 arguments"},
 		{"code is Nope", idType, "unknown type"}, {"code.ofType(1)", idType, "the name of a type"}, {"code + 1", idType, "can't apply +"}, {"code < 1", idType, "can't compare"}, {"-status", idType, "code"}, {"code.upper()", idType, "CodeableConcept"},

@@ -240,11 +240,7 @@ func (p *parser) identifier() (string, error) {
 func (p *parser) invocation(in *ast) (*ast, error) {
 	pos := p.tok.pos
 	if p.tok.kind == tokDollar {
-		// The grammar lets $this stand behind a dot; it means the context there as anywhere, so what is in front would be lost.
-		if in != nil {
-			return nil, p.unexpected("a name or a function")
-		}
-		return p.literal(ast{kind: astDollar, pos: pos, text: p.tok.text})
+		return p.literal(ast{kind: astDollar, pos: pos, text: p.tok.text, in: in})
 	}
 	name, err := p.identifier()
 	if err != nil {

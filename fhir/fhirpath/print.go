@@ -35,7 +35,13 @@ func printAST(b *strings.Builder, a *ast, bind int) {
 	switch a.kind {
 	case astEmpty:
 		b.WriteString("{}")
-	case astBool, astNumber, astDollar:
+	case astBool, astNumber:
+		b.WriteString(a.text)
+	case astDollar:
+		if a.in != nil {
+			printAST(b, a.in, bindInvocation)
+			b.WriteByte('.')
+		}
 		b.WriteString(a.text)
 	case astString:
 		printQuoted(b, a.text, '\'')
