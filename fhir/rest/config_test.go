@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -17,7 +18,17 @@ import (
 // newConfig returns the configuration of a server over an empty embedded store in memory, with base validation.
 func newConfig(t testing.TB) rest.Config {
 	t.Helper()
-	store, err := embedded.Open("data", embedded.Options{FS: vfs.NewMem(), Cache: 32 << 20})
+	validator, err := validation.New(definition.R4(), validation.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newConfigWith(t, validator, nil)
+}
+
+// newConfigWith is newConfig with another validator and clock of the store; nil validates nothing, and is the machine's clock.
+func newConfigWith(t testing.TB, validator *validation.Validator, clock func() time.Time) rest.Config {
+	t.Helper()
+	store, err := embedded.Open("data", embedded.Options{FS: vfs.NewMem(), Cache: 32 << 20, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,11 +38,7 @@ func newConfig(t testing.TB) rest.Config {
 		}
 	})
 	reg := definition.R4()
-	validator, err := validation.New(reg, validation.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	parameters := search.NewParameters(reg, search.Options{})
+	parameters := search.NewParameters(reg, search.Options{BaseURLs: []string{"http://example.org/fhir"}})
 	service, err := interaction.New(store, reg, parameters, validator, interaction.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -100,11 +100,11 @@ var hostiles = []hostile{
 	{"PUT of a history", "PUT", "/fhir/Patient/1/_history/1", ct(jsonType), patient, 405, "not-supported", "method-not-allowed"},
 
 	// Queries.
-	{"broken escape", "GET", "/fhir/Patient?name=%zz", nil, "", 400, "invalid", "url-escape"},
-	{"cut escape", "GET", "/fhir/Patient?name=%4", nil, "", 400, "invalid", "url-escape"},
-	{"NUL in a value", "GET", "/fhir/Patient?name=a%00b", nil, "", 400, "invalid", "url-nul"},
-	{"invalid UTF-8 in a value", "GET", "/fhir/Patient?name=%ff", nil, "", 400, "invalid", "url-utf8"},
-	{"NUL in a form", "POST", "/fhir/Patient/_search", ct("application/x-www-form-urlencoded"), "name=%00", 400, "invalid", "url-nul"},
+	{"broken escape", "GET", "/fhir/Patient?name=%zz", nil, "", 400, "invalid", "bad-encoding"},
+	{"cut escape", "GET", "/fhir/Patient?name=%4", nil, "", 400, "invalid", "bad-encoding"},
+	{"NUL in a value", "GET", "/fhir/Patient?name=a%00b", nil, "", 400, "invalid", "bad-encoding"},
+	{"invalid UTF-8 in a value", "GET", "/fhir/Patient?name=%ff", nil, "", 400, "invalid", "bad-encoding"},
+	{"NUL in a form", "POST", "/fhir/Patient/_search", ct("application/x-www-form-urlencoded"), "name=%00", 400, "invalid", "bad-encoding"},
 	{"unknown parameter on read", "GET", "/fhir/Patient/1?x=1", nil, "", 400, "not-supported", "unknown-parameter"},
 	{"unknown parameter on create", "POST", "/fhir/Patient?x=1", ct(jsonType), patient, 400, "not-supported", "unknown-parameter"},
 	{"unknown search parameter", "GET", "/fhir/Patient?nonsense=1", nil, "", 400, "", "unknown-parameter"},
@@ -127,7 +127,7 @@ var hostiles = []hostile{
 	{"If-None-Match with a version on a write", "PUT", "/fhir/Patient/1", ct(jsonType, "If-None-Match", `W/"1"`), `{"resourceType":"Patient","id":"1"}`, 400, "not-supported", "if-none-match"},
 	{"If-Unmodified-Since on a write", "PUT", "/fhir/Patient/1", ct(jsonType, "If-Unmodified-Since", `Mon, 23 Nov 2026 09:00:00 GMT`), `{"resourceType":"Patient","id":"1"}`, 400, "not-supported", "if-unmodified-since"},
 	{"If-None-Exist empty", "POST", "/fhir/Patient", ct(jsonType, "If-None-Exist", ""), patient, 400, "invalid", "if-none-exist"},
-	{"If-None-Exist with a broken escape", "POST", "/fhir/Patient", ct(jsonType, "If-None-Exist", "identifier=%x"), patient, 400, "invalid", "url-escape"},
+	{"If-None-Exist with a broken escape", "POST", "/fhir/Patient", ct(jsonType, "If-None-Exist", "identifier=%x"), patient, 400, "invalid", "bad-encoding"},
 	{"If-None-Exist with an unknown parameter", "POST", "/fhir/Patient", ct(jsonType, "If-None-Exist", "nonsense=1"), patient, 400, "", "unknown-parameter"},
 
 	// Bundles and ids.

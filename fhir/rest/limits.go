@@ -139,13 +139,13 @@ func checkEscapes(raw string) error {
 		if c == '%' {
 			escaped = true
 			if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
-				return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "url-escape", "a percent sign is not followed by two hexadecimal digits")
+				return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "a percent sign is not followed by two hexadecimal digits")
 			}
 			c = byte(unhex(raw[i+1])<<4 | unhex(raw[i+2]))
 			i += 2
 		}
 		if c == 0 {
-			return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "url-nul", "a parameter holds the character NUL")
+			return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "a parameter holds the character NUL")
 		}
 		ascii = ascii && c < utf8.RuneSelf
 	}
@@ -156,7 +156,7 @@ func checkEscapes(raw string) error {
 		raw = unescapeQuery(raw)
 	}
 	if !utf8.ValidString(raw) {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "url-utf8", "a parameter is not in UTF-8")
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "a parameter is not in UTF-8")
 	}
 	return nil
 }

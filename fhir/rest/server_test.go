@@ -26,7 +26,12 @@ type server struct {
 // newServer serves an empty store until the test ends; with changes the configuration.
 func newServer(t testing.TB, with ...func(*rest.Config)) *server {
 	t.Helper()
-	cfg := newConfig(t)
+	return newServerOf(t, newConfig(t), with...)
+}
+
+// newServerOf is newServer with another configuration.
+func newServerOf(t testing.TB, cfg rest.Config, with ...func(*rest.Config)) *server {
+	t.Helper()
 	cfg.Version = "test"
 	cfg.Limits.Body = limitBody
 	for _, w := range with {
