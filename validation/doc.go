@@ -14,7 +14,7 @@
 // allows them are given to it as stand-ins (standin.go). No text holds a value of the resource.
 //
 // Issue ids: resource-type, resource-type-unknown; element-unknown, -required, -choice, -array, -max, -empty, -null, -siblings, -type;
-// primitive-format, primitive-length; reference-target; narrative-script, narrative-markup; nesting-cost, issues-truncated; code-enum and
+// primitive-format, primitive-length; reference-target; narrative-script, narrative-markup; nesting-cost, library-cost, site-cost, issues-truncated; code-enum and
 // shape-* from the JSON Schema; model-* from google/fhir; site-schema.
 //
 // # Decisions

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -137,19 +138,20 @@ func (w *walker) editsOf(r fhir.Resource) []fhir.Edit {
 		return w.standIns
 	}
 	start, end := r.Span()
+	rest := w.standIns[sort.Search(len(w.standIns), func(i int) bool { return w.standIns[i].Start >= start }):]
+	inside := w.apart[sort.Search(len(w.apart), func(i int) bool { from, _ := w.apart[i].Span(); return from > start }):]
 	var edits []fhir.Edit
 	done := start // up to here all is edited
 	take := func(e fhir.Edit) {
-		if e.Start >= done && e.End <= end {
+		if e.Start >= done {
 			edits = append(edits, e)
 			done = e.End
 		}
 	}
-	rest := w.standIns
-	for _, a := range w.apart {
+	for _, a := range inside {
 		from, to := a.Span()
-		if a == r || from < start {
-			continue
+		if from >= end {
+			break
 		}
 		for len(rest) > 0 && rest[0].Start < from {
 			take(rest[0])
@@ -158,6 +160,9 @@ func (w *walker) editsOf(r fhir.Resource) []fhir.Edit {
 		take(fhir.Edit{Start: from, End: to, Text: emptyObject})
 	}
 	for _, e := range rest {
+		if e.Start >= end {
+			break
+		}
 		take(e)
 	}
 	return edits

@@ -23,7 +23,7 @@ var standIns = map[string][]byte{
 	"decimal": []byte(`1`), "integer": []byte(`1`), "unsignedInt": []byte(`1`), "positiveInt": []byte(`1`), "boolean": []byte(`true`),
 }
 
-// emptyObject stands in for nulls among the siblings of primitives, which google/fhir reads as values, and for resources read apart.
+// emptyObject stands in for resources that are read apart, and for nulls among the siblings of primitives: google/fhir reads those as values.
 var emptyObject = []byte(`{}`)
 
 // longText is the length from which a text is stood in for: gojsonschema matches it with a regular expression at some 30 MB/s, and google/fhir

@@ -86,6 +86,8 @@ var faults = []struct{ name, src, want string }{
 	// Null padding.
 	{"lists padded with null", patient(`"name":[{"given":["a",null,"c"],"_given":[null,{"id":"x"},null]}]`), ""},
 	{"dates and codes padded with null", `{"resourceType":"HealthcareService","availableTime":[{"daysOfWeek":["mon",null],"_daysOfWeek":[null,{"id":"x"}]}]}`, ""},
+	{"siblings of dates padded with null", `{"resourceType":"Basic","code":{"text":"x"},"extension":[{"url":"u","valueTiming":{"event":["2024","2025",null],"_event":[null,{"id":"x"},{"id":"y"}]}}]}`, ""},
+	{"siblings of codes padded with null", `{"resourceType":"HealthcareService","availableTime":[{"daysOfWeek":["mon","tue"],"_daysOfWeek":[null,{"id":"x"}]}]}`, ""},
 	{"only siblings", patient(`"name":[{"_given":[{"id":"x"}]}]`), ""},
 	{"lists of different length", patient(`"name":[{"given":["a","b"],"_given":[{"id":"x"}]}]`), "element-siblings structure Patient.name[0].given"},
 	{"null in both lists", patient(`"name":[{"given":["a",null],"_given":[{"id":"x"},null]}]`), "element-null structure Patient.name[0].given[1]"},
@@ -269,6 +271,18 @@ func TestIssuesAreBounded(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyALibraryFindsIsBounded(t *testing.T) {
+	v := newValidator(t)
+	const bad, tolerated = `{"system":"%zz"},`, `{"url":"u","valueMeta":{"source":"x"}},`
+	issues := v.Validate(mustResource(t, patient(`"identifier":[`+strings.Repeat(bad, 5000)+`{"value":"x"}]`)), Base)
+	if len(issues) != maxIssues+1 || issues[maxIssues].ID != "issues-truncated" {
+		t.Errorf("%d issues, the last one %+v", len(issues), issues[len(issues)-1])
+	}
+	if got := lines(v.Validate(mustResource(t, patient(`"extension":[`+strings.Repeat(tolerated, 5000)+`{"url":"u","valueCode":"x"}]`)), Base)); !strings.HasPrefix(got, "library-cost too-costly Patient\n") {
+		t.Error(got)
+	}
+}
+
 func TestDeepAndLargeIsRefused(t *testing.T) {
 	v := newValidator(t)
 	fat := `{"url":"u","extension":[` + strings.Repeat(`{"url":"u","valueBoolean":true},`, 100_000) + `{"url":"u","valueBoolean":true}]}`
@@ -276,6 +290,15 @@ func TestDeepAndLargeIsRefused(t *testing.T) {
 		fat = `{"url":"u","extension":[` + fat + `]}`
 	}
 	if got := lines(v.Validate(mustResource(t, patient(`"extension":[`+fat+`]`)), Base)); got != "nesting-cost too-costly Patient\n" {
+		t.Error(got)
+	}
+}
+
+func TestResourcesInParametersCostByTheirNumber(t *testing.T) {
+	v := newValidator(t)
+	const one = `{"name":"a","valueTime":"23:59:60"},{"name":"b","resource":{"resourceType":"Basic","code":{"text":"x"},"created":"2024"}},`
+	src := `{"resourceType":"Parameters","parameter":[` + strings.Repeat(one, 5_000) + `{"name":"c","resource":{"resourceType":"Basic"}}]}`
+	if got := lines(v.Validate(mustResource(t, src), Base)); got != "element-required required Parameters.parameter[10000].resource.code\n" {
 		t.Error(got)
 	}
 }
