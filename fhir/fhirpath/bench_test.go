@@ -65,6 +65,7 @@ func BenchmarkSearchParameters(b *testing.B) {
 type rule struct {
 	program *Program
 	focus   Item
+	inv     *definition.Invariant
 }
 
 // rules returns the invariants that apply to a resource and to all elements in it.
@@ -84,7 +85,7 @@ func rules(t testing.TB, r fhir.Resource) []rule {
 			}
 			programs[key] = p
 		}
-		all = append(all, rule{p, it})
+		all = append(all, rule{p, it, inv})
 	}
 	m := &machine{prog: &Program{reg: definition.R4(), limits: Limits{}.withDefaults()}, env: noEnv}
 	var visit func(it Item)

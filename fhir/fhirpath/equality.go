@@ -301,6 +301,8 @@ func (m *machine) hash(it *Item) uint64 {
 		if v.s == "1" && !v.b {
 			return hashDecimal(v.d)
 		}
+	case DateKind:
+		return uint64(DateTimeKind)
 	}
 	// Equal moments and quantities may be written in many ways; they share a bucket.
 	return uint64(v.kind)

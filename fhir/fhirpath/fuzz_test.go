@@ -143,6 +143,13 @@ func TestPlansAgree(t *testing.T) {
 				continue
 			}
 			n++
+			p, err := Compile(sp.Expression, WithType(r.Type()), ForSearch())
+			if err == nil {
+				_, err = p.EvalResource(r)
+			}
+			if err != nil {
+				t.Errorf("%s, %s: %v", filepath.Base(name), sp.Code, err)
+			}
 			if err := sameAnswer(sp.Expression, r.Type(), r); err != nil {
 				t.Errorf("%s, %s: %v", filepath.Base(name), sp.Code, err)
 			}
