@@ -34,11 +34,19 @@ type cursor struct {
 	total int64
 	// back walks towards the beginning.
 	back bool
-	// position is the row to start behind (searches).
+	// position is the row to start behind; without a key it is the beginning, or the end where the cursor goes back.
 	position search.Position
 	// version and updated complete position.Key to a place in a history.
 	version int64
 	updated time.Time
+}
+
+// place returns the position to start behind; nil for the beginning or end.
+func (c *cursor) place() *search.Position {
+	if c.position.Key == (fhir.Key{}) {
+		return nil
+	}
+	return &c.position
 }
 
 // sealer seals cursors with AES-256-GCM. It is safe for concurrent use.

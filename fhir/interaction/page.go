@@ -44,9 +44,12 @@ func (s *Service) laterPage(ctx context.Context, r storage.Reader, f finding, co
 	if err != nil {
 		return page{}, err
 	}
-	// Rows that moved into this page's part of the order are of the past only; they are cut to what lies beyond the cursor.
+	after := c.place()
 	past := slices.DeleteFunc(moved, func(row search.Row) bool {
-		d := row.Position.Compare(c.position, f.sorts())
+		if after == nil {
+			return false
+		}
+		d := row.Position.Compare(*after, f.sorts())
 		return d == 0 || (d < 0) != c.back
 	})
 	if c.back {
@@ -57,7 +60,7 @@ func (s *Service) laterPage(ctx context.Context, r storage.Reader, f finding, co
 		return d != 0 && (d > 0) == c.back
 	}
 	var rows []search.Row
-	for after := &c.position; len(rows) <= count; {
+	for len(rows) <= count {
 		limit := count + 1 - len(rows) + 8
 		found, err := f.find(ctx, r, after, c.back, limit)
 		if err != nil {
@@ -82,9 +85,9 @@ func (s *Service) laterPage(ctx context.Context, r storage.Reader, f finding, co
 	more := len(rows) > count
 	if c.back {
 		slices.Reverse(p.rows)
-		p.before, p.after = more, true
+		p.before, p.after = more, c.place() != nil
 	} else {
-		p.before, p.after = true, more
+		p.before, p.after = c.place() != nil, more
 	}
 	return p, nil
 }

@@ -38,7 +38,7 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 		if place, err = s.sealer.open(p.cursor, binding); err != nil {
 			return Bundle{}, err
 		}
-		if len(place.position.Sort) != len(p.finding.sorts()) {
+		if place.place() != nil && len(place.position.Sort) != len(p.finding.sorts()) {
 			return Bundle{}, errCursor("belongs to another search")
 		}
 	}
@@ -145,22 +145,25 @@ func (s *Service) renderSearch(q SearchRequest, p searching, place cursor, bindi
 		}
 		return self + "?" + query
 	}
-	to := func(row search.Row, back bool) string {
+	to := func(position search.Position, back bool) string {
 		c := place
-		c.made, c.position, c.back = time.Now(), row.Position, back
+		c.made, c.position, c.back = time.Now(), position, back
 		return url(s.sealer.seal(c, binding))
 	}
 	links := []link{{"self", url(p.cursor)}}
 	if !p.countOnly {
 		links = append(links, link{"first", url("")})
 	}
+	// Where all that was on a page has been deleted, the links lead to the last page, or to the first.
+	var first, last search.Position
 	if n := len(found.rows); n > 0 {
-		if found.before {
-			links = append(links, link{"previous", to(found.rows[0], true)})
-		}
-		if found.after {
-			links = append(links, link{"next", to(found.rows[n-1], false)})
-		}
+		first, last = found.rows[0].Position, found.rows[n-1].Position
+	}
+	if found.before {
+		links = append(links, link{"previous", to(first, true)})
+	}
+	if found.after {
+		links = append(links, link{"next", to(last, false)})
 	}
 	size := 1024
 	for i := range matches {
