@@ -11,13 +11,14 @@ import (
 // Dates (https://hl7.org/fhir/R4/search.html#date): stored and asked for, each is the range of moments that its precision covers.
 
 // appendMoment appends an encoding of t whose bytes are ordered as moments are: the UTC digits of year, month, day, hour, minute, second and
-// fraction without zeros at their end, "20140501" for midnight of 2014-05-01. Months and days are never zero, so what is cut off is at most
-// the end of a month's or a day's number and a shorter string is the earlier moment. Moments after year 9999 are openHi.
+// fraction, from the hour on without zeros at their end: "20140501" for midnight of 2014-05-01. Where one encoding is a prefix of another it is
+// the earlier moment. Years past 9999 begin with ":", which sorts above digits.
 func appendMoment(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year := t.Year()
 	if year > 9999 {
-		return append(dst, openHi...)
+		dst = append(dst, ':')
+		year -= 10000
 	}
 	start := len(dst)
 	dst = appendDigits(dst, year, 4)

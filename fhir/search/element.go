@@ -11,6 +11,8 @@ import (
 type elementSet struct {
 	types     []string // data types
 	valueSets []string // required value sets of elements of type code
+	// targets are, by the resource type that a branch begins with, the types that its references may point to; "" among them for any.
+	targets map[string][]string
 	// unknown is set where some branch is not a plain path, so that types and valueSets may be incomplete.
 	unknown bool
 }
@@ -57,8 +59,8 @@ func (s *elementSet) follow(reg *definition.Registry, branch string) {
 	if path, typ, ok := strings.Cut(inner, " as "); ok {
 		inner, as = strings.TrimSpace(path), strings.TrimSpace(typ)
 	}
-	if strings.ContainsAny(inner, " =") {
-		if strings.Contains(inner, " != ") || strings.HasSuffix(inner, "exists()") {
+	if strings.ContainsAny(outside(inner), " =") {
+		if strings.Contains(inner, " != ") || strings.Contains(inner, "exists()") {
 			s.add("boolean")
 		} else {
 			s.unknown = true
@@ -111,6 +113,15 @@ func (s *elementSet) follow(reg *definition.Registry, branch string) {
 	}
 	for _, ref := range at {
 		s.add(ref.Type.Name)
+		if _, of, ok := strings.Cut(branch, "resolve() is "); ok {
+			s.target(t.Name, strings.TrimRight(of, ") "))
+		} else if len(ref.Targets) == 0 {
+			s.target(t.Name, "")
+		} else {
+			for _, target := range ref.Targets {
+				s.target(t.Name, target)
+			}
+		}
 		if ref.Type.Name == "code" && element != nil && element.Binding != nil && !slices.Contains(s.valueSets, element.Binding.ValueSet) {
 			s.valueSets = append(s.valueSets, element.Binding.ValueSet)
 		}
@@ -120,6 +131,15 @@ func (s *elementSet) follow(reg *definition.Registry, branch string) {
 func (s *elementSet) add(typ string) {
 	if !slices.Contains(s.types, typ) {
 		s.types = append(s.types, typ)
+	}
+}
+
+func (s *elementSet) target(typ, target string) {
+	if s.targets == nil {
+		s.targets = make(map[string][]string)
+	}
+	if !slices.Contains(s.targets[typ], target) {
+		s.targets[typ] = append(s.targets[typ], target)
 	}
 }
 
@@ -148,6 +168,25 @@ func closing(s string) int {
 		}
 	}
 	return len(s) - 1
+}
+
+// outside returns what of s stands outside of parentheses.
+func outside(s string) string {
+	var b strings.Builder
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		default:
+			if depth == 0 {
+				b.WriteByte(s[i])
+			}
+		}
+	}
+	return b.String()
 }
 
 // steps splits a path at the points outside of parentheses.

@@ -88,5 +88,6 @@ func (q *reading) readModifier(p *Parameter, name string) (m modifier, of string
 		return 0, "", unknown("unknown-modifier", "the parameter "+quote(p.Code)+" has no modifiers", name, nil)
 	}
 	return 0, "", unknown("unknown-modifier",
-		"the "+p.Type+" parameter "+quote(p.Code)+" has no modifier "+quote(name)+", it has :"+strings.Join(names, " :"), name, names)
+		"the "+p.Type+" parameter "+quote(p.Code)+" has no modifier "+quote(name)+", it has :"+strings.Join(names, " :"), name,
+		append(names, p.Targets()...))
 }

@@ -87,10 +87,11 @@ func (q *reading) reference(types []string, code string) ([]*Parameter, error) {
 
 // chainTargets returns the types that a chain over the references ref may go on with: of, where the chain names it, else those of the
 // references' targets that know what follows.
-func (q *reading) chainTargets(ref []*Parameter, of, rest string) ([]string, error) {
+func (q *reading) chainTargets(types []string, ref []*Parameter, of, rest string) ([]string, error) {
 	var targets []string
+	q.types = types
 	for _, p := range ref {
-		t := p.Targets()
+		t := q.targets(p)
 		if len(t) == 0 {
 			t = q.params.registry.ResourceTypes()
 		}
@@ -127,19 +128,25 @@ func (q *reading) chainTargets(ref []*Parameter, of, rest string) ([]string, err
 	return known, nil
 }
 
+// chainCost is how many conditions following one reference to one type counts as.
+const chainCost = 20
+
 // chain reads "code.rest" (https://hl7.org/fhir/R4/search.html#chaining).
 func (q *reading) chain(types []string, code, of, rest, value string, depth int) (Expr, error) {
 	ref, err := q.reference(types, code)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := q.chainTargets(ref, of, rest)
+	targets, err := q.chainTargets(types, ref, of, rest)
 	if err != nil {
 		return nil, err
 	}
 	var list []Expr
 	var first error
 	for _, t := range targets {
+		if err := q.count(chainCost); err != nil {
+			return nil, err
+		}
 		where, err := q.condition([]string{t}, rest, value, depth+1)
 		if err == nil {
 			list = append(list, Refers{Param: code, Target: t, Where: where})
@@ -196,6 +203,7 @@ func (q *reading) leaf(types []string, code, modifier, value string) (Expr, erro
 		return nil, err
 	}
 	var out []Expr
+	q.types = types
 	for _, p := range list {
 		e, err := q.values(p, modifier, value)
 		if err != nil {

@@ -103,21 +103,16 @@ func (q queryNumber) bounds() (lo, hi fhir.Decimal) {
 // unit returns half a tenth of the unit in which the single digit of s, with an exponent, is written: 5 for 1e2.
 func unit(s string) fhir.Decimal {
 	i := strings.IndexAny(s, "eE")
-	mantissa := []byte(s[:i])
-	point := strings.IndexByte(s[:i], '.')
-	for j, c := range mantissa {
-		if c != '.' && c != '-' {
-			mantissa[j] = '0'
+	zeros := []byte(strings.TrimPrefix(s[:i], "-"))
+	for j, c := range zeros {
+		if c != '.' {
+			zeros[j] = '0'
 		}
 	}
-	last := "5"
-	if point < 0 {
-		mantissa = append(mantissa, '.')
-		last = "05"
-	} else {
-		last = "05"
+	if !strings.Contains(s[:i], ".") {
+		zeros = append(zeros, '.')
 	}
-	half, err := fhir.ParseDecimal(strings.TrimPrefix(string(mantissa), "-") + last + s[i:])
+	half, err := fhir.ParseDecimal(string(zeros) + "05" + s[i:])
 	if err != nil {
 		return fhir.Decimal{}
 	}

@@ -207,6 +207,23 @@ func (p *Parameter) Targets() []string {
 	return p.SearchParameter.Target
 }
 
+// targetsOn returns the resource types that the parameter may point to on a resource of type typ: its Targets without those that the elements
+// it reads there exclude; empty for any.
+func (p *Parameter) targetsOn(typ string) []string {
+	all := p.Targets()
+	e := p.elements()
+	on := e.targets[typ]
+	if e.unknown || len(on) == 0 || slices.Contains(on, "") || slices.Contains(on, "Resource") {
+		return all
+	}
+	out := slices.DeleteFunc(slices.Clone(on), func(t string) bool { return len(all) > 0 && !slices.Contains(all, t) })
+	if len(out) == 0 {
+		return all
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Unsupported says why a parameter that the definitions have is not served; ok is false for one that is.
 func (p *Parameter) Unsupported() (reason string, ok bool) {
 	for _, u := range unsupported {

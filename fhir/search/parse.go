@@ -96,6 +96,7 @@ type reading struct {
 	limits Limits
 	now    time.Time
 	nodes  int
+	types  []string // whose parameter is being read
 }
 
 // text returns an unescaped value that must not be empty.

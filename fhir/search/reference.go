@@ -62,7 +62,7 @@ func localTarget(typ, id string) condition {
 // id alone stands for each type the parameter may point to ("if a reference value is a relative URL, it is any type of resource").
 func (q *reading) referenceCondition(p *Parameter, of, value string) ([]condition, error) {
 	if fhir.ValidID(value) {
-		targets := p.Targets()
+		targets := q.targets(p)
 		if of != "" {
 			targets = []string{of}
 		} else if len(targets) == 0 {
@@ -95,6 +95,20 @@ func (q *reading) referenceCondition(p *Parameter, of, value string) ([]conditio
 	return canonicalCondition(value, p.has("canonical")), nil
 }
 
+// targets returns the types that p may point to on the resources that are being asked for; empty for any.
+func (q *reading) targets(p *Parameter) []string {
+	var out []string
+	for _, typ := range q.types {
+		t := p.targetsOn(typ)
+		if len(t) == 0 {
+			return nil
+		}
+		out = append(out, t...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // maxHierarchy is how many levels of a hierarchy :above and :below on references follow.
 const maxHierarchy = 12
 
@@ -104,7 +118,7 @@ const maxHierarchy = 12
 func (q *reading) hierarchyCondition(p *Parameter, m modifier, value string) (Expr, error) {
 	typ, id, ok := splitLocal(value)
 	if !ok {
-		if targets := p.Targets(); len(targets) == 1 && fhir.ValidID(value) {
+		if targets := q.targets(p); len(targets) == 1 && fhir.ValidID(value) {
 			typ, id = targets[0], value
 		} else {
 			return nil, badValue("bad-reference", `with :above and :below a reference is "Type/id"`)

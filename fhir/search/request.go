@@ -190,7 +190,7 @@ func (q *reading) readSort(types []string, value string) ([]Sort, error) {
 			if err != nil {
 				return nil, err
 			}
-			targets, err := q.chainTargets(ref, of, code)
+			targets, err := q.chainTargets(types, ref, of, code)
 			if err != nil {
 				return nil, err
 			}
