@@ -145,9 +145,14 @@ func toDecimal(v value) (value, bool) {
 	switch v.kind {
 	case DecimalKind:
 		return v, true
-	case Integer, Boolean:
-		v, _ = toInteger(v)
+	case Integer:
 		return value{kind: DecimalKind, d: fhir.FromInt(v.i)}, true
+	case Boolean:
+		d, ok := parseNumber("0.0")
+		if v.b {
+			d, ok = parseNumber("1.0")
+		}
+		return value{kind: DecimalKind, d: d}, ok
 	case String:
 		d, ok := parseNumber(v.s)
 		return value{kind: DecimalKind, d: d}, ok

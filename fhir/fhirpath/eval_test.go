@@ -75,6 +75,20 @@ func TestAnswers(t *testing.T) {
 		{"(1 | 2).subsetOf(1 | 2 | 3)", "true"}, {"(1 | 2).supersetOf(3)", "false"}, {"component.code.text.where($index > 0)", "b; c"}, {"(1 | 2 | 3).aggregate($total + $this, 0)", "6"},
 		{"component.select($index)", "0; 1; 2"}, {"component.code.text.$this", "a; b; c"}, {"component.$index", "0; 1; 2"}, {"{} in (1 | 2)", ""}, {"1 in {}", "false"}, {"(1 | 2) contains 2", "true"}, {"(1 | 1.0 | 1 '1').count()", "1"},
 		{"code.coding.repeat(code)", "8480-6; 1"}, {"component.code.text.sort(-$this)", "c; b; a"}, {"(3 | 1 | 2).sort()", "1; 2; 3"},
+		{"(true | false).anyTrue()", "true"}, {"(true).anyFalse()", "false"}, {"(false).allFalse()", "true"}, {"{}.allTrue()", "true"}, {"{}.anyTrue()", "false"},
+		{"code ~ code", "true"}, {"code.coding[0] ~ code.coding[1]", "false"}, {"performer[0] ~ performer[1]", "false"}, {"contained ~ contained.where(true)", "true"},
+		{"component.code.text.intersect('a' | 'c' | 'z')", "a; c"}, {"component.code.text.exclude('a')", "b; c"}, {"component.code.text.combine('a').count()", "4"}, {"component.tail().code.text", "b; c"},
+		{"component.code.text.union('a' | 'q')", "a; b; c; q"}, {"component.all(code.exists())", "true"}, {"component.code.text.isDistinct()", "true"}, {"code.coding.repeat(system).count()", "1"},
+		// Conversions.
+		{"'2024-05-01T10:00:00Z'.toDate()", "2024-05-01"}, {"'2024-05'.toDateTime()", "2024-05"}, {"@2024-05-01.toDateTime()", "2024-05-01"}, {"'x'.toDate()", ""}, {"1.toDate()", ""}, {"'10:30'.toTime()", "10:30"},
+		{"'x'.toTime()", ""}, {"@T10:00.toTime()", "10:00"}, {"'yes'.toBoolean()", "true"}, {"'N'.toBoolean()", "false"}, {"0.0.toBoolean()", "false"}, {"'maybe'.toBoolean()", ""}, {"effective.toDateTime() = effective", "true"},
+		{"'5'.convertsToQuantity('mg')", "false"}, {"'5 \\'g\\''.toQuantity('mg')", "5000 'mg'"}, {"'5 weeks'.toQuantity()", "5 weeks"}, {"true.toQuantity()", "1.0 '1'"}, {"code.toString()", ""},
+		// Quantities.
+		{"1 'kg' + 500 'g'", "1500 'g'"}, {"1 'kg' - 500 'kg'", "-499 'kg'"}, {"1 'kg' + 1 's'", ""}, {"2 'm' * 3", "6 'm'"}, {"6 'm' / 2 's'", "3 'm.s-1'"}, {"6 'm' / 0", ""}, {"1 / 2 'm'", "0.5 'm-1'"}, {"3 days + 1 day", "4 days"},
+		{"2 hours + 30 minutes", "9000 's'"}, {"-(3 'm')", "-3 'm'"}, {"(-3 'm').abs()", "3 'm'"}, {"1 year > 11 months", "true"}, {"1 month = 30 days", "true"}, {"1 'mo' = 1 month", ""}, {"1 'foo' * 2 'bar'", ""}, {"3 'm' mod 2", "E"},
+		// Boundaries.
+		{"@2024-02.highBoundary()", "2024-02-29"}, {"@2024.lowBoundary()", "2024-01-01"}, {"@2024-05-01T10:00:00Z.highBoundary(14)", "2024-05-01T10:00:00Z"}, {"@T10.highBoundary(4)", "10:59"}, {"effective.lowBoundary(10)", "2024-05-01T10+02:00"},
+		{"1.5 'mg'.highBoundary(2)", "1.55 'mg'"}, {"@2024.lowBoundary(5)", ""}, {"1.lowBoundary(40)", ""}, {"'x'.length().precision()", "0"}, {"@2024-05.precision()", "6"}, {"1 'm'.comparable('x')", "false"},
 		// Variables.
 		{"defineVariable('n', code.text).select(%n & '!')", "Pressure!"}, {"component.defineVariable('c').select(%c.code.text)", "a; b; c; a; b; c; a; b; c"},
 		{"%resource.id", "o"}, {"contained.select(%rootResource.id)", "o"}, {"%context.status", "final"}, {"%`vs-x`", "http://hl7.org/fhir/ValueSet/x"}, {"%'ext-y'", "http://hl7.org/fhir/StructureDefinition/y"},
@@ -88,6 +102,12 @@ func TestAnswers(t *testing.T) {
 	} {
 		got, err := evaluate(t, r, c.expr, nil)
 		want := c.want
+		if want == "E" {
+			if err == nil {
+				t.Errorf("%s: got %q, want an error", c.expr, got)
+			}
+			continue
+		}
 		if c.expr == "'<a>'.escape('html')" {
 			want = "&lt;a&gt;"
 		}

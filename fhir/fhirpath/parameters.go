@@ -45,14 +45,15 @@ func (c Collection) Lines() []string {
 	return lines
 }
 
-// valueTypes are the types that Parameters.parameter.value[x] may have besides those whose name alone is capitalized.
+// valueName returns the member of Parameters.parameter.value[x] that holds the item's type; "" for types that value[x] can't have.
 func (it Item) valueName() string {
 	name := it.Type()
 	if it.typ == nil || strings.Contains(name, ".") || name == "" {
 		return ""
 	}
 	switch name {
-	case "xhtml", "Narrative", "Resource", "ElementDefinition", "Extension", "BackboneElement", "Element":
+	case "xhtml", "Narrative", "ElementDefinition", "Extension", "MarketingStatus", "Population", "ProdCharacteristic", "ProductShelfLife",
+		"SubstanceAmount":
 		return ""
 	}
 	return "value" + strings.ToUpper(name[:1]) + name[1:]
