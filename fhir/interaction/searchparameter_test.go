@@ -1,0 +1,235 @@
+package interaction
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+const eyeColor = `{"resourceType":"SearchParameter","id":"eye","url":"http://example.org/eye","name":"eye","status":"active","description":"d","code":"eye-color",
+	"base":["Patient"],"type":"string","expression":"Patient.extension('http://example.org/eye').value"}`
+
+func withEyes(t testing.TB, id, color string) fhir.Resource {
+	return resource(t, `{"resourceType":"Patient","id":"%s","extension":[{"url":"http://example.org/eye","valueString":"%s"}]}`, id, color)
+}
+
+// indexed waits until nothing is being indexed.
+func indexed(t testing.TB, s *Service) {
+	t.Helper()
+	for range 2000 {
+		if len(s.Reindexing()) == 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("indexing does not end: %+v", s.Reindexing())
+}
+
+func TestStoredSearchParameterIsActiveAtOnce(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	_, err := try(t, s, "Patient?eye-color=blue")
+	check(t, err, fhir.KindInvalid, "unknown-parameter")
+	r := withEyes(t, "old", "blue")
+	if _, err := s.Update(ctx, r.Key(), r, Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "%s", eyeColor)
+	r = withEyes(t, "new", "blue")
+	if _, err := s.Update(ctx, r.Key(), r, Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(find(t, s, "Patient?eye-color=blue").names(), " "); !strings.Contains(got, "Patient/new") {
+		t.Errorf("%s", got)
+	}
+	indexed(t, s)
+	if got := strings.Join(find(t, s, "Patient?eye-color=blue").names(), " "); got != "Patient/new Patient/old" {
+		t.Errorf("%s", got)
+	}
+	if _, err := s.Delete(ctx, key("SearchParameter/eye"), Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = try(t, s, "Patient?eye-color=blue")
+	check(t, err, fhir.KindInvalid, "unknown-parameter")
+	put(t, s, "%s", strings.Replace(eyeColor, `"active"`, `"retired"`, 1))
+	_, err = try(t, s, "Patient?eye-color=blue")
+	check(t, err, fhir.KindInvalid, "unknown-parameter")
+}
+
+func TestSearchParameterThatCanNotBeServedIsRefused(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	for from, to := range map[string]string{
+		`"code":"eye-color"`: `"code":"gender"`, `Patient.extension(`: `Patient.extension((`, `"base":["Patient"]`: `"base":["Nothing"]`,
+	} {
+		_, err := s.Create(ctx, "SearchParameter", resource(t, "%s", strings.Replace(eyeColor, from, to, 1)), "")
+		if fhir.KindOf(err) != fhir.KindUnprocessable {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+	put(t, s, "%s", eyeColor)
+	_, err := s.Create(ctx, "SearchParameter", resource(t, "%s", strings.Replace(eyeColor, `"id":"eye",`, "", 1)), "")
+	check(t, err, fhir.KindUnprocessable, "parameter-conflict")
+	if res := put(t, s, "%s", strings.Replace(eyeColor, `"d"`, `"e"`, 1)); res.Action != Updated {
+		t.Errorf("%+v", res)
+	}
+}
+
+// stalled is a store whose Reindex waits.
+type stalled struct {
+	storage.Store
+	gate chan struct{}
+}
+
+type stalledTx struct {
+	storage.Tx
+	gate chan struct{}
+}
+
+func (s stalled) Update(ctx context.Context, f func(storage.Tx) error) error {
+	return s.Store.Update(ctx, func(tx storage.Tx) error { return f(stalledTx{tx, s.gate}) })
+}
+
+var errStalled = errors.New("stalled")
+
+func (tx stalledTx) Reindex(ctx context.Context, key fhir.Key, version int64, entries []search.Entry) error {
+	select {
+	case <-tx.gate:
+		return tx.Tx.Reindex(ctx, key, version, entries)
+	default:
+		return errStalled
+	}
+}
+
+func TestSearchSaysThatItsParameterIsBeingIndexedAndRestartsGoOn(t *testing.T) {
+	store := openStore(t)
+	first := openOn(t, stalled{store, make(chan struct{})}, Options{})
+	r := withEyes(t, "old", "blue")
+	if _, err := first.Update(t.Context(), r.Key(), r, Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, first, "%s", eyeColor)
+	b := find(t, first, "Patient?eye-color=blue")
+	if len(b.Entry) != 1 || !strings.Contains(string(b.Entry[0].Resource), "parameter-indexing") {
+		t.Errorf("%s", b.names())
+	}
+	if b := find(t, first, "Patient?gender=male"); len(b.Entry) != 0 {
+		t.Errorf("%s", b.names())
+	}
+	if p := first.Reindexing(); len(p) != 1 || p[0].Code != "eye-color" || p[0].Types[0] != "Patient" {
+		t.Errorf("%+v", p)
+	}
+	first.Close()
+	second := openOn(t, store, Options{})
+	indexed(t, second)
+	if got := strings.Join(find(t, second, "Patient?eye-color=blue").names(), " "); got != "Patient/old" {
+		t.Errorf("%s", got)
+	}
+	third := openOn(t, store, Options{})
+	if p := third.Reindexing(); len(p) != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestWritesWhileAParameterArrivesAreAllFound(t *testing.T) {
+	s := open(t, Options{})
+	const writers, writes = 4, 60
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for i := range writes {
+				r := withEyes(t, fmt.Sprintf("%d-%d", w, i), "blue")
+				if _, err := s.Update(t.Context(), r.Key(), r, Conditions{}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	put(t, s, "%s", eyeColor)
+	all.Wait()
+	indexed(t, s)
+	if b := find(t, s, "Patient?eye-color=blue&_summary=count"); *b.Total != writers*writes {
+		t.Errorf("%d of %d are found", *b.Total, writers*writes)
+	}
+}
+
+func TestReindexAll(t *testing.T) {
+	s := open(t, Options{})
+	clinic(t, s)
+	// Entries that disagree with the content, as an earlier release might have left them.
+	err := s.store.Update(t.Context(), func(tx storage.Tx) error {
+		return tx.Reindex(t.Context(), key("Patient/a"), 1, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := find(t, s, "Patient?gender=female").names(); got != nil {
+		t.Fatalf("%v", got)
+	}
+	var last, total int64
+	if err := s.ReindexAll(t.Context(), func(d, n int64) { last, total = d, n }); err != nil || last != 10 || total != 10 {
+		t.Errorf("%d of %d, %v", last, total, err)
+	}
+	if got := strings.Join(find(t, s, "Patient?gender=female").names(), " "); got != "Patient/a" {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestStoredTerminologyServesSearches(t *testing.T) {
+	s := open(t, Options{})
+	clinic(t, s)
+	put(t, s, `{"resourceType":"CodeSystem","id":"cs","url":"http://loinc.org","status":"active","content":"fragment","concept":[{"code":"c0","concept":[{"code":"c1"}]}]}`)
+	put(t, s, `{"resourceType":"ValueSet","id":"vs","url":"http://example.org/vs","version":"1","status":"active","compose":{"include":[{"system":"http://loinc.org","concept":[{"code":"c1"}]}]}}`)
+	put(t, s, `{"resourceType":"ValueSet","id":"all","url":"http://example.org/all","status":"active","compose":{"include":[{"system":"http://loinc.org"}],"exclude":[{"valueSet":["http://example.org/vs"]}]}}`)
+	put(t, s, `{"resourceType":"ValueSet","id":"self","url":"http://example.org/self","status":"active","compose":{"include":[{"valueSet":["http://example.org/self"]}]}}`)
+	put(t, s, `{"resourceType":"ValueSet","id":"below","url":"http://example.org/below","status":"active","compose":{"include":[{"system":"http://loinc.org","filter":[{"property":"concept","op":"is-a","value":"c0"}]}]}}`)
+	for query, want := range map[string]string{
+		"Observation?code:in=http://example.org/vs":                            "Observation/1 Observation/3",
+		"Observation?code:in=http://example.org/vs%7C1":                        "Observation/1 Observation/3",
+		"Observation?code:in=ValueSet/vs":                                      "Observation/1 Observation/3",
+		"Observation?code:not-in=http://example.org/vs":                        "Observation/0 Observation/2 Observation/4",
+		"Observation?code:in=http://example.org/all":                           "Observation/0 Observation/2 Observation/4",
+		"Observation?code:in=http://example.org/below&_count=1":                "Observation/0",
+		"Observation?code:below=http://loinc.org%7Cc1":                         "Observation/1 Observation/3",
+		"Observation?code:above=http://loinc.org%7Cc0":                         "Observation/0 Observation/2 Observation/4",
+		"Observation?code:below=http://loinc.org%7Cc0":                         "Observation/0 Observation/1 Observation/2 Observation/3 Observation/4",
+		"Patient?gender:in=http://hl7.org/fhir/ValueSet/administrative-gender": "Patient/a Patient/b",
+	} {
+		if got := strings.Join(find(t, s, query).names(), " "); got != want {
+			t.Errorf("%s\nfinds %s\nwant  %s", query, got, want)
+		}
+	}
+	for _, vs := range []string{"http://example.org/self", "http://example.org/none", "ValueSet/none"} {
+		_, err := try(t, s, "Observation?code:in="+vs)
+		check(t, err, fhir.KindInvalid, "unknown-value-set")
+	}
+}
+
+func TestReferentialIntegrity(t *testing.T) {
+	s, ctx := open(t, Options{ReferentialIntegrity: true}), t.Context()
+	o := resource(t, `{"resourceType":"Observation","id":"o","subject":{"reference":"Patient/p"},"performer":[{"reference":"http://example.org/fhir/Patient/x"},{"reference":"#c"}]}`)
+	_, err := s.Update(ctx, o.Key(), o, Conditions{})
+	check(t, err, fhir.KindUnprocessable, "missing-reference")
+	var e *fhir.Error
+	if errors.As(err, &e); e.Issues[0].Expression != "Observation.subject.reference" {
+		t.Errorf("%+v", e.Issues)
+	}
+	_, err = s.Read(ctx, o.Key())
+	check(t, err, fhir.KindNotFound, "not-found")
+	must(t, s, request("PUT", "Observation/o", "", string(o.Raw())), request("PUT", "Patient/p", "", `{"resourceType":"Patient","id":"p"}`))
+	_, err = s.Delete(ctx, key("Patient/p"), Conditions{})
+	check(t, err, fhir.KindConflict, "referenced")
+	_, err = transact(t, s, request("DELETE", "Patient/p", "", ""))
+	check(t, err, fhir.KindConflict, "referenced")
+	must(t, s, request("DELETE", "Patient/p", "", ""), request("DELETE", "Observation/o", "", ""))
+	b, err := send(t, s, "batch", "", request("PUT", "Patient/q", "", `{"resourceType":"Patient","id":"q"}`), request("POST", "Observation", "", string(o.Raw())))
+	if err != nil || b.Entry[0].Response.Status != "201 Created" || b.Entry[1].Response.Status != "422 Unprocessable Entity" {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
