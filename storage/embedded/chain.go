@@ -207,9 +207,6 @@ func (r *reader) entries(key fhir.Key, f *found, st *stats) (exists bool, closer
 	return true, func() { c.Close() }, nil
 }
 
-// maxInner bounds the inner result of a chain that is read before the outer one. Larger ones are asked resource by resource.
-const maxInner = 2000
-
 // refers returns the ids of the resources of typ that refer to what satisfies e, in their order.
 func (r *reader) refers(ctx context.Context, typ string, e search.Refers, reverse bool, x *explainer) (ids, error) {
 	rows, err := r.findType(ctx, e.Target, search.Query{Where: e.Where}, x)

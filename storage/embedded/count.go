@@ -164,7 +164,7 @@ func (p *planner) cover(chosen []*source) ([]*source, bool) {
 		if served[i] {
 			continue
 		}
-		if s == nil || !s.sorted || s.kind == "keys" || s.parts > maxStreams {
+		if s == nil || !s.sorted || s.kind == "keys" || s.parts > p.r.s.tune.streams {
 			return chosen, false
 		}
 		out = append(out, s)

@@ -47,6 +47,7 @@ type Store struct {
 	opt   Options
 	names *names
 	cache countCache
+	tune  tuning
 	lock  *pebble.Lock
 
 	writer chan struct{} // holds one token while nobody writes
@@ -91,7 +92,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		}
 		return nil, fmt.Errorf("the data folder %s is in use by another process: stop that process, or choose another folder", dir)
 	}
-	s := &Store{dir: dir, opt: opt, lock: lock, writer: make(chan struct{}, 1)}
+	s := &Store{dir: dir, opt: opt, lock: lock, tune: tuned, writer: make(chan struct{}, 1)}
 	s.opt.FS = newFullFS(fs)
 	if err := s.open(); err != nil {
 		lock.Close()

@@ -17,6 +17,18 @@ const (
 	costProbe = 10.0
 )
 
+// tuning are the planner's limits. They never change what is answered; tests make them small to reach everything with little data.
+type tuning struct {
+	pass    int                      // ids that one pass over an unsorted scan keeps
+	streams int                      // scans that are merged with an iterator each; more share one
+	inner   float64                  // inner results of a chain that are read before the outer ones; more are asked resource by resource
+	pick    func(*planner) []*source // in place of choose
+	walk    bool                     // orders are always read from an index where one has them
+}
+
+// tuned are the limits that the measurements in doc.go were made with.
+var tuned = tuning{pass: 8192, streams: 16, inner: 2000}
+
 // source is a way to get the ids that satisfy some of a query's conditions.
 type source struct {
 	kind   string // for Explain
@@ -271,7 +283,7 @@ func (r *reader) openScans(ctx context.Context, scans []*scan, reverse bool, st 
 			unsorted = append(unsorted, s)
 		}
 	}
-	if len(sorted) > maxStreams {
+	if len(sorted) > r.s.tune.streams {
 		in = append(in, &seekUnion{r: r, scans: sorted, reverse: reverse, stats: st})
 		sorted = nil
 	}
@@ -344,7 +356,7 @@ func (p *planner) compoundAtoms(params []string, merged []mergedAtom, order bool
 // refersSource returns the source of a chain whose inner result is small.
 func (p *planner) refersSource(ctx context.Context, e search.Refers) (*source, error) {
 	inner, err := p.r.estimateType(ctx, e.Target, e.Where)
-	if err != nil || inner > maxInner {
+	if err != nil || inner > p.r.s.tune.inner {
 		return nil, err
 	}
 	targets, err := p.r.countType(e.Target)
@@ -361,7 +373,7 @@ func (p *planner) refersSource(ctx context.Context, e search.Refers) (*source, e
 // referredSource returns the source of a _has whose inner result is small.
 func (p *planner) referredSource(ctx context.Context, e search.Referred) (*source, error) {
 	inner, err := p.r.estimateType(ctx, e.Source, e.Where)
-	if err != nil || inner > maxInner {
+	if err != nil || inner > p.r.s.tune.inner {
 		return nil, err
 	}
 	return &source{kind: "chain", index: p.typ + " <- " + e.Source + ": " + e.Param, est: math.Max(inner, 1), sorted: false, parts: int(inner) + 1, loose: true,
@@ -373,6 +385,9 @@ func (p *planner) referredSource(ctx context.Context, e search.Referred) (*sourc
 // choose picks the sources to read for the first want resources in the order of ids (0 for all): one to drive, and those worth merging
 // with it. None means that all ids of the type are tried.
 func (p *planner) choose(want int) []*source {
+	if pick := p.r.s.tune.pick; pick != nil {
+		return pick(p)
+	}
 	var best *source
 	cost := p.costOf(nil, want)
 	for _, s := range p.all {

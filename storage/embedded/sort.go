@@ -4,14 +4,29 @@ import (
 	"container/heap"
 	"context"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
-// sorted runs a query on one type whose order is not that of ids.
+// sorted runs a query on one type whose order is not that of ids: it walks an index in the order and tries its rows, or reads all matches
+// and keeps the first, whichever reads less.
 func (p *planner) sorted(ctx context.Context, q search.Query, x *explainer) ([]search.Row, error) {
+	w, err := p.walkFor(q)
+	if err != nil {
+		return nil, err
+	}
+	if w != nil {
+		collect := math.Inf(1)
+		for _, s := range append(p.all, nil) {
+			collect = math.Min(collect, p.costOf(s, 0))
+		}
+		if w.cost < collect || p.r.s.tune.walk {
+			return w.run(ctx, x)
+		}
+	}
 	return p.collect(ctx, q, x)
 }
 

@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -36,4 +38,28 @@ func TestStoreKeepsTheContract(t *testing.T) {
 			}
 			return again
 		}))
+}
+
+// TestAnyPlanKeepsTheContract runs the suite with limits so small that every way through the planner is taken, and with plans drawn by lot.
+func TestAnyPlanKeepsTheContract(t *testing.T) {
+	var mu sync.Mutex
+	lot := rand.New(rand.NewPCG(1, 2))
+	n := func(k int) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return lot.IntN(k)
+	}
+	storagetest.Run(t, func(t *testing.T) storage.Store {
+		s := openMemory(t)
+		s.tune = tuning{pass: 3, streams: 2, inner: 2, walk: true, pick: func(p *planner) []*source {
+			var out []*source
+			for range n(4) {
+				if len(p.all) > 0 {
+					out = append(out, p.all[n(len(p.all))])
+				}
+			}
+			return out
+		}}
+		return s
+	}, storagetest.WithQueries(2000))
 }

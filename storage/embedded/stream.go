@@ -387,10 +387,7 @@ func (a *allIDs) sure() bool { return true }
 func (a *allIDs) err() error { return a.it.Error() }
 func (a *allIDs) close()     { a.it.Close() }
 
-// passSize is how many ids one pass over an unsorted scan keeps.
-const passSize = 8192
-
-// sortedPasses streams scans whose rows are not in the order of ids. A pass reads all rows and keeps the first passSize ids behind the last
+// sortedPasses streams scans whose rows are not in the order of ids. A pass reads all rows and keeps the first ids behind the last
 // pass's; so memory is bounded, and few ids are read once.
 type sortedPasses struct {
 	ctx     context.Context
@@ -491,7 +488,7 @@ func (p *sortedPasses) pass(from []byte, inclusive bool) {
 				}
 				return true
 			}
-			if len(h.s) >= passSize {
+			if len(h.s) >= p.r.s.tune.pass {
 				p.more = true
 				if !before(id, []byte(h.s[0].id), p.reverse) {
 					return true

@@ -8,9 +8,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// maxStreams is how many scans are merged with an iterator each. More share one.
-const maxStreams = 16
-
 // seekUnion merges many scans whose rows are in the order of ids, with one iterator: each move is a seek, or a step where the same scan
 // goes on. It holds one id a scan.
 type seekUnion struct {

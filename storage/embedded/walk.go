@@ -1,0 +1,424 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// walk answers an ordered query by reading an index whose last column is what the query sorts by first. A resource stands in the index once
+// for each of its values; it counts where the row has the value that it sorts by, and those without a value follow at the end.
+//
+// Rows of one value make a group. Within the index a group is in the order of ids; where the query wants another (further sorts, or a
+// direction of ids that is not that of values, or values longer than keys hold) the group is read on its own.
+type walk struct {
+	p      *planner
+	q      search.Query
+	s      *scan
+	index  string
+	conj   []int // conditions that the rows decide
+	single bool  // no resource has several values
+	need   bool  // a condition asks for a value: no resource without one matches
+	cost   float64
+
+	x       *explainer
+	cond    *condition
+	it      *pebble.Iterator
+	rr      *rowReader
+	down    bool // values are walked downwards
+	idsDown bool
+	rows    []search.Row
+	fd      found
+	tried   int
+}
+
+// walkFor returns the cheapest walk for a query; nil where there is none.
+func (p *planner) walkFor(q search.Query) (*walk, error) {
+	first := q.Sort[0]
+	if q.Limit == 0 || first.Chain != nil || first.Param == search.SortByID {
+		return nil, nil
+	}
+	num, ok := p.r.s.names.find(p.typ, first.Param)
+	if !ok {
+		return nil, nil
+	}
+	st := p.r.s.names.shapeOf(num)
+	var letter byte
+	for _, l := range letters {
+		if st.shape&shapeForms == l.form {
+			letter = l.letter
+		}
+	}
+	if letter == 0 || st.shape&shapeOddSort != 0 {
+		return nil, nil
+	}
+	base := walk{p: p, q: q, single: st.shape&shapeMany == 0}
+	merged := p.mergeRanges()
+	for _, a := range p.atoms {
+		base.need = base.need || a != nil && a.param == first.Param
+	}
+	var best *walk
+	consider := func(w walk) error {
+		est, err := p.r.estimateScan(w.s)
+		if err != nil {
+			return err
+		}
+		read := est
+		if m := p.matches(); m > float64(q.Limit) {
+			read = math.Min(est, math.Max(float64(q.Limit), est*float64(q.Limit)/m))
+		}
+		// What the rows decide is not fetched.
+		if len(w.conj) == len(p.conj) {
+			read = math.Min(read, float64(q.Limit))
+		}
+		w.cost = costSeek + read*costProbe
+		if best == nil || w.cost < best.cost {
+			best = &w
+		}
+		return nil
+	}
+	plain := base
+	plain.index = p.typ + ": " + first.Param
+	plain.s = newScan(num, letter, string(letter))
+	plain.s.params = []string{first.Param}
+	for i, a := range p.atoms {
+		if a == nil || a.param != first.Param {
+			continue
+		}
+		if scans, ok := p.r.scans(p.typ, *a); ok && base.single && len(scans) == 1 && scans[0].variant == letter && scans[0].fixed == 0 && !scans[0].skipWide {
+			plain.s, plain.conj = scans[0], []int{i}
+		}
+	}
+	for _, m := range merged {
+		if m.param != first.Param {
+			continue
+		}
+		if scans, ok := p.r.scans(p.typ, m.atom); ok && len(scans) == 1 && scans[0].variant == letter && scans[0].fixed == 0 && !scans[0].skipWide {
+			plain.s, plain.conj = scans[0], m.conj
+		}
+	}
+	if err := consider(plain); err != nil {
+		return nil, err
+	}
+	for _, c := range search.Compounds(p.typ) {
+		if c.Params[len(c.Params)-1] != first.Param {
+			continue
+		}
+		atoms, conj, ok := p.compoundAtoms(c.Params, merged, true)
+		if !ok {
+			continue
+		}
+		last := len(atoms) - 1
+		scans, ok := p.r.compoundScans(p.typ, c.Params, atoms)
+		if ok && (len(scans) != 1 || scans[0].skipWide || !base.single) && atoms[last] != nil {
+			// The order wants all rows of the other parameters; the last condition is tried on each.
+			atoms[last], conj = nil, conj[:last]
+			scans, ok = p.r.compoundScans(p.typ, c.Params, atoms)
+		}
+		if !ok || len(scans) != 1 || scans[0].variant != byParts || scans[0].fixed != scans[0].columns-1 {
+			continue
+		}
+		w := base
+		w.s, w.conj, w.index = scans[0], conj, p.typ+": "+strings.Join(c.Params, "+")
+		if err := consider(w); err != nil {
+			return nil, err
+		}
+	}
+	return best, nil
+}
+
+// full reports whether the page is.
+func (w *walk) full() bool { return len(w.rows) >= w.q.Limit }
+
+// run answers the query.
+func (w *walk) run(ctx context.Context, x *explainer) ([]search.Row, error) {
+	w.x = x
+	w.explain()
+	w.cond = prepare(search.And(w.p.conj))
+	w.down = w.q.Sort[0].Desc != w.q.Reverse
+	w.idsDown = w.q.Reverse
+	after := w.q.After
+	if w.q.Reverse {
+		if after == nil || after.Sort[0].Missing {
+			if err := w.missing(ctx); err != nil || w.full() {
+				return w.rows, err
+			}
+			after = nil
+		}
+		return w.rows, w.present(ctx, after)
+	}
+	if after == nil || !after.Sort[0].Missing {
+		if err := w.present(ctx, after); err != nil || w.full() {
+			return w.rows, err
+		}
+	}
+	return w.rows, w.missing(ctx)
+}
+
+// explain tells the plan.
+func (w *walk) explain() {
+	if !w.x.wanted {
+		return
+	}
+	w.x.step(search.Step{Kind: "sort", Index: w.index, Detail: "read in the order of the answer"})
+	for i, e := range w.p.conj {
+		if slices.Contains(w.conj, i) {
+			continue
+		}
+		name := describe(e)
+		detail := "tried on rows in order"
+		if w.p.per[i] == nil {
+			detail = "no index serves it"
+			w.x.unindexed = append(w.x.unindexed, w.p.typ+": "+name)
+		}
+		w.x.step(search.Step{Kind: "probe", Index: w.p.typ + ": " + name, Detail: detail})
+	}
+}
+
+// present walks the index.
+func (w *walk) present(ctx context.Context, after *search.Position) (err error) {
+	if w.it, err = w.p.r.iter(tableIndex, w.s.lower, w.s.upper); err != nil {
+		return err
+	}
+	defer w.it.Close()
+	w.rr = newRowReader(w.p.r.s.names, w.s)
+	ok := w.begin(after)
+	for ok && !w.full() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if ok, err = w.group(ctx); err != nil {
+			return err
+		}
+	}
+	return w.it.Error()
+}
+
+// base is the beginning of all rows, with the table byte; the sort column follows.
+func (w *walk) base() []byte {
+	it, _ := w.splitAt(w.s.lower)
+	return tabled(tableIndex, it)
+}
+
+// splitAt returns the fixed part of a key of the scan, and the rest.
+func (w *walk) splitAt(key []byte) (fixed, rest []byte) { return key[:w.s.prefix], key[w.s.prefix:] }
+
+// begin puts the iterator on the first group that can have a row behind after.
+func (w *walk) begin(after *search.Position) bool {
+	if after == nil {
+		if w.down {
+			return w.it.Last()
+		}
+		return w.it.First()
+	}
+	k, _ := appendColumn(w.base(), truncate(after.Sort[0].Value))
+	if w.inOrder() && after.Key.Type == w.p.typ && len(after.Sort[0].Value) < maxColumn {
+		k = append(k, after.Key.ID...)
+		if w.down {
+			return w.it.SeekLT(append(k, 0))
+		}
+		return w.it.SeekGE(append(k, 1))
+	}
+	if w.down {
+		return w.it.SeekLT(prefixEnd(k))
+	}
+	return w.it.SeekGE(k)
+}
+
+// inOrder reports whether groups of the index are in the order of the query.
+func (w *walk) inOrder() bool { return len(w.q.Sort) == 1 && w.down == w.idsDown }
+
+func (w *walk) step(down bool) bool {
+	if down {
+		return w.it.Prev()
+	}
+	return w.it.Next()
+}
+
+// group takes the rows of the value that the iterator stands on, and moves on to the next value.
+func (w *walk) group(ctx context.Context) (more bool, err error) {
+	key := w.it.Key()[1:]
+	_, free, _, good := w.rr.split(key)
+	if !good {
+		return false, errDamaged
+	}
+	value := columnValue(free)
+	long := len(value) >= maxColumn
+	if w.inOrder() && !long {
+		if err := w.take(ctx, w.emit); err != nil {
+			return false, err
+		}
+		return w.step(w.down), nil
+	}
+	col := bytes.Clone(free)
+	whole := append(w.base(), col...)
+	value = columnValue(col)
+	// Most groups have one row: it is told by the row behind it, and then the iterator is where it must be.
+	var one *search.Row
+	if !long {
+		if err := w.take(ctx, func(r search.Row) { one = &r }); err != nil {
+			return false, err
+		}
+		if more := w.step(w.down); !more || !bytes.HasPrefix(w.it.Key(), whole) {
+			if one != nil {
+				w.emit(*one)
+			}
+			return more, nil
+		}
+	}
+	if len(w.q.Sort) == 1 && !long {
+		return w.groupByID(ctx, whole)
+	}
+	top := &topRows{q: w.q}
+	top.q.Limit = w.q.Limit - len(w.rows)
+	last := "" // rows of one resource stand together
+	add := func(r search.Row) {
+		if r.Key.ID != last {
+			last = r.Key.ID
+			top.add(r)
+		}
+	}
+	for ok := w.it.SeekGE(whole); ok && bytes.HasPrefix(w.it.Key(), whole); ok = w.it.Next() {
+		if err := w.take(ctx, add); err != nil {
+			return false, err
+		}
+	}
+	w.rows = append(w.rows, top.list()...)
+	return w.leave(whole), nil
+}
+
+// leave moves from a group to the next value.
+func (w *walk) leave(whole []byte) bool {
+	if w.down {
+		return w.it.SeekLT(whole)
+	}
+	return w.it.SeekGE(prefixEnd(whole))
+}
+
+// groupByID takes the rows of a group in the direction of ids.
+func (w *walk) groupByID(ctx context.Context, whole []byte) (more bool, err error) {
+	ok := false
+	a := w.q.After
+	switch {
+	case a != nil && a.Key.Type == w.p.typ && !a.Sort[0].Missing && bytes.Equal(mustColumn(a.Sort[0].Value), whole[1+w.s.prefix:]):
+		k := append(bytes.Clone(whole), a.Key.ID...)
+		if w.idsDown {
+			ok = w.it.SeekLT(append(k, 0))
+		} else {
+			ok = w.it.SeekGE(append(k, 1))
+		}
+	case w.idsDown:
+		ok = w.it.SeekLT(prefixEnd(whole))
+	default:
+		ok = w.it.SeekGE(whole)
+	}
+	for ; ok && bytes.HasPrefix(w.it.Key(), whole); ok = w.step(w.idsDown) {
+		if err := w.take(ctx, w.emit); err != nil {
+			return false, err
+		}
+		if w.full() {
+			return false, nil
+		}
+	}
+	return w.leave(whole), nil
+}
+
+// mustColumn is a value's column.
+func mustColumn(v string) []byte {
+	b, _ := appendColumn(nil, truncate(v))
+	return b
+}
+
+// emit adds a row to the page, if it stands behind the query's position and is not of the resource before.
+func (w *walk) emit(r search.Row) {
+	if a := w.q.After; a != nil {
+		c := r.Position.Compare(*a, w.q.Sort)
+		if w.q.Reverse {
+			c = -c
+		}
+		if c <= 0 {
+			return
+		}
+	}
+	if n := len(w.rows); n > 0 && w.rows[n-1].Key == r.Key {
+		return
+	}
+	w.rows = append(w.rows, r)
+}
+
+// take tries the row that the iterator stands on, and gives f the resource if it matches and sorts by the row's value.
+func (w *walk) take(ctx context.Context, f func(search.Row)) error {
+	if w.tried++; w.tried&255 == 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	w.x.stats.examined++
+	key := w.it.Key()[1:]
+	id, free, tail, good := w.rr.split(key)
+	if !good {
+		return errDamaged
+	}
+	yes, certain := w.rr.accepts(key, tail)
+	if !yes {
+		return nil
+	}
+	sure := certain && len(w.conj) == len(w.p.conj)
+	m := match{found: &w.fd}
+	k := fhir.Key{Type: w.p.typ, ID: string(id)}
+	col := free
+	inner := *w.x
+	inner.entries = !(w.single && len(w.q.Sort) == 1 && certain)
+	_, err := w.p.tryOne(ctx, w.cond, &m, k, sure, &inner, func(m *match) (bool, error) {
+		var row search.Row
+		if inner.entries {
+			row = w.p.r.rowOf(m, w.q.Sort)
+		} else {
+			row = search.Row{Position: search.Position{Sort: []search.SortKey{{Value: string(columnValue(col))}}, Key: m.key}, Version: m.found.version, Updated: m.found.updated}
+		}
+		if row.Sort[0].Missing || truncate(row.Sort[0].Value) != string(columnValue(col)) {
+			return true, nil // it sorts by another of its values
+		}
+		f(row)
+		return true, nil
+	})
+	return err
+}
+
+// missing adds the matches without a value, which stand at the end.
+func (w *walk) missing(ctx context.Context) error {
+	if w.need {
+		return nil
+	}
+	q := w.q
+	top := &topRows{q: q}
+	top.q.Limit = q.Limit - len(w.rows)
+	if a := q.After; a != nil && !a.Sort[0].Missing {
+		top.q.After = nil
+	}
+	inner := *w.x
+	inner.entries, inner.wanted = true, false
+	var from []byte
+	byID := len(q.Sort) == 1
+	if a := top.q.After; byID && a != nil && a.Key.Type == w.p.typ {
+		from = []byte(a.Key.ID)
+	}
+	first := search.Sort{Param: q.Sort[0].Param}
+	want := q
+	want.Limit = 0
+	err := w.p.each(ctx, want, byID && q.Reverse, from, true, &inner, func(m *match) (bool, error) {
+		if search.SortValue(m.found.entries, first).Missing {
+			top.add(w.p.r.rowOf(m, q.Sort))
+		}
+		return !byID || len(top.rows) < top.q.Limit, nil
+	})
+	w.rows = append(w.rows, top.list()...)
+	return err
+}
