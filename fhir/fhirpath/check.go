@@ -178,10 +178,11 @@ func (c *compiler) specifier(names []string, pos int) (typeTest, error) {
 	namespace := strings.Join(names[:len(names)-1], ".")
 	var t typeTest
 	if namespace != "System" {
-		t.fhir, _ = c.reg.Type(strings.Join(names, "."))
-		if t.fhir == nil && (namespace == "" || namespace == "FHIR") {
-			t.fhir, _ = c.reg.Type(name)
+		path := names
+		if namespace != "" && names[0] == "FHIR" {
+			path = names[1:]
 		}
+		t.fhir, _ = c.reg.Type(strings.Join(path, "."))
 	}
 	if namespace == "" || namespace == "System" {
 		for k := Boolean; k <= QuantityKind; k++ {

@@ -68,7 +68,12 @@ type compiler struct {
 	context static            // %context
 	this    static            // $this in the place that is being compiled
 	vars    map[string]static // by defineVariable()
+	work    int               // nodes compiled, those compiled again for their types included
+	repeats int               // calls of repeat() around the place that is being compiled
 }
+
+// maxWork bounds compiling: some nodes are compiled more than once, which must not multiply where they nest.
+const maxWork = 20 * maxNodes
 
 func (c *compiler) fail(pos int, id, wrong, expected string) error {
 	return fail(c.src, pos, id, wrong, expected)
@@ -150,6 +155,9 @@ func (x *indexExpr) eval(m *machine) error {
 
 // expr compiles one node.
 func (c *compiler) expr(a *ast) (expr, static, error) {
+	if c.work++; c.work > maxWork {
+		return nil, anything, c.fail(a.pos, idLimit, "the expression takes too long to compile", "a simpler one")
+	}
 	switch a.kind {
 	case astEmpty:
 		return emptyExpr{}, static{}, nil

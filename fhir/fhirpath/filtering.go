@@ -153,11 +153,16 @@ func runSelect(m *machine, x *callExpr, base int) error {
 
 // compileRepeat finds the types of the projection's closure, as far as they can be found: each round projects what the last one gave.
 func compileRepeat(c *compiler, a *ast, x *callExpr, in static) (expr, static, error) {
+	c.repeats++
+	defer func() { c.repeats-- }()
 	arg, as, err := c.lambda(a.args[0], in)
 	if err != nil {
 		return nil, in, err
 	}
 	s := as
+	if c.repeats > 2 {
+		s = anything // closures within closures are not worth their rounds
+	}
 	for range 8 {
 		if s.any {
 			break

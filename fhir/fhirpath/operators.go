@@ -328,8 +328,8 @@ func (m *machine) answerText(base int, s string, pos int) error {
 	if len(s) > m.prog.limits.Text {
 		return m.fail(pos, idLimit, "a computed text is longer than allowed", "a shorter text")
 	}
-	m.steps += len(s) >> 6
-	return m.answer(base, StringItem(s))
+	m.answer(base, StringItem(s))
+	return m.step(len(s)>>4, pos)
 }
 
 // unaryExpr is -x; +x checks its operand alone.

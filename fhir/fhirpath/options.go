@@ -11,9 +11,9 @@ import (
 // Limits bound what an evaluation may cost; each is an error of issue id fhirpath-limit when passed. A zero field means the default.
 type Limits struct {
 	Steps int // evaluated parts and visited items; default 20,000,000
-	Items int // items held at a time; default 2,000,000
+	Items int // items held at a time; default 1,000,000
 	Text  int // bytes of a computed string; default 4 MiB
-	Regex int // bytes of a regular expression; default 1,000. Matching is linear in pattern and text.
+	Regex int // bytes of a regular expression; default 1,000. Matching is linear in pattern and text, and costs steps.
 }
 
 func (l Limits) withDefaults() Limits {
@@ -23,7 +23,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	def(&l.Steps, 20_000_000)
-	def(&l.Items, 2_000_000)
+	def(&l.Items, 1_000_000)
 	def(&l.Text, 4<<20)
 	def(&l.Regex, 1_000)
 	return l

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"html"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -213,83 +212,6 @@ func replace(m *machine, x *callExpr, s string, args []string) error {
 		return m.fail(x.pos, idLimit, "a computed text is longer than allowed", "a shorter text")
 	}
 	return m.answerText(len(m.stack), strings.ReplaceAll(s, args[0], args[1]), x.pos)
-}
-
-// compileRegex compiles the regular expression once where it is a literal.
-func compileRegex(c *compiler, a *ast, x *callExpr, in static) (expr, static, error) {
-	for i, arg := range a.args {
-		ax, as, err := c.scoped(arg)
-		if err != nil {
-			return nil, in, err
-		}
-		if !as.may(String) {
-			return nil, in, c.fail(arg.pos, idType, "an argument of "+a.text+"() is "+as.describe(), "a String")
-		}
-		x.args = append(x.args, ax)
-		if i == 0 && arg.kind == astString {
-			re, err := compilePattern(c.src, arg.pos, arg.text, a.text == "matchesFull", c.opts.limits.withDefaults().Regex)
-			if err != nil {
-				return nil, in, err
-			}
-			x.data = re
-		}
-	}
-	if a.text == "replaceMatches" {
-		return x, system(String), nil
-	}
-	return x, system(Boolean), nil
-}
-
-// compilePattern compiles a regular expression so that the dot matches line ends too (N1, matches).
-func compilePattern(src string, pos int, pattern string, full bool, limit int) (*regexp.Regexp, error) {
-	if len(pattern) > limit {
-		return nil, fail(src, pos, idLimit, "a regular expression is longer than allowed", "a shorter one")
-	}
-	if full {
-		pattern = `\A(?:` + pattern + `)\z`
-	}
-	re, err := regexp.Compile("(?s)" + pattern)
-	if err != nil {
-		return nil, fail(src, pos, idRegex, "a regular expression is not understood", "the syntax of RE2, which has no back-references and no look-around")
-	}
-	return re, nil
-}
-
-// regex returns the compiled pattern of a call.
-func (m *machine) regex(x *callExpr, pattern string, full bool) (*regexp.Regexp, error) {
-	if re, ok := x.data.(*regexp.Regexp); ok {
-		return re, nil
-	}
-	if err := m.step(10*len(pattern), x.pos); err != nil {
-		return nil, err
-	}
-	return compilePattern(m.prog.src, x.pos, pattern, full, m.prog.limits.Regex)
-}
-
-func matches(full bool) func(*machine, *callExpr, string, []string) error {
-	return func(m *machine, x *callExpr, s string, args []string) error {
-		re, err := m.regex(x, args[0], full)
-		if err != nil {
-			return err
-		}
-		m.push(BooleanItem(re.MatchString(s)))
-		return m.step(len(s)>>3, x.pos)
-	}
-}
-
-func replaceMatches(m *machine, x *callExpr, s string, args []string) error {
-	if args[0] == "" {
-		m.push(StringItem(s))
-		return nil
-	}
-	re, err := m.regex(x, args[0], false)
-	if err != nil {
-		return err
-	}
-	if len(s)*(len(args[1])+1) > 8*m.prog.limits.Text {
-		return m.fail(x.pos, idLimit, "a computed text may be longer than allowed", "a shorter text")
-	}
-	return m.answerText(len(m.stack), re.ReplaceAllString(s, args[1]), x.pos)
 }
 
 func encode(m *machine, x *callExpr, s string, args []string) error {

@@ -114,7 +114,7 @@ func (u *unit) times(o *unit, exp int) (r unit, ok bool) {
 	r = unit{num: u.num, den: u.den, powers: slices.Clone(u.powers)}
 	for range n {
 		r.num, r.den = r.num.Mul(num), r.den.Mul(den)
-		if r.num.Precision() > maxDigits || r.den.Precision() > maxDigits {
+		if past(r.num) || past(r.den) {
 			return unit{}, false
 		}
 	}
@@ -135,6 +135,12 @@ func (u *unit) times(o *unit, exp int) (r unit, ok bool) {
 	}
 	r.finish()
 	return r, true
+}
+
+// past reports whether a factor has too many digits or is too far from 1.
+func past(d fhir.Decimal) bool {
+	digits, exp := d.Significant(nil)
+	return len(digits) > maxDigits || exp > maxDigits || exp < -maxDigits
 }
 
 // finish orders the powers and writes the canonical text.
