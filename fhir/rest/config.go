@@ -33,7 +33,7 @@ type Config struct {
 	Origins []string
 
 	Limits Limits
-	// CompressAbove is the size in bytes from which answers are compressed for clients that accept gzip; 32 KiB by default, negative never.
+	// CompressAbove is the size in bytes from which answers are compressed for clients that accept gzip; 64 KiB by default, negative never.
 	CompressAbove int
 
 	// Version is the software's version and Released its date (YYYY-MM-DD), for the CapabilityStatement.
@@ -81,7 +81,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Limits.Search = time.Minute
 	}
 	if c.CompressAbove == 0 {
-		c.CompressAbove = 32 << 10
+		c.CompressAbove = 64 << 10
 	}
 	if c.Origins == nil {
 		c.Origins = []string{"http://localhost:*", "http://127.0.0.1:*"}

@@ -13,10 +13,10 @@
 // encoder would cost several times that. Choice: the stored bytes are the answer; _pretty, _summary and _elements transform them only where asked
 // for. Consequence: BenchmarkRead against BenchmarkConstant shows the edge's whole cost.
 //
-// 2. Compression from 32 KiB (2026-11-23). Context: gzip of a 20 KB page costs a third of a millisecond on client and server together, more
-// than the search; on the networks that such a page is read over it saves less. Choice: bodies below Config.CompressAbove go out plain,
-// larger ones with the fastest level. Consequence: single resources and common pages are never compressed; a site with slow clients
-// lowers the limit. Entity tags are weak, so one tag is right for both forms.
+// 2. Compression from 64 KiB (2026-11-23). Context: gzip of a page of 20 patients (50 KB) costs half a millisecond of client and server together,
+// more than its search; on the networks that such a page is read over it saves less. Choice: bodies below Config.CompressAbove go out plain,
+// larger ones with the fastest level; the CapabilityStatement is packed once and kept. Consequence: single resources and common pages are
+// never compressed; a site with slow clients lowers the limit. Entity tags are weak, so one tag is right for both forms.
 //
 // 3. Strict conditions, lenient preferences (2026-11-23). Context: RFC 9110 and RFC 7240 tell to pass over what can't be read in some headers;
 // an If-Match that is passed over loses an update. Choice: If-Match, If-None-Match and If-None-Exist that can't be read are 400; a
