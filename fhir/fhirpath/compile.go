@@ -347,7 +347,11 @@ func (c *compiler) call(a *ast) (expr, static, error) {
 	}
 	x := &callExpr{fn: fn, in: in, pos: a.pos}
 	if fn.compile != nil {
-		return fn.compile(c, a, x, s)
+		y, r, err := fn.compile(c, a, x, s)
+		if _, empty := in.(emptyExpr); empty && fn.filters && !c.opts.plain && err == nil {
+			return emptyExpr{}, static{}, nil
+		}
+		return y, r, err
 	}
 	var args []static
 	for i, arg := range a.args {

@@ -3,8 +3,8 @@ package fhirpath
 // Functions of N1, Filtering and projection, Subsetting, Combining and Aggregates.
 
 var _ = define(map[string]*function{
-	"where":  {min: 1, max: 1, lambdas: []int{0}, compile: compileWhere, run: runWhere},
-	"select": {min: 1, max: 1, compile: compileSelect, run: runSelect},
+	"where":  {min: 1, max: 1, filters: true, compile: compileWhere, run: runWhere},
+	"select": {min: 1, max: 1, filters: true, compile: compileSelect, run: runSelect},
 	"repeat": {min: 1, max: 1, compile: compileRepeat, run: runRepeat},
 
 	"single": {result: sameOne, run: func(m *machine, x *callExpr, base int) error {

@@ -13,6 +13,8 @@ type function struct {
 	lambdas []int
 	// needsOrder is set for functions whose answer depends on the order of the input.
 	needsOrder bool
+	// filters is set for functions that yield nothing for an empty input, without evaluating an argument. It needs compile.
+	filters bool
 	// result says what the answer is, from what is known of input and arguments.
 	result func(c *compiler, in static, args []static) static
 	// compile replaces the general handling of arguments and result, where it is set.

@@ -131,8 +131,8 @@ func (c *compiler) binary(a *ast) (expr, static, error) {
 		s.many = true
 		if ls.never() || rs.never() {
 			s.many = ls.many || rs.many
-			if !c.opts.plain {
-				return c.oneSided(left, right, ls, rs, a.pos), s, nil
+			if side, ok := c.oneSided(left, right, ls, rs, a.pos); ok {
+				return side, s, nil
 			}
 		}
 		return x, s, nil
@@ -163,15 +163,20 @@ func (c *compiler) binary(a *ast) (expr, static, error) {
 	return x, s, nil
 }
 
-// oneSided is a union one side of which is always empty: the other side without duplicates.
-func (c *compiler) oneSided(left, right expr, ls, rs static, pos int) expr {
-	if ls.never() {
+// oneSided compiles a union one side of which is known to be empty: the other side without duplicates. ok is false for other unions.
+func (c *compiler) oneSided(left, right expr, ls, rs static, pos int) (expr, bool) {
+	_, emptyLeft := left.(emptyExpr)
+	_, emptyRight := right.(emptyExpr)
+	switch {
+	case c.opts.plain || !emptyLeft && !emptyRight:
+		return nil, false
+	case emptyLeft:
 		left, ls = right, rs
 	}
 	if !ls.many && !ls.any {
-		return left
+		return left, true
 	}
-	return &callExpr{fn: functions["distinct"], in: left, pos: pos}
+	return &callExpr{fn: functions["distinct"], in: left, pos: pos}, true
 }
 
 func (m *machine) union(x *binaryExpr, base, mid int) error { return m.dedupe(base, x.pos) }

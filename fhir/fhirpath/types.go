@@ -69,13 +69,16 @@ func (c *compiler) typeExpression(a *ast) (expr, static, error) {
 	if !x.as {
 		return x, system(Boolean), nil
 	}
+	if _, empty := in.(emptyExpr); empty && !c.opts.plain {
+		return in, static{}, nil
+	}
 	return x, t.narrow(s), nil
 }
 
 var _ = define(map[string]*function{
 	"is":     {min: 1, max: 1, compile: compileTypeCall, run: runTypeCall},
-	"as":     {min: 1, max: 1, compile: compileTypeCall, run: runTypeCall},
-	"ofType": {min: 1, max: 1, compile: compileTypeCall, run: runTypeCall},
+	"as":     {min: 1, max: 1, filters: true, compile: compileTypeCall, run: runTypeCall},
+	"ofType": {min: 1, max: 1, filters: true, compile: compileTypeCall, run: runTypeCall},
 	"type":   {result: typeInfos, run: runType},
 })
 
