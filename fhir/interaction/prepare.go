@@ -124,12 +124,11 @@ func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, key fhir.K
 // search find by it what was updated since the first, without reading what was created since.
 const changed = "_lastUpdated:changed"
 
-// stampEntries returns the entries of a version: those of its content, and those of its time.
+// stampEntries returns the entries of a version: those of its content, and those of its time. It may put them behind content in the same
+// memory, for which Extract leaves room: one draft is stamped by one Update at a time, and again by each run of it.
 func stampEntries(content []search.Entry, version int64, updated time.Time) []search.Entry {
-	all := make([]search.Entry, len(content), len(content)+2)
-	copy(all, content)
 	last := search.LastUpdated(updated)
-	all = append(all, last)
+	all := append(content, last)
 	if version > 1 {
 		last.Param = changed
 		all = append(all, last)
