@@ -91,7 +91,7 @@ func (p *Program) start(focus Item, env *Env) *machine {
 	}
 	m := machines.Get().(*machine)
 	m.prog, m.env, m.focus = p, env, focus
-	m.frame = frame{this: focus, hasThis: true}
+	m.frame = frame{this: focus, hasThis: focus.there()}
 	m.steps = 0
 	m.now = env.Now
 	return m
@@ -109,7 +109,7 @@ func (m *machine) end() {
 	machines.Put(m)
 }
 
-// Eval evaluates the program on focus and returns the items it yields. env may be nil. Errors are of *fhir.Error with an issue id that begins
+// Eval evaluates the program on focus and returns the items it yields. The zero Item stands for no focus at all. env may be nil. Errors are of *fhir.Error with an issue id that begins
 // with fhirpath-, and name the place in the expression.
 func (p *Program) Eval(focus Item, env *Env) (Collection, error) {
 	m := p.start(focus, env)

@@ -11,7 +11,9 @@ type externalExpr struct {
 func (x *externalExpr) eval(m *machine) error {
 	switch x.name {
 	case "context":
-		m.push(m.focus)
+		if m.focus.there() {
+			m.push(m.focus)
+		}
 		return nil
 	case "resource":
 		return m.pushResource(m.env.Resource, false)

@@ -134,3 +134,16 @@ func TestTypesAreFoundAtRunTimeWithoutAContext(t *testing.T) {
 		}
 	}
 }
+
+func TestNoFocusIsEmpty(t *testing.T) {
+	for _, c := range []struct{ expr, want string }{{"$this.count()", "0"}, {"%context.exists()", "false"}, {"%resource.exists()", "false"}, {"name.exists()", "false"}, {"1 + 1", "2"}, {"exists()", "false"}} {
+		p, err := Compile(c.expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Eval(Item{}, nil)
+		if s := strings.Join(got.Lines(), "; "); err != nil || s != c.want {
+			t.Errorf("%s: got %q, %v; want %q", c.expr, s, err, c.want)
+		}
+	}
+}

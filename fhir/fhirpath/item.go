@@ -143,6 +143,9 @@ func (it Item) Text() string {
 	return s
 }
 
+// there reports whether it is an item at all: the zero Item is none.
+func (it *Item) there() bool { return it.box != nil || it.node.Valid() || it.sib.Valid() }
+
 // value is a System value in a form that can be computed with and that does not allocate.
 type value struct {
 	kind Kind
