@@ -6,11 +6,8 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
-// sampleWalk is how many rows of a table an estimate reads before it turns to a sparser one.
-const sampleWalk = 64
-
 // estimateScan returns about how many rows a scan has: the counters of its value where there are such, else the rows of the index, of the
-// sample and of the sparse sample, each read as far as sampleWalk.
+// sample and of the sparse sample, each read so far that the next is not too sparse.
 func (r *reader) estimateScan(s *scan) (float64, error) {
 	if s.sorted() && s.columns == 1 {
 		switch s.variant {
@@ -21,21 +18,21 @@ func (r *reader) estimateScan(s *scan) (float64, error) {
 			}
 		}
 	}
+	least := 0.0 // what the denser table has shown
 	for _, t := range [...]struct {
 		table byte
 		rate  float64
-	}{{tableIndex, 1}, {tableSample, sampleRate}, {tableSparse, sparseRate}} {
-		limit := sampleWalk
-		if t.table == tableSparse {
-			limit *= 8
-		}
-		n, err := r.walk(t.table, s, limit)
+		walk  int
+	}{{tableIndex, 1, 64}, {tableSample, sampleRate, 256}, {tableSparse, sparseRate, 1024}} {
+		n, err := r.walk(t.table, s, t.walk)
 		if err != nil {
 			return 0, err
 		}
-		if n < limit || t.table == tableSparse {
-			return float64(n) * t.rate, nil
+		est := max(least, float64(n)*t.rate)
+		if n < t.walk || t.table == tableSparse {
+			return est, nil
 		}
+		least = est
 	}
 	return 0, nil
 }
