@@ -172,7 +172,7 @@ func (s *Parameters) readDefinition(r fhir.Resource) (*definition.SearchParamete
 	if def.URL == "" {
 		fault("url", "a search parameter has a url")
 	}
-	if !validCode(def.Code) {
+	if !validCode(def.Code) && !s.restates(def) {
 		fault("code", "a search parameter's code begins with a letter and has letters, digits, - and _")
 	}
 	if _, ok := modifiersOf[def.Type]; !ok || def.Type == "special" {

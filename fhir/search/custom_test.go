@@ -1,7 +1,12 @@
 package search_test
 
 import (
+	"archive/tar"
+	"compress/gzip"
 	"errors"
+	"io"
+	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -93,4 +98,67 @@ func TestCustomParameterThatCannotBeServedIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.new, err, c.id)
 		}
 	}
+}
+
+func TestParametersOfAnImplementationGuideAreAccepted(t *testing.T) {
+	s := newParameters()
+	n := 0
+	f, err := os.Open(corpus(t, "packages", "hl7.fhir.us.core-3.1.0.tgz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for files := tar.NewReader(z); ; {
+		h, err := files.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(path.Base(h.Name), "SearchParameter-") {
+			continue
+		}
+		src, err := io.ReadAll(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Add(resource(t, string(src))); err != nil {
+			t.Errorf("%s: %v", h.Name, err)
+		}
+		n++
+	}
+	if n == 0 {
+		t.Error("the package has no SearchParameter")
+	}
+	t.Logf("%d parameters, %d of them new", n, len(s.Custom()))
+}
+
+func FuzzAdd(f *testing.F) {
+	for _, e := range []string{"Patient.name", "(Patient.x as string)", "Patient.a | Patient.b", "(", ")", "Patient.where(", "(a)(b)", "Patient.extension('x').value"} {
+		f.Add(e, "token")
+	}
+	f.Fuzz(func(t *testing.T, expression, typ string) {
+		if strings.ContainsFunc(expression+typ, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == 0xfffd }) {
+			return
+		}
+		s := newParameters()
+		src := `{"resourceType":"SearchParameter","url":"http://x","status":"active","code":"zz","base":["Patient"],"type":"` + typ + `","expression":"` + expression + `"}`
+		r, err := fhir.ParseResource([]byte(src), fhir.Limits{})
+		if err != nil {
+			return
+		}
+		if _, err := s.Add(r); err != nil {
+			return
+		}
+		if _, err := s.Extract(resource(t, `{"resourceType":"Patient","id":"1","name":[{"family":"x"}],"active":true}`)); err != nil {
+			t.Fatal(err)
+		}
+		_, _, _ = s.Parse([]string{"Patient"}, []search.Pair{{Name: "zz", Value: "1"}}, search.ParseOptions{})
+		_, _, _ = s.Parse([]string{"Patient"}, []search.Pair{{Name: "zz:of-type", Value: "1|2|3"}}, search.ParseOptions{})
+	})
 }
