@@ -24,7 +24,7 @@ type member struct {
 	ref     *definition.TypeRef
 	ordinal int
 	sibling bool     // "_name", the id and extensions of a primitive
-	codes   []string // of a required binding, in the order of the official schema; nil for any
+	codes   *codeSet // nil for any
 }
 
 // elementsOf returns the table of t, made at first use.
@@ -33,11 +33,10 @@ func (v *Validator) elementsOf(t *definition.Type) *elements {
 		return e.(*elements)
 	}
 	es := &elements{typ: t, members: make(map[string]member, 2*len(t.Elements))}
-	codes := v.shapes.codes(t)
 	for i, e := range t.Elements {
 		for j := range e.Types {
 			ref := &e.Types[j]
-			es.members[ref.JSON] = member{element: e, ref: ref, ordinal: i, codes: codes[ref.JSON]}
+			es.members[ref.JSON] = member{element: e, ref: ref, ordinal: i, codes: v.codesOf(e, ref.Type)}
 			// An id has no extensions: it is an attribute, not an element (R4 json, 2.6.2.2).
 			if ref.Type.Kind == definition.KindPrimitive && e.Name != "id" {
 				es.members["_"+ref.JSON] = member{element: e, ref: ref, ordinal: i, sibling: true}

@@ -1,7 +1,6 @@
 package validation
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -42,22 +41,14 @@ func (w *walker) primitive(n fhir.Node, m member) {
 			w.add(n, "", fhir.IssueTooLong, "primitive-length", name+" is of type "+t.Name+": "+form)
 		case form != "":
 			w.add(n, "", fhir.IssueValue, "primitive-format", name+" is of type "+t.Name+": "+form)
-		case m.codes != nil && !slices.Contains(m.codes, text):
-			w.add(n, "", fhir.IssueCodeInvalid, "code-enum", name+" must be one of the codes "+listed(m.codes))
+		case !m.codes.contains(text):
+			w.add(n, "", fhir.IssueCodeInvalid, "code-enum", name+" must be one of the codes "+m.codes.String())
 		case !needsStandIn(t.Name, text, n):
 			return
 		}
 	}
 	// What is refused is stood in for as well, so that the libraries go on to what is behind it.
 	w.standIn(n, m)
-}
-
-// listed writes codes for a message, the first ones of many.
-func listed(codes []string) string {
-	if len(codes) > 20 {
-		return strings.Join(codes[:20], ", ") + " and others"
-	}
-	return strings.Join(codes, ", ")
 }
 
 func wanted(k fhir.NodeKind) string {

@@ -10,8 +10,8 @@ import (
 
 // sampler writes resources from the definitions alone.
 type sampler struct {
-	reg     *definition.Registry
-	variant int // which type of each choice
+	v       *Validator
+	variant int // which type of each choice, and which code of each binding
 }
 
 // object writes an object of type t: all its elements down to depth, those that are required below.
@@ -39,7 +39,7 @@ func (s *sampler) object(b *strings.Builder, t *definition.Type, depth int, reso
 		if e.Max != 1 {
 			b.WriteByte('[')
 		}
-		s.value(b, e, ref, depth-1)
+		s.value(b, t, ref, depth-1)
 		if e.Max != 1 {
 			b.WriteByte(']')
 		}
@@ -62,17 +62,12 @@ func (s *sampler) only(t *definition.Type, e *definition.Element) bool {
 	return e.Name != "id" && e.Name != "extension"
 }
 
-func (s *sampler) value(b *strings.Builder, e *definition.Element, ref definition.TypeRef, depth int) {
+func (s *sampler) value(b *strings.Builder, parent *definition.Type, ref definition.TypeRef, depth int) {
 	switch t := ref.Type; {
 	case t.Name == "code":
 		code := "x"
-		if e.Binding != nil && e.Binding.Strength == "required" {
-			if codes, ok := s.reg.Expand(e.Binding.ValueSet); ok {
-				for _, c := range codes {
-					code = c
-					break
-				}
-			}
+		if codes := s.v.elementsOf(parent).members[ref.JSON].codes; codes != nil {
+			code = codes.list[s.variant%len(codes.list)]
 		}
 		fmt.Fprintf(b, "%q", code)
 	case t.Kind == definition.KindPrimitive:
@@ -84,7 +79,7 @@ func (s *sampler) value(b *strings.Builder, e *definition.Element, ref definitio
 	}
 }
 
-// TestEveryElementPassesEveryPhase writes resources of every type with every element and every type of each choice, and holds the phases to
+// TestEveryElementPassesEveryPhase writes resources of every type with every element, types of each choice and codes of each binding, and holds the phases to
 // accepting all of them: a definition that one of the libraries lacks would otherwise refuse good records.
 func TestEveryElementPassesEveryPhase(t *testing.T) {
 	v := newValidator(t)
@@ -94,7 +89,7 @@ func TestEveryElementPassesEveryPhase(t *testing.T) {
 			if variant >= 8 && name != "Basic" && name != "Parameters" || testing.Short() && variant > 0 {
 				break
 			}
-			s := &sampler{v.reg, variant}
+			s := &sampler{v, variant}
 			var b strings.Builder
 			s.object(&b, typ, 3, true)
 			issues := v.Validate(mustResource(t, b.String()), Base)

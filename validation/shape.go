@@ -188,9 +188,9 @@ func (s *shapes) part(name string) (part, error) {
 }
 
 // corrected returns the text of a definition without the codes of bindings that are not required. The official schema lists those of
-// Expression.language, which are extensible.
+// Expression.language, which are extensible. Names of backbone elements' definitions have no type, and none needs one.
 func (s *shapes) corrected(name string, schema fhir.Node) []byte {
-	t, ok := s.reg.Type(typeName(name))
+	t, ok := s.reg.Type(name)
 	if !ok {
 		return schema.Raw()
 	}
@@ -202,59 +202,6 @@ func (s *shapes) corrected(name string, schema fhir.Node) []byte {
 		}
 	}
 	return schema.Splice(edits)
-}
-
-func required(e *definition.Element) bool {
-	return e.Binding != nil && e.Binding.Strength == "required"
-}
-
-// codes returns the codes of the required bindings of t's own elements, by JSON member name, as the official schema lists them.
-func (s *shapes) codes(t *definition.Type) map[string][]string {
-	bound := slices.ContainsFunc(t.Elements, required)
-	if !bound || t.Kind == definition.KindPrimitive {
-		return nil
-	}
-	text, ok := s.reg.Schema(schemaName(t.Name))
-	if !ok {
-		return nil
-	}
-	tree, err := fhir.Parse(text, fhir.Limits{})
-	if err != nil {
-		return nil
-	}
-	codes := map[string][]string{}
-	for p := range tree.Root().Get("properties").Children() {
-		list := p.Get("enum")
-		if !list.Valid() {
-			list = p.Get("items").Get("enum")
-		}
-		e, _ := t.JSONChild(p.Name())
-		if e == nil || !required(e) {
-			continue
-		}
-		for c := range list.Children() {
-			codes[p.Name()] = append(codes[p.Name()], c.Text())
-		}
-	}
-	return codes
-}
-
-// schemaName returns the name of a type's definition in the official schema: "Patient_Contact" for "Patient.contact".
-func schemaName(name string) string {
-	parts := strings.Split(name, ".")
-	for i, p := range parts {
-		parts[i] = strings.ToUpper(p[:1]) + p[1:]
-	}
-	return strings.Join(parts, "_")
-}
-
-// typeName is the reverse of schemaName.
-func typeName(name string) string {
-	parts := strings.Split(name, "_")
-	for i, p := range parts[1:] {
-		parts[i+1] = strings.ToLower(p[:1]) + p[1:]
-	}
-	return strings.Join(parts, ".")
 }
 
 // appendRefs appends the names of the definitions that the schema n refers to.

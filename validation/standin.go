@@ -53,8 +53,8 @@ func needsStandIn(typ, text string, n fhir.Node) bool {
 // standIn notes that the value n of the primitive m is stood in for.
 func (w *walker) standIn(n fhir.Node, m member) {
 	text := standIns[m.ref.Type.Name]
-	if len(m.codes) > 0 {
-		text = fhir.AppendString(nil, m.codes[0])
+	if m.codes != nil {
+		text = fhir.AppendString(nil, m.codes.list[0])
 	}
 	if text != nil {
 		w.replace(n, text)

@@ -51,6 +51,7 @@ type Validator struct {
 	reg    *definition.Registry
 	dir    string
 	types  sync.Map // *definition.Type -> *elements
+	codes  sync.Map // canonical of a value set -> *codeSet
 	shapes shapes
 	model  *model
 	site   atomic.Pointer[siteSchemas]

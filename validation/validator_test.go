@@ -126,6 +126,8 @@ var faults = []struct{ name, src, want string }{
 
 	// Codes and references.
 	{"a code that the element does not have", `{"resourceType":"Observation","status":"done","code":{"text":"x"}}`, "code-enum code-invalid Observation.status"},
+	{"a code that only groups others", `{"resourceType":"Questionnaire","status":"draft","item":[{"linkId":"1","type":"question"}]}`, "code-enum code-invalid Questionnaire.item[0].type"},
+	{"a media type", `{"resourceType":"Binary","contentType":"application/x-anything"}`, ""},
 	{"a code in the wrong case", patient(`"gender":"Male"`), "code-enum code-invalid Patient.gender"},
 	{"a reference to another type", patient(`"managingOrganization":{"reference":"Practitioner/1"}`), "reference-target value Patient.managingOrganization"},
 	{"a reference with a version to another type", patient(`"managingOrganization":{"reference":"Practitioner/1/_history/2"}`), "reference-target value Patient.managingOrganization"},
@@ -152,6 +154,8 @@ var faults = []struct{ name, src, want string }{
 		"code-enum code-invalid Parameters.parameter[0].part[0].resource.gender"},
 	{"resources in parameters, one in the other", `{"resourceType":"Parameters","parameter":[{"name":"a","valueTime":"23:59:60"},{"name":"b","resource":{"resourceType":"Parameters","parameter":[
 		{"name":"c","valueTime":"23:59:60","resource":{"resourceType":"Patient","link":[{"other":{"reference":"urn:oid:1.2"},"type":"seealso"}]}}]}},{"name":"d","valueTime":"23:59:60"}]}`, ""},
+	{"a resource in a parameter in a bundle", `{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Parameters","parameter":[{"name":"a","resource":{"resourceType":"Patient","gender":"x"}}]},"request":{"method":"POST","url":"$x"}}]}`,
+		"code-enum code-invalid Bundle.entry[0].resource.parameter[0].resource.gender"},
 	{"resourceType where no resource stands", patient(`"name":[{"resourceType":"HumanName","family":"x"}]`), "element-unknown structure Patient.name[0].resourceType"},
 
 	// Narrative.
