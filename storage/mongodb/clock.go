@@ -1,0 +1,52 @@
+package mongodb
+
+import "time"
+
+// The clock is the wall clock of this process, moved forward by what it reads. Within a process the promises about Moment hold exactly:
+// pin and committing see to it. Between processes they hold as far as the clocks agree and up to the time that a commit takes: an Update in
+// flight elsewhere may commit with an earlier instant than a Moment that was given out here. A page of a history can then show a version
+// that the page before did not, and never loses one.
+
+// tick returns an instant: the wall clock's, but always later than every instant this process has given out or read.
+func (s *Store) tick() time.Time {
+	for {
+		last := s.last.Load()
+		t := max(time.Now().UnixMicro(), last+1)
+		if s.last.CompareAndSwap(last, t) {
+			return time.UnixMicro(t).UTC()
+		}
+	}
+}
+
+// saw moves the clock past an instant that was read, so that a version never carries an earlier instant than the one before it even where
+// another gateway's clock is ahead.
+func (s *Store) saw(t time.Time) {
+	for us := t.UnixMicro(); ; {
+		last := s.last.Load()
+		if last >= us || s.last.CompareAndSwap(last, us) {
+			return
+		}
+	}
+}
+
+// pin returns a moment and calls begin, which makes a snapshot, while nothing commits: what is visible is stamped before the moment, and what
+// commits later after it.
+func (s *Store) pin(begin func()) time.Time {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	t := s.tick()
+	s.pinned.Store(t.UnixMicro())
+	begin()
+	return t
+}
+
+// committing keeps pin out until unlock is called. It returns errStale where a moment after now was given out: the Update then takes a later
+// instant and runs again. An Update that met this time and again goes ahead, at the price that a process pays to others.
+func (s *Store) committing(now time.Time, try int) (unlock func(), err error) {
+	s.gate.RLock()
+	if now.UnixMicro() <= s.pinned.Load() && try < conflictTries {
+		s.gate.RUnlock()
+		return nil, errStale
+	}
+	return s.gate.RUnlock, nil
+}

@@ -1,0 +1,233 @@
+package mongodb
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// cheap is up to how many keys of an index CountCheap reads.
+const cheap = 1000
+
+// Count implements storage.Reader. The server counts, but for chains that are not resolved.
+func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
+	if err := r.sent(ctx); err != nil {
+		return 0, err
+	}
+	var total int64
+	for _, typ := range q.Types {
+		n, err := r.countType(ctx, typ, q.Where)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (int64, error) {
+	if r.s.collections.absent(ctx, r.s, typ) {
+		return 0, nil
+	}
+	w, err := r.resolve(ctx, typ, where)
+	if err != nil {
+		return 0, err
+	}
+	if !w.chained {
+		p, err := r.plan(ctx, typ, w.expr, "", false)
+		if err != nil {
+			return 0, err
+		}
+		n, err := r.countUpTo(ctx, typ, p.filter(), p.index, unlimited)
+		return int64(n), err
+	}
+	var total int64
+	var from *start
+	for {
+		rows, err := r.walk(ctx, typ, w.without, nil, from, false, loadChunk)
+		if err != nil {
+			return 0, err
+		}
+		n := len(rows)
+		if n > 0 {
+			from = &start{id: rows[n-1].Key.ID, here: true}
+		}
+		kept, err := r.accepted(ctx, typ, w, rows)
+		if err != nil {
+			return 0, err
+		}
+		total += int64(len(kept))
+		if n < loadChunk {
+			return total, nil
+		}
+	}
+}
+
+// CountCheap implements storage.Reader: the count of what one term finds, where it is at most cheap keys of an index.
+func (r *reader) CountCheap(ctx context.Context, q search.Query) (int64, bool, error) {
+	if err := r.sent(ctx); err != nil {
+		return 0, false, err
+	}
+	var total int64
+	for _, typ := range q.Types {
+		if r.s.collections.absent(ctx, r.s, typ) {
+			continue
+		}
+		if q.Where != nil && hasChain(q.Where) {
+			return 0, false, nil
+		}
+		p, err := r.plan(ctx, typ, q.Where, "", false)
+		if err != nil {
+			return 0, false, err
+		}
+		if p.index != indexTerms || len(p.rest) > 0 {
+			return 0, false, nil
+		}
+		n, err := r.countUpTo(ctx, typ, p.filter(), p.index, cheap+1)
+		if err != nil || n > cheap {
+			return 0, false, err
+		}
+		total += int64(n)
+	}
+	return total, true, nil
+}
+
+// maxEstimate is where Estimate stops counting; it then answers from the size of the collection.
+const maxEstimate = 10_000
+
+// Estimate implements storage.Reader: the count up to maxEstimate keys of the index that the query's plan reads, and beyond that the size of
+// the collection.
+func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
+	if err := r.sent(ctx); err != nil {
+		return 0, err
+	}
+	var total int64
+	for _, typ := range q.Types {
+		if r.s.collections.absent(ctx, r.s, typ) {
+			continue
+		}
+		where := q.Where
+		if where != nil && hasChain(where) {
+			where = withoutChains(where)
+		}
+		p, err := r.plan(ctx, typ, where, "", false)
+		if err != nil {
+			return 0, err
+		}
+		p.rest = nil
+		n, err := r.countUpTo(ctx, typ, p.filter(), p.index, maxEstimate)
+		if err != nil {
+			return 0, err
+		}
+		if n == maxEstimate {
+			// Outside of the reader's moment: the server answers from the collection's metadata.
+			if size, err := r.s.current(typ).EstimatedDocumentCount(context.WithoutCancel(ctx)); err == nil && len(p.lead) == 1 && p.lead[0].Value == termLive {
+				total += max(size, int64(n))
+				continue
+			}
+		}
+		total += int64(n)
+	}
+	return total, nil
+}
+
+// Counts implements storage.Reader by counting keys of an index.
+func (r *reader) Counts(ctx context.Context) (map[string]int64, error) {
+	if err := r.sent(ctx); err != nil {
+		return nil, err
+	}
+	out := map[string]int64{}
+	types, err := r.s.collections.types(ctx, r.s)
+	if err != nil {
+		return nil, err
+	}
+	for _, typ := range types {
+		n, err := r.countUpTo(ctx, typ, bson.D{{Key: pathTerms, Value: termLive}}, indexTerms, unlimited)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			out[typ] = int64(n)
+		}
+	}
+	return out, nil
+}
+
+// countUpTo counts matches, and stops at limit.
+func (r *reader) countUpTo(ctx context.Context, typ string, f bson.D, index string, limit int) (int, error) {
+	var n int64
+	err := r.read(ctx, typ, "count", func(ctx context.Context) error {
+		opts := options.Count()
+		if limit < unlimited {
+			opts.SetLimit(int64(limit))
+		}
+		if index != "" {
+			opts.SetHint(index)
+		}
+		var err error
+		n, err = r.s.current(typ).CountDocuments(ctx, f, opts)
+		if err != nil && noSuchIndex(err) && index != "" && r.tx == nil {
+			opts = options.Count()
+			if limit < unlimited {
+				opts.SetLimit(int64(limit))
+			}
+			n, err = r.s.current(typ).CountDocuments(ctx, f, opts)
+		}
+		return err
+	})
+	if err == nil && r.told != nil && limit == unlimited {
+		r.told.count(int(n))
+	}
+	return int(n), err
+}
+
+// frequencies remembers about how many resources terms find, so that a plan need not ask each time. What it says may be old: plans only get
+// slower by that.
+type frequencies struct {
+	mu    sync.Mutex
+	known map[string]frequency
+}
+
+type frequency struct {
+	n  int
+	at time.Time
+}
+
+const (
+	frequencyAge  = time.Minute
+	maxFrequences = 50_000
+)
+
+// frequency returns about how many resources have one of terms, at most manyTerms.
+func (r *reader) frequency(ctx context.Context, typ string, terms []string) (int, error) {
+	total := 0
+	f := &r.s.frequencies
+	for _, t := range terms {
+		key := typ + "\x00" + t
+		f.mu.Lock()
+		known, ok := f.known[key]
+		f.mu.Unlock()
+		if !ok || time.Since(known.at) > frequencyAge {
+			n, err := r.countUpTo(ctx, typ, bson.D{{Key: pathTerms, Value: t}}, indexTerms, manyTerms)
+			if err != nil {
+				return 0, err
+			}
+			known = frequency{n, time.Now()}
+			f.mu.Lock()
+			if f.known == nil || len(f.known) >= maxFrequences {
+				f.known = map[string]frequency{}
+			}
+			f.known[key] = known
+			f.mu.Unlock()
+		}
+		if total += known.n; total >= manyTerms {
+			return manyTerms, nil
+		}
+	}
+	return total, nil
+}

@@ -1,0 +1,111 @@
+package mongodb
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// The members of a stored document. Those of the index stand in index.go.
+const (
+	fieldID       = "_id"      // current: the logical id; superseded: see versionID
+	fieldVersion  = "version"  // int64
+	fieldUpdated  = "updated"  // int64, microseconds since 1970 in UTC
+	fieldMethod   = "method"   // the HTTP method that made the version
+	fieldDeleted  = "deleted"  // true for a deletion; absent otherwise
+	fieldResource = "resource" // the FHIR resource as a document
+	fieldJSON     = "json"     // the resource as text, where the document does not render to it byte for byte
+)
+
+// maxDocument is the size up to which a document is sent: MongoDB's limit of 16 MiB less what its own bookkeeping may add.
+const maxDocument = 16<<20 - 16<<10
+
+// versionID is the _id of a superseded version. The mark stands before every byte of an id, so that versions are ordered as their resources
+// are, and those of one resource are one range, oldest first.
+func versionID(id string, version int64) string { return fmt.Sprintf("%s#%010d", id, version) }
+
+// resourceID returns the logical id in a versionID.
+func resourceID(versionID string) string {
+	id, _, _ := strings.Cut(versionID, "#")
+	return id
+}
+
+// appendRecord appends the members of a version but for _id and the index to a document under construction.
+func appendRecord(dst []byte, rec storage.Record) ([]byte, error) {
+	dst = bsoncore.AppendInt64Element(dst, fieldVersion, rec.Version)
+	dst = bsoncore.AppendInt64Element(dst, fieldUpdated, rec.Updated.UnixMicro())
+	dst = bsoncore.AppendStringElement(dst, fieldMethod, rec.Method)
+	if rec.Deleted {
+		return bsoncore.AppendBooleanElement(dst, fieldDeleted, true), nil
+	}
+	tree, err := fhir.Parse(rec.Body, fhir.Limits{})
+	if err != nil { // what is no JSON is kept as it is
+		return bsoncore.AppendBinaryElement(dst, fieldJSON, bson.TypeBinaryGeneric, rec.Body), nil
+	}
+	mark := len(dst)
+	dst = bsoncore.AppendHeader(dst, bsoncore.TypeEmbeddedDocument, fieldResource)
+	start := len(dst)
+	dst, ok := appendBSON(dst, tree.Root(), 1)
+	switch {
+	case !ok:
+		dst = bsoncore.AppendStringElement(dst[:mark], fieldJSON, string(rec.Body))
+	case !bytes.Equal(appendJSON(make([]byte, 0, len(rec.Body)), dst[start:]), rec.Body):
+		dst = bsoncore.AppendStringElement(dst, fieldJSON, string(rec.Body))
+	}
+	if len(dst) > maxDocument {
+		return nil, tooLarge("put", nil)
+	}
+	return dst, nil
+}
+
+// decodeRecord reads a version of a resource of type typ from its document, current or superseded.
+func decodeRecord(typ string, raw bson.Raw) (storage.Record, error) {
+	rec := storage.Record{Key: fhir.Key{Type: typ}}
+	var doc, text bsoncore.Value
+	for rest := body(raw); ; {
+		name, v, tail, ok := nextElement(rest)
+		if !ok {
+			break
+		}
+		rest = tail
+		switch name {
+		case fieldID:
+			s, _ := v.StringValueOK()
+			rec.Key.ID = resourceID(s)
+		case fieldVersion:
+			rec.Version, _ = v.Int64OK()
+		case fieldUpdated:
+			us, _ := v.Int64OK()
+			rec.Updated = time.UnixMicro(us).UTC()
+		case fieldMethod:
+			rec.Method, _ = v.StringValueOK()
+		case fieldDeleted:
+			rec.Deleted, _ = v.BooleanOK()
+		case fieldResource:
+			doc = v
+		case fieldJSON:
+			text = v
+		}
+	}
+	switch {
+	case rec.Version == 0:
+		return rec, fmt.Errorf("mongodb: a document of %s has no version", typ)
+	case text.Type == bsoncore.TypeString:
+		rec.Body = []byte(text.StringValue())
+	case text.Type == bsoncore.TypeBinary:
+		_, b := text.Binary()
+		rec.Body = append([]byte{}, b...)
+	case doc.Type == bsoncore.TypeEmbeddedDocument:
+		rec.Body = appendJSON(make([]byte, 0, len(doc.Data)), doc.Data)
+	case !rec.Deleted:
+		return rec, fmt.Errorf("mongodb: a document of %s has no resource", typ)
+	}
+	return rec, nil
+}

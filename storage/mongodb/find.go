@@ -1,0 +1,312 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// unlimited stands for no limit.
+const unlimited = math.MaxInt32
+
+// Find implements storage.Reader.
+func (r *reader) Find(ctx context.Context, q search.Query) ([]search.Row, error) {
+	if err := r.sent(ctx); err != nil {
+		return nil, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = unlimited
+	}
+	sorts := sortsOf(q)
+	types := slices.Clone(q.Types)
+	if q.Reverse {
+		slices.Reverse(types)
+	}
+	var out []search.Row
+	for _, typ := range types {
+		from, ok := startOf(q, sorts, typ)
+		if !ok {
+			continue
+		}
+		n := limit
+		if len(sorts) == 0 {
+			n = limit - len(out)
+		}
+		rows, err := r.findType(ctx, typ, q.Where, sorts, from, q.Reverse, n)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rows...)
+		if len(sorts) == 0 && len(out) >= limit {
+			break
+		}
+	}
+	if len(sorts) > 0 && len(types) > 1 {
+		slices.SortFunc(out, func(a, b search.Row) int { return inOrder(a.Position.Compare(b.Position, sorts), q.Reverse) })
+		out = out[:min(len(out), limit)]
+	}
+	for i := range out { // what sortsOf left out
+		for len(out[i].Sort) < len(q.Sort) {
+			out[i].Sort = append(out[i].Sort, search.SortKey{Value: out[i].Key.ID})
+		}
+	}
+	return out, nil
+}
+
+// sent makes the server know what this Update has put.
+func (r *reader) sent(ctx context.Context) error {
+	if r.tx == nil {
+		return nil
+	}
+	return r.tx.send(ctx)
+}
+
+func inOrder(c int, reverse bool) int {
+	if reverse {
+		return -c
+	}
+	return c
+}
+
+// sortsOf returns the sorts of q that say something: where one type is searched an order by id at the end is that of every answer.
+func sortsOf(q search.Query) []search.Sort {
+	sorts := q.Sort
+	if n := len(sorts) - 1; n >= 0 && len(q.Types) == 1 && sorts[n].Param == search.SortByID && sorts[n].Chain == nil && !sorts[n].Desc {
+		sorts = sorts[:n]
+	}
+	return sorts
+}
+
+// start is where a type's rows begin: behind a position, which need not be of the type.
+type start struct {
+	keys []search.SortKey
+	// id is the row of this type behind which rows with equal keys begin. Where the position is of another type, all of them do or none
+	// does: equal says which.
+	id    string
+	here  bool
+	equal bool
+}
+
+// startOf returns where the rows of typ begin; nil at the beginning. ok is false where no row of it can follow.
+func startOf(q search.Query, sorts []search.Sort, typ string) (from *start, ok bool) {
+	if q.After == nil {
+		return nil, true
+	}
+	c := inOrder(fhir.Key{Type: typ}.Compare(fhir.Key{Type: q.After.Key.Type}), q.Reverse)
+	s := &start{keys: q.After.Sort[:min(len(q.After.Sort), len(sorts))], id: q.After.Key.ID, here: c == 0, equal: c > 0}
+	if len(sorts) == 0 {
+		if c < 0 {
+			return nil, false
+		}
+		if c > 0 {
+			return nil, true
+		}
+	}
+	return s, true
+}
+
+// findType returns up to limit rows of one type in order.
+func (r *reader) findType(ctx context.Context, typ string, where search.Expr, sorts []search.Sort, from *start, reverse bool, limit int) ([]search.Row, error) {
+	if r.s.collections.absent(ctx, r.s, typ) {
+		return nil, nil
+	}
+	w, err := r.resolve(ctx, typ, where)
+	if err != nil {
+		return nil, err
+	}
+	if len(sorts) > 1 || len(sorts) == 1 && (sorts[0].Chain != nil || sorts[0].Param == search.SortByID) {
+		return r.findSorted(ctx, typ, w, sorts, from, reverse, limit)
+	}
+	if !w.chained {
+		return r.walk(ctx, typ, w.expr, sorts, from, reverse, limit)
+	}
+	// The chains are looked up for the rows that the other conditions leave, a batch at a time.
+	var out []search.Row
+	batch := min(max(2*limit, 64), loadChunk)
+	for len(out) < limit {
+		rows, err := r.walk(ctx, typ, w.without, sorts, from, reverse, batch)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := r.accepted(ctx, typ, w, rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, kept...)
+		if len(rows) < batch {
+			break
+		}
+		last := rows[len(rows)-1]
+		from = &start{keys: last.Sort, id: last.Key.ID, here: true}
+		batch = min(2*batch, loadChunk)
+	}
+	return out[:min(len(out), limit)], nil
+}
+
+// walk returns up to limit rows in the order of at most one parameter; where must have no chains.
+func (r *reader) walk(ctx context.Context, typ string, where search.Expr, sorts []search.Sort, from *start, reverse bool, limit int) ([]search.Row, error) {
+	by, desc := "", false
+	if len(sorts) == 1 {
+		by, desc = sorts[0].Param, sorts[0].Desc
+	}
+	p, err := r.plan(ctx, typ, where, by, desc)
+	if err != nil {
+		return nil, err
+	}
+	if by == "" {
+		var behind bson.D
+		if from != nil && from.here {
+			behind = idBehind(from.id, reverse)
+		}
+		return r.rows(ctx, p, []bson.D{p.filter(behind)}, bson.D{{Key: fieldID, Value: direction(reverse)}}, limit, false)
+	}
+	return (&order{r: r, p: p, desc: desc, reverse: reverse, member: pathSort + keyName(by) + "."}).page(ctx, from, limit)
+}
+
+func direction(down bool) int {
+	if down {
+		return -1
+	}
+	return 1
+}
+
+// idBehind returns the condition that a row stands behind id.
+func idBehind(id string, reverse bool) bson.D {
+	op := "$gt"
+	if reverse {
+		op = "$lt"
+	}
+	return bson.D{{Key: fieldID, Value: bson.D{{Key: op, Value: id}}}}
+}
+
+// rows runs a find that is the union of branches, which must not overlap, and returns its rows.
+func (r *reader) rows(ctx context.Context, p *plan, branches []bson.D, sort bson.D, limit int, desc bool) ([]search.Row, error) {
+	var f bson.D
+	switch len(branches) {
+	case 0:
+		return nil, nil
+	case 1:
+		f = branches[0]
+	default:
+		f = bson.D{{Key: "$or", Value: branches}}
+	}
+	projection := bson.D{{Key: fieldVersion, Value: 1}, {Key: fieldUpdated, Value: 1}}
+	if p.by != "" {
+		projection = append(projection, bson.E{Key: pathSort + keyName(p.by), Value: 1})
+	}
+	opts := options.Find().SetProjection(projection).SetSort(sort)
+	if limit < unlimited {
+		opts.SetLimit(int64(limit))
+		if limit <= loadChunk {
+			opts.SetBatchSize(int32(limit) + 1) // one answer, and the cursor is done
+		}
+	}
+	var out []search.Row
+	err := r.query(ctx, p.typ, f, p.hint(), opts, func(raw bson.Raw) error {
+		out = append(out, rowOf(p.typ, p.by, desc, raw))
+		return nil
+	})
+	if err == nil && r.told != nil {
+		err = r.told.find(ctx, r, p, f, sort, limit, len(out))
+	}
+	return out, err
+}
+
+// hint returns the index as the server knows it.
+func (p *plan) hint() any {
+	if p.index == "" {
+		return bson.D{{Key: fieldID, Value: 1}}
+	}
+	return p.index
+}
+
+// rowOf reads a row from what a find projected. by is the parameter it was sorted by, "" for none.
+func rowOf(typ, by string, desc bool, raw bson.Raw) search.Row {
+	var row search.Row
+	row.Key.Type = typ
+	for rest := body(raw); ; {
+		name, v, tail, ok := nextElement(rest)
+		if !ok {
+			break
+		}
+		rest = tail
+		switch name {
+		case fieldID:
+			row.Key.ID, _ = v.StringValueOK()
+		case fieldVersion:
+			row.Version, _ = v.Int64OK()
+		case fieldUpdated:
+			us, _ := v.Int64OK()
+			row.Updated = time.UnixMicro(us).UTC()
+		case fieldIndex:
+			if by != "" {
+				d, _ := v.DocumentOK()
+				row.Sort = []search.SortKey{sortKey(bson.Raw(d), by, desc)}
+			}
+		}
+	}
+	if by != "" && row.Sort == nil {
+		row.Sort = []search.SortKey{{Missing: true}}
+	}
+	return row
+}
+
+// sortKey reads the value of one parameter from an index document.
+func sortKey(index bson.Raw, by string, desc bool) search.SortKey {
+	k := search.SortKey{Missing: true}
+	d, ok := index.Lookup(partSort, keyName(by)).DocumentOK()
+	if !ok {
+		return k
+	}
+	for rest := body(d); ; {
+		name, v, tail, ok := nextElement(rest)
+		if !ok {
+			return k
+		}
+		rest = tail
+		if name == memberLeast || name == memberMost && desc {
+			k.Value, _ = v.StringValueOK()
+			k.Missing = false
+		}
+	}
+}
+
+// query runs a find on the current versions of a type, in the reader's moment. Where the index it is told to use is still being built the
+// server chooses.
+func (r *reader) query(ctx context.Context, typ string, f bson.D, hint any, opts *options.FindOptionsBuilder, each func(bson.Raw) error) error {
+	return r.read(ctx, typ, "find", func(ctx context.Context) error {
+		if hint != nil {
+			opts.SetHint(hint)
+		}
+		cur, err := r.s.current(typ).Find(ctx, f, opts)
+		if err != nil && hint != nil && noSuchIndex(err) && r.tx == nil {
+			cur, err = r.s.current(typ).Find(ctx, f, opts.SetHint(bson.D{}))
+		}
+		if err != nil {
+			return err
+		}
+		for cur.Next(ctx) {
+			if err := each(cur.Current); err != nil {
+				cur.Close(ctx)
+				return err
+			}
+		}
+		return errors.Join(cur.Err(), cur.Close(ctx))
+	})
+}
+
+// noSuchIndex reports whether the server does not have the index of a hint (yet).
+func noSuchIndex(err error) bool {
+	var c mongo.CommandError
+	return errors.As(err, &c) && c.Code == codeBadValue
+}

@@ -1,0 +1,235 @@
+package mongodb
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// reader reads one snapshot: that of a session of its own (View, and Update until it needs more), or of a transaction.
+type reader struct {
+	s      *Store
+	sess   *mongo.Session
+	moment time.Time
+	// begun is when the session was; started is set when it has read, and so has its moment.
+	begun   time.Time
+	started bool
+	// pinned is set when the moment was asked for.
+	pinned bool
+	// tx is set inside an Update, whose puts come before what the server holds.
+	tx *tx
+	// told is set while a query is explained.
+	told *told
+}
+
+// View implements storage.Store by a snapshot session: all reads see the majority-committed state of one cluster time, which includes
+// every write that was acknowledged before. A snapshot older than the server keeps (five minutes by default) ends with KindUnavailable.
+func (s *Store) View(ctx context.Context, f func(storage.Reader) error) error {
+	if err := cmp.Or(ctx.Err(), s.usable()); err != nil {
+		return err
+	}
+	r := &reader{s: s, moment: s.tick()}
+	if err := r.begin(); err != nil {
+		return wrap("view", err)
+	}
+	defer r.end(ctx)
+	return f(r)
+}
+
+// begin starts a snapshot session.
+func (r *reader) begin() error {
+	sess, err := r.s.client.StartSession(options.Session().SetSnapshot(true))
+	r.sess, r.begun, r.started = sess, time.Now(), false
+	return err
+}
+
+func (r *reader) end(ctx context.Context) {
+	if r.sess != nil {
+		r.sess.EndSession(context.WithoutCancel(ctx))
+	}
+}
+
+// session returns ctx with the reader's session, without which a read would see another moment.
+func (r *reader) session(ctx context.Context) context.Context {
+	return mongo.NewSessionContext(ctx, r.sess)
+}
+
+// snapshotTries bounds how often the first read of a view is tried again.
+const snapshotTries = 20
+
+// read runs one command of the reader. Where a collection was made at the time, the server has no snapshot of it: a view that has read nothing
+// takes a later moment, and one that has finds nothing in a collection that was made after it began.
+func (r *reader) read(ctx context.Context, typ, op string, f func(context.Context) error) error {
+	for try := 0; ; try++ {
+		err := f(r.session(ctx))
+		if err == nil || errors.Is(err, mongo.ErrNoDocuments) {
+			r.started = true
+			return err
+		}
+		if !code(err, codeSnapshotUnavailable) || r.tx != nil && r.tx.transaction {
+			return wrap(op, err)
+		}
+		switch {
+		case !r.started && try < snapshotTries && ctx.Err() == nil:
+			r.end(ctx)
+			time.Sleep(time.Duration(try+1) * time.Millisecond)
+			if err := r.begin(); err != nil {
+				return wrap(op, err)
+			}
+		case r.started && typ != "" && r.s.collections.madeSince(typ, r.begun):
+			return nil
+		default:
+			return unavailable(op, err)
+		}
+	}
+}
+
+// Moment implements storage.Reader. Asked before anything is read, it makes the view begin, and is exact within this process: see clock.go.
+func (r *reader) Moment() time.Time {
+	if r.tx == nil && !r.started && !r.pinned {
+		r.pinned = true
+		r.moment = r.s.pin(func() {
+			// Where this fails, so does the first read, which says it.
+			r.read(context.Background(), "", "moment", func(ctx context.Context) error {
+				ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+				defer cancel()
+				return r.s.db.Collection(metaCollection).FindOne(ctx, bson.D{{Key: fieldID, Value: ""}}).Err()
+			})
+		})
+	}
+	return r.moment
+}
+
+// noIndex leaves the index out of what a read returns.
+var noIndex = bson.D{{Key: fieldIndex, Value: 0}}
+
+// Get implements storage.Reader.
+func (r *reader) Get(ctx context.Context, key fhir.Key) (storage.Record, error) {
+	recs, err := r.load(ctx, key.Type, []string{key.ID})
+	if err != nil {
+		return storage.Record{}, err
+	}
+	rec, ok := recs[key.ID]
+	switch {
+	case !ok:
+		return storage.Record{}, storage.ErrNotFound
+	case rec.Deleted:
+		return rec, storage.ErrDeleted
+	}
+	return rec, nil
+}
+
+// GetMany implements storage.Reader with one query a resource type.
+func (r *reader) GetMany(ctx context.Context, keys []fhir.Key) ([]storage.Record, error) {
+	byType := map[string][]string{}
+	for _, k := range keys {
+		byType[k.Type] = append(byType[k.Type], k.ID)
+	}
+	found := make(map[string]map[string]storage.Record, len(byType))
+	for typ, ids := range byType {
+		recs, err := r.load(ctx, typ, ids)
+		if err != nil {
+			return nil, err
+		}
+		found[typ] = recs
+	}
+	out := make([]storage.Record, len(keys))
+	for i, k := range keys {
+		if rec := found[k.Type][k.ID]; !rec.Deleted {
+			out[i] = rec
+		}
+	}
+	return out, nil
+}
+
+// loadChunk bounds the ids of one query.
+const loadChunk = 1000
+
+// load returns the current versions of ids, deletions included, by id; those that never existed are absent.
+func (r *reader) load(ctx context.Context, typ string, ids []string) (map[string]storage.Record, error) {
+	out := make(map[string]storage.Record, len(ids))
+	var ask []string
+	for _, id := range ids {
+		if r.tx != nil {
+			if p, ok := r.tx.puts[fhir.Key{Type: typ, ID: id}]; ok {
+				rec := p.rec
+				rec.Entries = nil
+				out[id] = rec
+				continue
+			}
+		}
+		ask = append(ask, id)
+	}
+	for len(ask) > 0 {
+		n := min(len(ask), loadChunk)
+		var filter bson.D
+		if n == 1 {
+			filter = bson.D{{Key: fieldID, Value: ask[0]}}
+		} else {
+			filter = bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: ask[:n]}}}}
+		}
+		err := r.query(ctx, typ, filter, nil, options.Find().SetProjection(noIndex), func(raw bson.Raw) error {
+			rec, err := decodeRecord(typ, raw)
+			if err != nil {
+				return err
+			}
+			r.s.saw(rec.Updated)
+			out[rec.Key.ID] = rec
+			if r.tx != nil && !r.tx.transaction {
+				r.tx.seen[rec.Key] = append(bson.Raw(nil), raw...)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if r.tx != nil && !r.tx.transaction {
+			for _, id := range ask[:n] {
+				if _, ok := out[id]; !ok {
+					r.tx.seen[fhir.Key{Type: typ, ID: id}] = nil
+				}
+			}
+		}
+		ask = ask[n:]
+	}
+	return out, nil
+}
+
+// GetVersion implements storage.Reader.
+func (r *reader) GetVersion(ctx context.Context, key fhir.Key, version int64) (storage.Record, error) {
+	rec, err := r.Get(ctx, key)
+	if err != nil && !errors.Is(err, storage.ErrDeleted) {
+		return storage.Record{}, err
+	}
+	if rec.Version == version {
+		return rec, nil
+	}
+	if version < 1 || version > rec.Version {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	if r.tx != nil {
+		if p, ok := r.tx.puts[key]; ok && p.before != nil && p.expect == version { // not yet among the superseded
+			return decodeRecord(key.Type, p.before)
+		}
+	}
+	var raw bson.Raw
+	err = r.read(ctx, key.Type, "get version", func(ctx context.Context) (err error) {
+		raw, err = r.s.superseded(key.Type).FindOne(ctx, bson.D{{Key: fieldID, Value: versionID(key.ID, version)}}).Raw()
+		return err
+	})
+	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && raw == nil {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	if err != nil {
+		return storage.Record{}, err
+	}
+	return decodeRecord(key.Type, raw)
+}

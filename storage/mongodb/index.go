@@ -1,0 +1,586 @@
+package mongodb
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// fieldIndex is the sub-document that holds what a resource is found by. doc.go shows one.
+const fieldIndex = "index"
+
+// The parts of the index. entries and ranges together hold every entry, so that any condition can be told exactly by the server; terms,
+// pairs and sort say the same things again in the forms that indexes serve.
+const (
+	partTerms   = "terms"   // strings that equalities and prefixes ask for
+	partEntries = "entries" // entries without a range
+	partRanges  = "ranges"  // entries with a range, and the ranges of composites under their tokens
+	partSort    = "sort"    // parameter -> its place in an order
+	partPairs   = "pairs"   // last parameter of a compound -> terms of its other parameters
+
+	pathTerms   = fieldIndex + "." + partTerms
+	pathEntries = fieldIndex + "." + partEntries
+	pathRanges  = fieldIndex + "." + partRanges
+	pathSort    = fieldIndex + "." + partSort + "."
+	pathPairs   = fieldIndex + "." + partPairs + "."
+)
+
+// The members of an entry, a range and a sort key. Fields that are not set are left out, but for the bounds of a range.
+const (
+	memberParam  = "p"
+	memberSystem = "y"
+	memberCode   = "c"
+	memberFolded = "f"
+	memberExact  = "x"
+	memberLo     = "l"
+	memberHi     = "h"
+	memberType   = "t"
+	memberID     = "i"
+	memberURI    = "u"
+	memberWidth  = "w" // of a range or sort key; see width
+	memberLeast  = "a" // of a sort key: the value that it has ascending
+	memberMost   = "d" // of a sort key of width several: the value that it has descending
+)
+
+// The kinds of a term, which stand behind the parameter's name.
+const (
+	kindPresent   = "p" // an entry without a range exists
+	kindCode      = "c" // code
+	kindToken     = "t" // system|code
+	kindFolded    = "f"
+	kindExact     = "x"
+	kindReference = "r" // type|id
+	kindURI       = "u"
+	kindComposite = "k" // the terms of the parts
+	kindJoint     = "j" // of a compound: the terms of its parameters
+)
+
+// termLive is the term of every resource that is not deleted.
+const termLive = "*"
+
+// The widths of a range tell how many leading bytes its bounds share, so that "hi is above A" bounds lo from below: where lo and hi enclose A,
+// A shares those bytes with them. Sort keys carry them too. A parameter that sorts by several values is of width several: its ranges are not
+// told by one pair of scalars.
+const (
+	widthSeveral = 0
+	widthFar     = 1 // nothing is known
+	width6       = 2 // 6 bytes or more: a month, or a digit of a number
+	width8       = 3 // a day
+	width12      = 4 // a minute
+	widthPoint   = 5 // hi is lo and "!"
+	widthNone    = 6 // of a sort key: what has no range
+)
+
+// shared is the number of bytes that ranges of a width share at least.
+var shared = [...]int{widthFar: 0, width6: 6, width8: 8, width12: 12}
+
+// pointMark is what stands behind lo in the hi of a point (see fhir/search).
+const pointMark = "!"
+
+func width(lo, hi string) int32 {
+	if lo > hi || lo == "" {
+		return widthSeveral
+	}
+	if len(hi) == len(lo)+1 && hi[:len(lo)] == lo && hi[len(lo):] == pointMark {
+		return widthPoint
+	}
+	n := 0
+	for n < len(lo) && n < len(hi) && lo[n] == hi[n] {
+		n++
+	}
+	for w := int32(width12); w > widthFar; w-- {
+		if n >= shared[w] {
+			return w
+		}
+	}
+	return widthFar
+}
+
+// appendPart appends s so that the bar behind it can be told from those in it.
+func appendPart(dst []byte, s string) []byte {
+	if strings.IndexByte(s, '|') < 0 && strings.IndexByte(s, '\\') < 0 {
+		return append(append(dst, s...), '|')
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] == '|' || s[i] == '\\' {
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, s[i])
+	}
+	return append(dst, '|')
+}
+
+// term returns a term: its parameter, its kind, leading parts and the last, which stands as it is.
+func term(param, kind string, values ...string) string {
+	dst := appendPart(make([]byte, 0, 64), param)
+	dst = appendPart(dst, kind)
+	for i, v := range values {
+		if i == len(values)-1 {
+			dst = append(dst, v...)
+		} else {
+			dst = appendPart(dst, v)
+		}
+	}
+	return string(dst)
+}
+
+// keyName returns a parameter's name as a member of a document: paths have no meaning in it.
+func keyName(param string) string {
+	if param != "" && !strings.ContainsAny(param, ".$%\x00") {
+		return param
+	}
+	var b strings.Builder
+	b.WriteByte('%')
+	for i := 0; i < len(param); i++ {
+		switch c := param[i]; c {
+		case '.', '$', '%', 0:
+			b.WriteString("%" + strconv.FormatInt(int64(c), 16))
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// isRange reports whether an entry stands in ranges.
+func isRange(e *search.Entry) bool { return len(e.Parts) == 0 && (e.Lo != "" || e.Hi != "") }
+
+// indexer makes the index of one document. It is used again for the next.
+type indexer struct {
+	arena  []byte
+	terms  [][]byte
+	ranges []rangeEntry
+	order  []int
+	forms  [][]byte
+	pairs  [][]byte
+}
+
+type rangeEntry struct {
+	param []byte
+	e     *search.Entry // nil for that of a composite
+	lo    string
+	hi    string
+}
+
+var indexers = sync.Pool{New: func() any { return new(indexer) }}
+
+// appendIndex appends the index as the last member of a document under construction. Entries are a set: duplicates leave no trace.
+func appendIndex(dst []byte, key fhir.Key, entries []search.Entry) []byte {
+	x := indexers.Get().(*indexer)
+	defer func() {
+		clear(x.ranges)
+		if cap(x.arena) < 1<<20 {
+			indexers.Put(x)
+		}
+	}()
+	x.arena, x.terms, x.ranges, x.order = x.arena[:0], x.terms[:0], x.ranges[:0], x.order[:0]
+	for i := range entries {
+		x.order = append(x.order, i)
+	}
+	slices.SortStableFunc(x.order, func(a, b int) int { return cmp.Compare(entries[a].Param, entries[b].Param) })
+
+	at, dst := bsoncore.AppendDocumentElementStart(dst, fieldIndex)
+	x.terms = append(x.terms, []byte(termLive))
+	for _, i := range x.order {
+		x.entry(&entries[i])
+	}
+	for _, params := range joints(key.Type) {
+		x.joint(&x.terms, params, entries)
+	}
+	dst = appendStrings(dst, partTerms, distinct(x.terms))
+	dst = x.appendPairs(dst, key.Type, entries)
+	dst = x.appendSort(dst, entries)
+	dst = x.appendRanges(dst)
+	dst = x.appendEntries(dst, entries)
+	dst, _ = bsoncore.AppendDocumentEnd(dst, at)
+	return dst
+}
+
+// keep moves what was appended to the arena since start out as a slice of its own.
+func (x *indexer) keep(start int) []byte { return x.arena[start:len(x.arena):len(x.arena)] }
+
+// entry collects the terms and ranges of one entry.
+func (x *indexer) entry(e *search.Entry) {
+	if isRange(e) {
+		start := len(x.arena)
+		x.arena = appendPart(x.arena, e.Param)
+		x.ranges = append(x.ranges, rangeEntry{x.keep(start), e, e.Lo, e.Hi})
+	} else {
+		x.add(e.Param, kindPresent)
+	}
+	x.eachTerm(e, func(kind, lead, last string, leading bool) {
+		start := len(x.arena)
+		x.arena = appendPart(appendPart(x.arena, e.Param), kind)
+		if leading {
+			x.arena = appendPart(x.arena, lead)
+		}
+		x.arena = append(x.arena, last...)
+		x.terms = append(x.terms, x.keep(start))
+	})
+	if len(e.Parts) > 0 {
+		x.composite(e)
+	}
+}
+
+func (x *indexer) add(param, kind string) {
+	start := len(x.arena)
+	x.arena = appendPart(appendPart(x.arena, param), kind)
+	x.terms = append(x.terms, x.keep(start))
+}
+
+// eachTerm yields the terms of the fields of one entry or part.
+func (x *indexer) eachTerm(e *search.Entry, yield func(kind, lead, last string, leading bool)) {
+	if e.Code != "" {
+		yield(kindCode, "", e.Code, false)
+	}
+	if e.Code != "" || e.System != "" {
+		yield(kindToken, e.System, e.Code, true)
+	}
+	if e.Folded != "" {
+		yield(kindFolded, "", e.Folded, false)
+	}
+	if e.Exact != "" {
+		yield(kindExact, "", e.Exact, false)
+	}
+	if e.ID != "" || e.Type != "" {
+		yield(kindReference, e.Type, e.ID, true)
+	}
+	if e.URI != "" {
+		yield(kindURI, "", e.URI, false)
+	}
+}
+
+// composite collects what a composite is found by: the terms of its parts joined, under which its first range stands if it has one.
+func (x *indexer) composite(e *search.Entry) {
+	start := len(x.arena)
+	x.arena = appendPart(appendPart(x.arena, e.Param), kindComposite)
+	heads := append(x.forms[:0], x.keep(start))
+	var rng *search.Entry
+	for i := range e.Parts {
+		p := &e.Parts[i]
+		if p.Lo != "" || p.Hi != "" {
+			if rng == nil {
+				rng = p
+			}
+			continue
+		}
+		var next [][]byte
+		x.eachTerm(p, func(kind, lead, last string, leading bool) {
+			for _, h := range heads {
+				start := len(x.arena)
+				x.arena = append(x.arena, h...)
+				x.arena = appendForm(x.arena, kind, lead, last, leading)
+				next = append(next, x.keep(start))
+			}
+		})
+		heads = next
+	}
+	x.forms = heads
+	for _, h := range heads {
+		if rng != nil {
+			x.ranges = append(x.ranges, rangeEntry{h, nil, rng.Lo, rng.Hi})
+		} else {
+			x.terms = append(x.terms, h)
+		}
+	}
+}
+
+// appendForm appends one part of a joined term.
+func appendForm(dst []byte, kind, lead, last string, leading bool) []byte {
+	dst = appendPart(dst, kind)
+	if leading {
+		dst = appendPart(dst, lead)
+	}
+	return appendPart(dst, last)
+}
+
+// lead returns the parameters of a compound that are asked by equality, and the last one, which is a range or an order.
+func lead(c search.Compound) (params []string, last string) {
+	n := len(c.Params) - 1
+	return c.Params[:n], c.Params[n]
+}
+
+// joints returns the combinations of parameters of a type that have joined terms: those that its compounds are asked for by equality.
+func joints(typ string) [][]string {
+	var out [][]string
+	for _, c := range search.Compounds(typ) {
+		params, _ := lead(c)
+		if len(params) > 1 && !slices.ContainsFunc(out, func(o []string) bool { return slices.Equal(o, params) }) {
+			out = append(out, params)
+		}
+	}
+	return out
+}
+
+// pairForm tells the kinds of terms that pairs and joints are made of: the code with and without its system, and the reference.
+func pairForm(kind string) bool {
+	return kind == kindCode || kind == kindToken || kind == kindReference
+}
+
+// joint appends to out the joined terms of the given parameters: one for each combination of their terms.
+func (x *indexer) joint(out *[][]byte, params []string, entries []search.Entry) {
+	start := len(x.arena)
+	for _, p := range params {
+		x.arena = appendPart(x.arena, p)
+	}
+	x.arena = appendPart(x.arena, kindJoint)
+	heads := [][]byte{x.keep(start)}
+	for _, p := range params {
+		var next [][]byte
+		for _, i := range x.of(p, entries) {
+			if isRange(&entries[i]) {
+				continue
+			}
+			x.eachTerm(&entries[i], func(kind, lead, last string, leading bool) {
+				if !pairForm(kind) {
+					return
+				}
+				for _, h := range heads {
+					start := len(x.arena)
+					x.arena = append(x.arena, h...)
+					x.arena = appendForm(x.arena, kind, lead, last, leading)
+					next = append(next, x.keep(start))
+				}
+			})
+		}
+		heads = next
+	}
+	*out = append(*out, heads...)
+}
+
+// of returns the places of the entries of a parameter.
+func (x *indexer) of(param string, entries []search.Entry) []int {
+	i, _ := slices.BinarySearchFunc(x.order, param, func(at int, p string) int { return cmp.Compare(entries[at].Param, p) })
+	j := i
+	for j < len(x.order) && entries[x.order[j]].Param == param {
+		j++
+	}
+	return x.order[i:j]
+}
+
+// appendPairs appends the terms that stand before a range or an order in an index.
+func (x *indexer) appendPairs(dst []byte, typ string, entries []search.Entry) []byte {
+	at, dst := bsoncore.AppendDocumentElementStart(dst, partPairs)
+	for _, last := range pairLasts(typ) {
+		x.pairs = x.pairs[:0]
+		for _, c := range search.Compounds(typ) {
+			if params, l := lead(c); l == last {
+				x.joint(&x.pairs, params, entries)
+			}
+		}
+		if len(x.pairs) > 0 {
+			dst = appendStrings(dst, keyName(last), distinct(x.pairs))
+		}
+	}
+	dst, _ = bsoncore.AppendDocumentEnd(dst, at)
+	return dst
+}
+
+// appendSort appends the place of the resource in the order of each parameter.
+func (x *indexer) appendSort(dst []byte, entries []search.Entry) []byte {
+	at, dst := bsoncore.AppendDocumentElementStart(dst, partSort)
+	for i := 0; i < len(x.order); {
+		first := &entries[x.order[i]]
+		least := search.SortField(first)
+		most := least
+		w := int32(widthNone)
+		if isRange(first) {
+			w = width(first.Lo, first.Hi)
+		}
+		j := i + 1
+		for ; j < len(x.order) && entries[x.order[j]].Param == first.Param; j++ {
+			e := &entries[x.order[j]]
+			v := search.SortField(e)
+			if v != least || v != most || isRange(e) != isRange(first) || e.Lo != first.Lo || e.Hi != first.Hi {
+				w = widthSeveral
+			}
+			least, most = min(least, v), max(most, v)
+		}
+		k, d := bsoncore.AppendDocumentElementStart(dst, keyName(first.Param))
+		d = bsoncore.AppendInt32Element(d, memberWidth, w)
+		d = bsoncore.AppendStringElement(d, memberLeast, least)
+		if w == widthSeveral {
+			d = bsoncore.AppendStringElement(d, memberMost, most)
+		}
+		dst, _ = bsoncore.AppendDocumentEnd(d, k)
+		i = j
+	}
+	dst, _ = bsoncore.AppendDocumentEnd(dst, at)
+	return dst
+}
+
+// appendRanges appends the ranges.
+func (x *indexer) appendRanges(dst []byte) []byte {
+	at, dst := bsoncore.AppendArrayElementStart(dst, partRanges)
+	for i := range x.ranges {
+		r := &x.ranges[i]
+		k, d := bsoncore.AppendDocumentElementStart(dst, strconv.Itoa(i))
+		d = appendBytes(d, memberParam, r.param)
+		d = bsoncore.AppendInt32Element(d, memberWidth, width(r.lo, r.hi))
+		d = bsoncore.AppendStringElement(d, memberLo, r.lo)
+		d = bsoncore.AppendStringElement(d, memberHi, r.hi)
+		if r.e != nil {
+			d = appendFields(d, r.e, false)
+		}
+		dst, _ = bsoncore.AppendDocumentEnd(d, k)
+	}
+	dst, _ = bsoncore.AppendArrayEnd(dst, at)
+	return dst
+}
+
+// appendEntries appends the entries without a range.
+func (x *indexer) appendEntries(dst []byte, entries []search.Entry) []byte {
+	at, dst := bsoncore.AppendArrayElementStart(dst, partEntries)
+	n := 0
+	for _, i := range x.order {
+		e := &entries[i]
+		if isRange(e) {
+			continue
+		}
+		k, d := bsoncore.AppendDocumentElementStart(dst, strconv.Itoa(n))
+		d = bsoncore.AppendStringElement(d, memberParam, e.Param)
+		d = appendFields(d, e, true)
+		for j := range e.Parts {
+			p, c := bsoncore.AppendDocumentElementStart(d, strconv.Itoa(j+1))
+			c = appendFields(c, &e.Parts[j], true)
+			d, _ = bsoncore.AppendDocumentEnd(c, p)
+		}
+		dst, _ = bsoncore.AppendDocumentEnd(d, k)
+		n++
+	}
+	dst, _ = bsoncore.AppendArrayEnd(dst, at)
+	return dst
+}
+
+// appendFields appends the fields that are set.
+func appendFields(dst []byte, e *search.Entry, bounds bool) []byte {
+	add := func(name, v string) {
+		if v != "" {
+			dst = bsoncore.AppendStringElement(dst, name, v)
+		}
+	}
+	add(memberSystem, e.System)
+	add(memberCode, e.Code)
+	add(memberFolded, e.Folded)
+	add(memberExact, e.Exact)
+	if bounds {
+		add(memberLo, e.Lo)
+		add(memberHi, e.Hi)
+	}
+	add(memberType, e.Type)
+	add(memberID, e.ID)
+	add(memberURI, e.URI)
+	return dst
+}
+
+// distinct sorts list and drops duplicates.
+func distinct(list [][]byte) [][]byte {
+	slices.SortFunc(list, bytes.Compare)
+	return slices.CompactFunc(list, bytes.Equal)
+}
+
+// appendStrings appends an array of strings.
+func appendStrings(dst []byte, name string, list [][]byte) []byte {
+	at, dst := bsoncore.AppendArrayElementStart(dst, name)
+	var key [8]byte
+	for i, s := range list {
+		dst = append(dst, byte(bsoncore.TypeString))
+		dst = append(dst, strconv.AppendInt(key[:0], int64(i), 10)...)
+		dst = append(dst, 0)
+		n := len(s) + 1
+		dst = append(dst, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+		dst = append(append(dst, s...), 0)
+	}
+	dst, _ = bsoncore.AppendArrayEnd(dst, at)
+	return dst
+}
+
+// appendBytes appends a string element.
+func appendBytes(dst []byte, name string, s []byte) []byte {
+	dst = append(dst, byte(bsoncore.TypeString))
+	dst = append(append(dst, name...), 0)
+	n := len(s) + 1
+	dst = append(dst, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+	return append(append(dst, s...), 0)
+}
+
+// pairLasts returns the parameters that pairs of a type stand before, sorted.
+func pairLasts(typ string) []string {
+	var out []string
+	for _, c := range search.Compounds(typ) {
+		if _, last := lead(c); !slices.Contains(out, last) {
+			out = append(out, last)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Names of indexes, by which a plan asks for one.
+const (
+	indexTerms  = "terms"
+	indexRanges = "ranges"
+)
+
+// orderPrefix begins the names of indexes that order by a parameter.
+const orderPrefix = "order "
+
+func indexPairs(last, order string) string { return "pairs " + last + " by " + order }
+func indexOrder(param string) string       { return orderPrefix + param }
+
+// lastUpdated is the parameter that every resource is ordered by from the start.
+const lastUpdated = "_lastUpdated"
+
+// ucum ends the name under which quantities stand in canonical units.
+const ucum = ":ucum"
+
+// pairOrders returns the parameters by which the pairs of last are ordered: itself and, for a quantity, its canonical form.
+func pairOrders(last string) []string {
+	if strings.HasSuffix(last, "quantity") {
+		return []string{last, last + ucum}
+	}
+	return []string{last}
+}
+
+// indexes returns the indexes of a type's current versions. _id is last in each, for pages.
+func indexes(typ string) []mongo.IndexModel {
+	out := []mongo.IndexModel{
+		{Keys: bson.D{{Key: pathTerms, Value: 1}, {Key: fieldID, Value: 1}}, Options: options.Index().SetName(indexTerms)},
+		{Keys: bson.D{{Key: pathRanges + "." + memberParam, Value: 1}, {Key: pathRanges + "." + memberWidth, Value: 1},
+			{Key: pathRanges + "." + memberLo, Value: 1}, {Key: fieldID, Value: 1}}, Options: options.Index().SetName(indexRanges)},
+		{Keys: bson.D{{Key: fieldUpdated, Value: -1}, {Key: fieldID, Value: 1}}, Options: options.Index().SetName("history")},
+		orderIndex(lastUpdated),
+	}
+	for _, last := range pairLasts(typ) {
+		out = append(out, orderIndex(last))
+		for _, order := range pairOrders(last) {
+			out = append(out, mongo.IndexModel{
+				Keys: append(bson.D{{Key: pathPairs + keyName(last), Value: 1}}, orderKeys(order)...),
+				Options: options.Index().SetName(indexPairs(last, order)).
+					SetPartialFilterExpression(bson.D{{Key: pathPairs + keyName(last), Value: bson.D{{Key: "$exists", Value: true}}}}),
+			})
+		}
+	}
+	return out
+}
+
+// orderKeys are the members of an index that orders by a parameter.
+func orderKeys(param string) bson.D {
+	p := pathSort + keyName(param) + "."
+	return bson.D{{Key: p + memberWidth, Value: 1}, {Key: p + memberLeast, Value: 1}, {Key: fieldID, Value: 1}}
+}
+
+func orderIndex(param string) mongo.IndexModel {
+	return mongo.IndexModel{Keys: orderKeys(param), Options: options.Index().SetName(indexOrder(param))}
+}

@@ -1,0 +1,88 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// Collections beside those of resources.
+const (
+	metaCollection  = "fhirgate_meta"   // {_id: name, value: bytes}
+	guardCollection = "fhirgate_guards" // {_id: name, n: count}
+)
+
+// Meta implements storage.Reader.
+func (r *reader) Meta(ctx context.Context, name string) ([]byte, error) {
+	if r.tx != nil {
+		if value, ok := r.tx.metas[name]; ok {
+			if value == nil {
+				return nil, storage.ErrNotFound
+			}
+			return value, nil
+		}
+		if err := r.tx.upgrade(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var doc struct {
+		Value []byte `bson:"value"`
+	}
+	err := r.read(ctx, "", "meta", func(ctx context.Context) error {
+		return r.s.db.Collection(metaCollection).FindOne(ctx, bson.D{{Key: fieldID, Value: name}}).Decode(&doc)
+	})
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil, storage.ErrNotFound
+	}
+	return doc.Value, err
+}
+
+// SetMeta implements storage.Tx.
+func (t *tx) SetMeta(ctx context.Context, name string, value []byte) error {
+	if value != nil {
+		value = append([]byte{}, value...)
+	}
+	t.metas[name] = value
+	return nil
+}
+
+// sendMetas writes what SetMeta was given.
+func (t *tx) sendMetas(ctx context.Context) error {
+	c := t.s.db.Collection(metaCollection)
+	for name, value := range t.metas {
+		filter := bson.D{{Key: fieldID, Value: name}}
+		var err error
+		if value == nil {
+			_, err = c.DeleteOne(t.session(ctx), filter)
+		} else {
+			_, err = c.ReplaceOne(t.session(ctx), filter, bson.D{{Key: "value", Value: value}}, options.Replace().SetUpsert(true))
+		}
+		if err != nil {
+			return wrap("set meta", err)
+		}
+	}
+	return nil
+}
+
+// Guard implements storage.Tx: two transactions that write the same document conflict, and the server aborts one. Guards stay behind as
+// small documents, one for each condition that was ever guarded.
+func (t *tx) Guard(ctx context.Context, name string) error {
+	if err := t.upgrade(ctx); err != nil {
+		return err
+	}
+	if t.guards[name] {
+		return nil
+	}
+	_, err := t.s.db.Collection(guardCollection).UpdateOne(t.session(ctx), bson.D{{Key: fieldID, Value: name}},
+		bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}}, options.UpdateOne().SetUpsert(true))
+	if err != nil {
+		return wrap("guard", err)
+	}
+	t.guards[name] = true
+	return nil
+}

@@ -1,0 +1,263 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// Options set how the engine reaches MongoDB.
+type Options struct {
+	// URI is a connection string; its path names the database, "fhir" where it has none.
+	URI string
+	// MaxPool is the greatest number of connections a server; 0 means 100. It is overridden by maxPoolSize in the URI.
+	MaxPool uint64
+	// Timeout bounds how long one operation waits for a server that can take it; 0 means 5 s. It is overridden by
+	// serverSelectionTimeoutMS in the URI.
+	Timeout time.Duration
+	// Logger gets a line for each state of the connection; nil discards them.
+	Logger *slog.Logger
+}
+
+// defaultDatabase is the database where the URI names none.
+const defaultDatabase = "fhir"
+
+// minVersion is the oldest major version of the server that has what the engine needs.
+const minVersion = 6
+
+// Store is the engine. It implements storage.Store.
+type Store struct {
+	client *mongo.Client
+	db     *mongo.Database
+	log    *slog.Logger
+
+	// last is the greatest instant given out or read, pinned the last moment, in microseconds; commits hold gate. See clock.go.
+	last, pinned atomic.Int64
+	gate         sync.RWMutex
+
+	ready  atomic.Pointer[readiness]
+	opened chan struct{} // closed when the server has been reached and accepted
+	run    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	closed atomic.Bool
+
+	collections collections
+	frequencies frequencies
+}
+
+// readiness is what Ready answers; a nil err is ready. A fatal err will not heal by itself.
+type readiness struct {
+	err   error
+	fatal bool
+}
+
+var _ storage.Store = (*Store)(nil)
+
+var (
+	errConnecting = errors.New("mongodb: connecting")
+	errClosed     = errors.New("mongodb: the store is closed")
+)
+
+// Open connects to MongoDB. It returns an error at once for a connection string that can't be used, and within a few seconds for a server
+// that answers but can't serve: wrong credentials, a standalone server, a version before 6.0. A server that does not answer is no error:
+// the Store is returned, Ready says what it waits for, and it goes on trying.
+func Open(ctx context.Context, opt Options) (*Store, error) {
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.MaxPool == 0 {
+		opt.MaxPool = 100
+	}
+	if opt.Timeout == 0 {
+		opt.Timeout = 5 * time.Second
+	}
+	cs, err := connstring.ParseAndValidate(opt.URI)
+	if err != nil {
+		return nil, fmt.Errorf("mongodb: the connection string can't be used: %s", redact(err.Error(), opt.URI))
+	}
+	name := cs.Database
+	if name == "" {
+		name = defaultDatabase
+	}
+	client, err := mongo.Connect(options.Client().
+		SetMaxPoolSize(opt.MaxPool).
+		SetServerSelectionTimeout(opt.Timeout).
+		SetAppName("fhirgate").
+		ApplyURI(opt.URI).
+		// What the contract promises needs these, whatever the URI says.
+		SetReadConcern(readconcern.Majority()).
+		SetWriteConcern(writeconcern.Majority()).
+		SetReadPreference(readpref.Primary()).
+		SetRetryWrites(true).
+		SetRetryReads(true))
+	if err != nil {
+		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
+	}
+	run, cancel := context.WithCancel(context.Background())
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), run: run, cancel: cancel}
+	s.ready.Store(&readiness{err: errConnecting})
+	s.work.Add(1)
+	go s.connect(run, opt.URI)
+	select {
+	case <-s.opened:
+	case <-time.After(opt.Timeout):
+	case <-ctx.Done():
+		s.Close()
+		return nil, ctx.Err()
+	}
+	if r := s.ready.Load(); r.fatal {
+		s.Close()
+		return nil, r.err
+	}
+	return s, nil
+}
+
+// redact removes a connection string and the password in it from a message.
+func redact(msg, uri string) string {
+	msg = strings.ReplaceAll(msg, uri, "mongodb://...")
+	if cs, err := connstring.Parse(uri); err == nil && cs.Password != "" {
+		msg = strings.ReplaceAll(msg, cs.Password, "...")
+	}
+	if _, rest, ok := strings.Cut(uri, "://"); ok {
+		if user, _, ok := strings.Cut(rest, "@"); ok {
+			msg = strings.ReplaceAll(msg, user, "...")
+		}
+	}
+	return msg
+}
+
+// connect reaches the server, checks that it can serve, and then opens the collections; it goes on trying until run ends or the fault is
+// one that will not heal.
+func (s *Store) connect(run context.Context, uri string) {
+	defer s.work.Done()
+	var once sync.Once
+	done := func() { once.Do(func() { close(s.opened) }) }
+	defer done()
+	wait := 250 * time.Millisecond
+	for {
+		err := s.check(run)
+		if err == nil {
+			err = s.collections.list(run, s)
+		}
+		if run.Err() != nil {
+			return
+		}
+		if err == nil {
+			break
+		}
+		fatal := errors.As(err, new(*unfitError))
+		err = errors.New(redact(err.Error(), uri))
+		s.ready.Store(&readiness{err: err, fatal: fatal})
+		if fatal {
+			s.log.Error("MongoDB can't be used", "reason", err.Error())
+			return
+		}
+		s.log.Warn("MongoDB can't be reached; trying again", "reason", err.Error(), "wait", wait)
+		select {
+		case <-run.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+	s.ready.Store(&readiness{})
+	s.log.Info("MongoDB is connected", "database", s.db.Name())
+	done()
+	s.collections.build(run, s)
+}
+
+// unfitError is a fault of the server that waiting does not heal.
+type unfitError struct{ text string }
+
+func (e *unfitError) Error() string { return "mongodb: " + e.text }
+
+// check asks the server what it is.
+func (s *Store) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	admin := s.client.Database("admin")
+	var hello struct {
+		SetName string `bson:"setName"`
+		Msg     string `bson:"msg"`
+	}
+	if err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		if code(err, 18) || strings.Contains(err.Error(), "auth error") {
+			return &unfitError{"the server refused the user name or password"}
+		}
+		return fmt.Errorf("mongodb: no server answers: %w", err)
+	}
+	if hello.SetName == "" && hello.Msg != "isdbgrid" {
+		return &unfitError{"the server is a standalone one, which has no transactions; make it a replica set of one: " +
+			"restart it with `mongod --replSet rs0 ...`, then run `mongosh --eval 'rs.initiate()'`"}
+	}
+	var build struct {
+		Version      string  `bson:"version"`
+		VersionArray []int32 `bson:"versionArray"`
+	}
+	if err := admin.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build); err != nil {
+		return fmt.Errorf("mongodb: %w", err)
+	}
+	if len(build.VersionArray) > 0 && build.VersionArray[0] < minVersion {
+		return &unfitError{fmt.Sprintf("the server is version %s; %d.0 or later is needed", build.Version, minVersion)}
+	}
+	if err := s.db.RunCommand(ctx, bson.D{{Key: "listCollections", Value: 1}, {Key: "nameOnly", Value: true}, {Key: "cursor", Value: bson.D{{Key: "batchSize", Value: 1}}}}).Err(); err != nil {
+		if code(err, 13) || code(err, 18) {
+			return &unfitError{"the user may not read the database " + s.db.Name()}
+		}
+		return fmt.Errorf("mongodb: %w", err)
+	}
+	return nil
+}
+
+// Ready implements storage.Store: an error while the server can't be reached or refuses to serve. Indexes under construction are reported
+// by Building and do not make the store unready.
+func (s *Store) Ready(ctx context.Context) error {
+	if s.closed.Load() {
+		return errClosed
+	}
+	if r := s.ready.Load(); r.err != nil {
+		return r.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return wrap("ping", s.client.Ping(ctx, readpref.Primary()))
+}
+
+// usable returns nil where calls may go to the server.
+func (s *Store) usable() error {
+	if s.closed.Load() {
+		return errClosed
+	}
+	if r := s.ready.Load(); r.err != nil {
+		return unavailable("open", r.err)
+	}
+	return nil
+}
+
+// Close implements storage.Store.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return errClosed
+	}
+	s.cancel()
+	s.work.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return s.client.Disconnect(ctx)
+}

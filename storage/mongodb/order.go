@@ -1,0 +1,183 @@
+package mongodb
+
+import (
+	"context"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// order reads the rows of one plan by the value of one parameter. The rows with a value come first: ascending in one stream by the least value
+// of each, descending in two, those with one value and those with several by their greatest. Then those without a value, by id.
+type order struct {
+	r             *reader
+	p             *plan
+	desc, reverse bool
+	member        string // the sort key's path, with a point behind it
+}
+
+// page returns up to limit rows behind from.
+func (o *order) page(ctx context.Context, from *start, limit int) ([]search.Row, error) {
+	parts := []func(context.Context, *start, int) ([]search.Row, error){o.present, o.missing}
+	if o.reverse {
+		slices.Reverse(parts)
+	}
+	if from != nil && len(from.keys) > 0 && from.keys[0].Missing != o.reverse { // the position stands in the second part
+		parts = parts[1:]
+	}
+	var out []search.Row
+	for _, part := range parts {
+		if len(out) >= limit {
+			break
+		}
+		rows, err := part(ctx, from, limit-len(out))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rows...)
+		from = nil
+	}
+	return out, nil
+}
+
+// missing returns the rows without a value.
+func (o *order) missing(ctx context.Context, from *start, limit int) ([]search.Row, error) {
+	behind, some := o.behind(from)
+	if !some {
+		return nil, nil
+	}
+	none := bson.D{{Key: o.member + memberWidth, Value: nil}, {Key: o.member + memberLeast, Value: nil}}
+	return o.r.rows(ctx, o.p, []bson.D{o.p.filter(none, behind, live)}, bson.D{{Key: fieldID, Value: direction(o.reverse)}}, limit, o.desc)
+}
+
+// behind returns the condition on the ids of rows whose keys equal those of from; false where none of them follows.
+func (o *order) behind(from *start) (bson.D, bool) {
+	switch {
+	case from == nil || !from.here && from.equal:
+		return nil, true
+	case from.here:
+		return idBehind(from.id, o.reverse), true
+	}
+	return nil, false
+}
+
+// present returns the rows with a value.
+func (o *order) present(ctx context.Context, from *start, limit int) ([]search.Row, error) {
+	if !o.desc {
+		return o.stream(ctx, memberLeast, widthSeveral, widthNone, from, limit)
+	}
+	rows, err := o.stream(ctx, memberLeast, widthFar, widthNone, from, limit)
+	if err != nil {
+		return nil, err
+	}
+	several, err := o.stream(ctx, memberMost, widthSeveral, widthSeveral, from, limit)
+	if err != nil || len(several) == 0 {
+		return rows, err
+	}
+	rows = append(rows, several...)
+	sorts := []search.Sort{{Desc: true}}
+	slices.SortFunc(rows, func(a, b search.Row) int { return inOrder(a.Position.Compare(b.Position, sorts), o.reverse) })
+	return rows[:min(len(rows), limit)], nil
+}
+
+// stream returns rows of some widths in the order of one member of the sort key.
+func (o *order) stream(ctx context.Context, member string, lo, hi int32, from *start, limit int) ([]search.Row, error) {
+	if from == nil {
+		return o.ordered(ctx, member, lo, hi, span{open: true}, limit)
+	}
+	value := from.keys[0].Value
+	var out []search.Row
+	if behind, some := o.behind(from); some {
+		var err error
+		if out, err = o.equal(ctx, member, lo, hi, value, behind, limit); err != nil {
+			return nil, err
+		}
+	}
+	if len(out) >= limit {
+		return out, nil
+	}
+	beyond := span{lo: value + "\x00", open: true}
+	if o.desc != o.reverse {
+		beyond = span{hi: value}
+	}
+	rows, err := o.ordered(ctx, member, lo, hi, beyond, limit-len(out))
+	return append(out, rows...), err
+}
+
+// equal returns rows of one value, by id.
+func (o *order) equal(ctx context.Context, member string, lo, hi int32, value string, behind bson.D, limit int) ([]search.Row, error) {
+	branches := o.branches(member, lo, hi, span{lo: value, hi: value + "\x00"}, behind)
+	return o.r.rows(ctx, o.p, branches, bson.D{{Key: fieldID, Value: direction(o.reverse)}}, limit, o.desc)
+}
+
+// ordered returns rows whose value lies in a span, in order. An index gives equal values by id in the direction in which it is read: where
+// that is not the order asked for, one row more is read, which tells whether the last value is complete.
+func (o *order) ordered(ctx context.Context, member string, lo, hi int32, in span, limit int) ([]search.Row, error) {
+	down := o.desc != o.reverse
+	n := limit
+	if o.desc && n < unlimited {
+		n++
+	}
+	by := bson.D{{Key: o.member + member, Value: direction(down)}, {Key: fieldID, Value: direction(down)}}
+	rows, err := o.r.rows(ctx, o.p, o.branches(member, lo, hi, in, nil), by, n, o.desc)
+	if err != nil || !o.desc {
+		return rows, err
+	}
+	for i := 0; i < len(rows); {
+		j := i + 1
+		for j < len(rows) && rows[j].Sort[0] == rows[i].Sort[0] {
+			j++
+		}
+		if j == n && j-i > 1 {
+			// The last value may have more rows, and those first by id.
+			value := rows[i].Sort[0].Value
+			equal, err := o.equal(ctx, member, lo, hi, value, nil, limit-i)
+			return append(rows[:i], equal...), err
+		}
+		slices.Reverse(rows[i:j])
+		i = j
+	}
+	return rows[:min(len(rows), limit)], nil
+}
+
+// branches returns the parts of a scan: for each group of widths with the same spans one for each span, cut to in.
+func (o *order) branches(member string, lo, hi int32, in span, behind bson.D) []bson.D {
+	widths := bson.D{{Key: "$gte", Value: lo}, {Key: "$lte", Value: hi}}
+	value := func(s span) bson.D { return bson.D{{Key: o.member + member, Value: s.condition()}} }
+	if o.p.blocks {
+		return []bson.D{o.p.filter(bson.D{{Key: o.member + memberWidth, Value: widths}}, value(in), behind)}
+	}
+	type group struct {
+		widths []int32
+		spans  []span
+	}
+	var groups []group
+	for w := lo; w <= hi; w++ {
+		spans := []span{in}
+		if o.p.ranges != nil && member == memberLeast && w != widthSeveral {
+			spans = intersected(o.p.ranges[w], spans)
+		}
+		if len(spans) == 0 {
+			continue
+		}
+		i := slices.IndexFunc(groups, func(g group) bool { return slices.Equal(g.spans, spans) })
+		if i < 0 {
+			groups = append(groups, group{spans: spans})
+			i = len(groups) - 1
+		}
+		groups[i].widths = append(groups[i].widths, w)
+	}
+	var out []bson.D
+	for _, g := range groups {
+		w := bson.D{{Key: o.member + memberWidth, Value: g.widths[0]}}
+		if len(g.widths) > 1 {
+			w = bson.D{{Key: o.member + memberWidth, Value: bson.D{{Key: "$in", Value: g.widths}}}}
+		}
+		for _, s := range g.spans {
+			out = append(out, o.p.filter(w, value(s), behind))
+		}
+	}
+	return out
+}

@@ -1,0 +1,359 @@
+package mongodb
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// plan says how the rows of one resource type are found. Which index is read is decided here and told to the server, which then has nothing
+// to choose: its own choice would be made by trial, kept for other values, and now and then be a bad one.
+type plan struct {
+	typ   string
+	where search.Expr
+	// index is the name of the index that is read; "" for the one on _id.
+	index string
+	// lead are the conditions that the index begins with.
+	lead bson.D
+	// by is the parameter whose order the index gives behind lead; "" for that of the id.
+	by string
+	// blocks is set where the order asked for is not that of the index, so that the server sorts what it finds.
+	blocks bool
+	// rest are the conditions that are tried on what the index finds.
+	rest []search.Expr
+	// ranges are the places of by in which a match can lie, for each width; nil for anywhere.
+	ranges *[widthNone + 1][]span
+}
+
+// maxJoined bounds the terms that one condition on an index is made of: so many places of an index the server merges in its order.
+const maxJoined = 100
+
+const (
+	// fewTerms is up to how many matches of a term are rather sorted than looked for in an order.
+	fewTerms = 500
+	// manyTerms is where counting the matches of a term ends.
+	manyTerms = 2000
+)
+
+// equality is a condition that one of several terms of a parameter serves exactly.
+type equality struct {
+	at    int // the conjunct
+	param string
+	forms []form
+}
+
+type form struct {
+	kind   string
+	values []string
+}
+
+func (f form) term(param string) string { return term(param, f.kind, f.values...) }
+
+// conjuncts returns the conditions that must all hold.
+func conjuncts(e search.Expr, out []search.Expr) []search.Expr {
+	switch e := e.(type) {
+	case nil:
+		return out
+	case search.And:
+		for _, c := range e {
+			out = conjuncts(c, out)
+		}
+		return out
+	}
+	return append(out, e)
+}
+
+// equalities finds the conjuncts that terms serve.
+func equalities(list []search.Expr) []equality {
+	var out []equality
+	for i, c := range list {
+		switch c := c.(type) {
+		case search.Some:
+			if kind, values, ok := formOf(c.Where, 0); ok {
+				out = append(out, equality{i, c.Param, []form{{kind, values}}})
+			}
+		case search.Or:
+			eq := equality{at: i}
+			for _, alt := range c {
+				s, ok := alt.(search.Some)
+				if !ok || len(eq.forms) > 0 && s.Param != eq.param {
+					eq.forms = nil
+					break
+				}
+				kind, values, ok := formOf(s.Where, 0)
+				if !ok {
+					eq.forms = nil
+					break
+				}
+				eq.param = s.Param
+				eq.forms = append(eq.forms, form{kind, values})
+			}
+			if len(eq.forms) > 0 {
+				out = append(out, eq)
+			}
+		}
+	}
+	return out
+}
+
+// joined returns the joined terms of params, one for each combination of their alternatives, and the conjuncts they serve; nil where a
+// parameter is not asked for by equality or the combinations are too many.
+func joined(params []string, eqs []equality) (terms []string, served []int) {
+	var head []byte
+	for _, p := range params {
+		head = appendPart(head, p)
+	}
+	terms = []string{string(appendPart(head, kindJoint))}
+	for _, p := range params {
+		i := slices.IndexFunc(eqs, func(e equality) bool {
+			return e.param == p && !slices.ContainsFunc(e.forms, func(f form) bool { return !pairForm(f.kind) })
+		})
+		if i < 0 || len(terms)*len(eqs[i].forms) > maxJoined {
+			return nil, nil
+		}
+		var next []string
+		for _, t := range terms {
+			for _, f := range eqs[i].forms {
+				b := appendPart([]byte(t), f.kind)
+				for _, v := range f.values {
+					b = appendPart(b, v)
+				}
+				next = append(next, string(b))
+			}
+		}
+		terms = next
+		served = append(served, eqs[i].at)
+	}
+	slices.Sort(terms)
+	return slices.Compact(terms), served
+}
+
+// in returns the condition that a member is, or an array has, one of values.
+func in(path string, values []string) bson.D {
+	if len(values) == 1 {
+		return bson.D{{Key: path, Value: values[0]}}
+	}
+	return bson.D{{Key: path, Value: bson.D{{Key: "$in", Value: values}}}}
+}
+
+// plan chooses the index for a condition and an order: by a parameter, or by id where by is "". desc tells the order's direction.
+func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by string, desc bool) (*plan, error) {
+	list := conjuncts(where, nil)
+	p := &plan{typ: typ, where: where}
+	rest := func(served ...int) {
+		p.rest = p.rest[:0]
+		for i, c := range list {
+			if !slices.Contains(served, i) {
+				p.rest = append(p.rest, c)
+			}
+		}
+	}
+	for i, c := range list {
+		if k, ok := c.(search.KeyIn); ok && len(k.IDs) <= loadChunk {
+			rest(i)
+			p.lead, p.by, p.blocks = filter(k), by, by != ""
+			p.rest = append(p.rest, alive{})
+			return p, nil
+		}
+	}
+	eqs := equalities(list)
+	orders := r.s.collections.orders(typ)
+
+	// A compound: what is asked by equality stands before the order.
+	var pairTerms []string
+	var pairServed []int
+	var pairLast string
+	if by != "" {
+		for _, c := range search.Compounds(typ) {
+			params, last := lead(c)
+			if by != last && !(by == last+ucum && slices.Contains(pairOrders(last), by)) {
+				continue
+			}
+			if terms, served := joined(params, eqs); terms != nil && len(served) > len(pairServed) {
+				pairTerms, pairServed, pairLast = terms, served, last
+			}
+		}
+	}
+	usePairs := func() {
+		rest(pairServed...)
+		p.index, p.lead, p.by = indexPairs(pairLast, by), in(pathPairs+keyName(pairLast), pairTerms), by
+		p.ranges = spansOf(list, by)
+	}
+	if pairTerms != nil && len(pairServed) == len(eqs) {
+		usePairs()
+		return p, nil
+	}
+
+	// The most selective terms.
+	best := manyTerms + 1
+	var bestTerms []string
+	var bestServed []int
+	try := func(terms []string, served []int, only bool) error {
+		n := manyTerms
+		if !only {
+			var err error
+			if n, err = r.frequency(ctx, typ, terms); err != nil {
+				return err
+			}
+		}
+		if n < best {
+			best, bestTerms, bestServed = n, terms, served
+		}
+		return nil
+	}
+	joints := joints(typ)
+	covered := map[int]bool{}
+	var candidates [][]string
+	var serves [][]int
+	for _, params := range joints {
+		if terms, served := joined(params, eqs); terms != nil {
+			candidates, serves = append(candidates, terms), append(serves, served)
+			for _, i := range served {
+				covered[i] = true
+			}
+		}
+	}
+	for _, e := range eqs {
+		if covered[e.at] {
+			continue
+		}
+		terms := make([]string, 0, len(e.forms))
+		for _, f := range e.forms {
+			terms = append(terms, f.term(e.param))
+		}
+		slices.Sort(terms)
+		candidates, serves = append(candidates, slices.Compact(terms)), append(serves, []int{e.at})
+	}
+	only := len(candidates) == 1 && (by == "" || !orders[indexOrder(by)] && pairTerms == nil)
+	for i := range candidates {
+		if err := try(candidates[i], serves[i], only); err != nil {
+			return nil, err
+		}
+	}
+	useTerms := func() {
+		rest(bestServed...)
+		p.index, p.lead, p.by, p.blocks = indexTerms, in(pathTerms, bestTerms), by, by != "" || len(bestTerms) > maxJoined
+	}
+	switch {
+	case by == "":
+		if bestTerms != nil {
+			useTerms()
+			return p, nil
+		}
+		return p, r.planWithoutTerm(ctx, p, list, rest)
+	case bestTerms != nil && best <= fewTerms:
+		useTerms()
+		return p, nil
+	case pairTerms != nil:
+		usePairs()
+		return p, nil
+	case orders[indexOrder(by)]:
+		rest()
+		p.index, p.by = indexOrder(by), by
+		p.ranges = spansOf(list, by)
+		return p, nil
+	}
+	if n, err := r.frequency(ctx, typ, []string{termLive}); err != nil {
+		return nil, err
+	} else if n >= manyTerms {
+		r.s.collections.wantOrder(r.s, typ, by)
+	}
+	if bestTerms != nil {
+		useTerms()
+		return p, nil
+	}
+	if err := r.planWithoutTerm(ctx, p, list, rest); err != nil {
+		return nil, err
+	}
+	p.by, p.blocks = by, true
+	return p, nil
+}
+
+// planWithoutTerm chooses where no equality is asked for and the order is that of the id: the matches of a prefix or a range where they are
+// few, and all resources in their order otherwise.
+func (r *reader) planWithoutTerm(ctx context.Context, p *plan, list []search.Expr, rest func(...int)) error {
+	for i, c := range list {
+		f, index := r.indexable(c)
+		if f == nil {
+			continue
+		}
+		n, err := r.countUpTo(ctx, p.typ, f, index, manyTerms)
+		if err != nil {
+			return err
+		}
+		if n < manyTerms {
+			rest(i)
+			p.index, p.lead, p.blocks = index, f, true
+			return nil
+		}
+	}
+	rest()
+	p.index, p.lead = indexTerms, bson.D{{Key: pathTerms, Value: termLive}}
+	return nil
+}
+
+// indexable returns the filter of a prefix or a range in a form that bounds the scan of an index.
+func (r *reader) indexable(c search.Expr) (bson.D, string) {
+	s, ok := c.(search.Some)
+	if !ok {
+		return nil, ""
+	}
+	if prefix, ok := prefixOf(s); ok {
+		return bson.D{{Key: pathTerms, Value: bson.D{{Key: "$elemMatch", Value: startsWith(prefix)}}}}, indexTerms
+	}
+	bounded := false // what satisfies s has a range
+	for _, c := range s.Where {
+		bounded = bounded || isBound(c) && !holds(c, "")
+	}
+	if !bounded {
+		return nil, ""
+	}
+	f, ok := filterRange(s)
+	if !ok {
+		return nil, ""
+	}
+	return f, indexRanges
+}
+
+// find returns the filter of the plan, with a further condition on the scan behind lead.
+func (p *plan) filter(also ...bson.D) bson.D {
+	var list bson.A
+	if len(p.lead) > 0 {
+		list = append(list, p.lead)
+	}
+	for _, f := range also {
+		if len(f) > 0 {
+			list = append(list, f)
+		}
+	}
+	for _, c := range p.rest {
+		if _, ok := c.(alive); ok {
+			list = append(list, live)
+			continue
+		}
+		if f := filter(c); len(f) > 0 {
+			list = append(list, tried(f))
+		}
+	}
+	return and(list)
+}
+
+// tried keeps a condition away from the server's planner: it is tried on what the index finds.
+func tried(f bson.D) bson.D {
+	return bson.D{{Key: "$nor", Value: bson.A{bson.D{{Key: "$nor", Value: bson.A{f}}}}}}
+}
+
+// alive is the conjunct that the resource is not deleted, where no index says so.
+type alive struct{ search.Expr }
+
+// describe returns the index for people.
+func (p *plan) describe() string {
+	if p.index == "" {
+		return p.typ + ": _id"
+	}
+	return p.typ + ": " + strings.TrimSpace(p.index)
+}

@@ -1,0 +1,196 @@
+package mongodb
+
+import (
+	"container/heap"
+	"context"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// An order by several parameters, by a chain or by the id downwards is that of no index: all rows are read by id, in batches, and the first of
+// the order are kept.
+
+// findSorted returns up to limit rows of a type in such an order.
+func (r *reader) findSorted(ctx context.Context, typ string, w resolved, sorts []search.Sort, from *start, reverse bool, limit int) ([]search.Row, error) {
+	where := w.expr
+	if w.chained {
+		where = w.without
+	}
+	p, err := r.plan(ctx, typ, where, "", false)
+	if err != nil {
+		return nil, err
+	}
+	top := &topRows{sorts: sorts, reverse: reverse}
+	take := func(rows []search.Row) error {
+		if w.chained {
+			if rows, err = r.accepted(ctx, typ, w, rows); err != nil {
+				return err
+			}
+		}
+		if err := r.chainKeys(ctx, rows, sorts); err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if from == nil || follows(row, sorts, from, typ, reverse) {
+				top.add(row, limit)
+			}
+		}
+		return nil
+	}
+	projection := bson.D{{Key: fieldVersion, Value: 1}, {Key: fieldUpdated, Value: 1}}
+	for i, s := range sorts {
+		if s.Chain == nil && s.Param != search.SortByID && !slices.ContainsFunc(sorts[:i], func(o search.Sort) bool { return o.Chain == nil && o.Param == s.Param }) {
+			projection = append(projection, bson.E{Key: pathSort + keyName(s.Param), Value: 1})
+		}
+	}
+	var batch []search.Row
+	f := p.filter()
+	err = r.query(ctx, typ, f, p.hint(), options.Find().SetProjection(projection), func(raw bson.Raw) error {
+		batch = append(batch, sortedRow(typ, sorts, raw))
+		if len(batch) < loadChunk || needsQueries(w, sorts) {
+			return nil
+		}
+		defer func() { batch = batch[:0] }()
+		return take(batch)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for chunk := range slices.Chunk(batch, loadChunk) {
+		if err := take(slices.Clone(chunk)); err != nil {
+			return nil, err
+		}
+	}
+	if r.told != nil {
+		if err := r.told.find(ctx, r, p, f, nil, unlimited, len(batch)); err != nil {
+			return nil, err
+		}
+		r.told.steps = append(r.told.steps, search.Step{Kind: "sort", Index: typ, Detail: "the first of the order are kept", Rows: len(batch)})
+	}
+	return top.sorted(), nil
+}
+
+// needsQueries reports whether rows can't be judged while their cursor is read: a session answers one command at a time.
+func needsQueries(w resolved, sorts []search.Sort) bool {
+	return w.chained || slices.ContainsFunc(sorts, func(s search.Sort) bool { return s.Chain != nil })
+}
+
+// sortedRow reads a row with the keys of all sorts but those of chains, which are missing.
+func sortedRow(typ string, sorts []search.Sort, raw bson.Raw) search.Row {
+	row := rowOf(typ, "", false, raw)
+	row.Sort = make([]search.SortKey, len(sorts))
+	index, _ := raw.Lookup(fieldIndex).DocumentOK()
+	for i, s := range sorts {
+		switch {
+		case s.Chain != nil:
+			row.Sort[i] = search.SortKey{Missing: true}
+		case s.Param == search.SortByID:
+			row.Sort[i] = search.SortKey{Value: row.Key.ID}
+		default:
+			row.Sort[i] = sortKey(index, s.Param, s.Desc)
+		}
+	}
+	return row
+}
+
+// chainKeys looks up the keys of chained sorts.
+func (r *reader) chainKeys(ctx context.Context, rows []search.Row, sorts []search.Sort) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	for i, s := range sorts {
+		if s.Chain == nil {
+			continue
+		}
+		refs, err := r.references(ctx, rows[0].Key.Type, idsOf(rows), s.Chain.Param, s.Chain.Target)
+		if err != nil {
+			return err
+		}
+		var targets []string
+		for _, to := range refs {
+			targets = append(targets, to...)
+		}
+		slices.Sort(targets)
+		keys := map[string]search.SortKey{}
+		for chunk := range slices.Chunk(slices.Compact(targets), loadChunk) {
+			f := and(bson.A{bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: chunk}}}}, live})
+			opts := options.Find().SetProjection(bson.D{{Key: pathSort + keyName(s.Param), Value: 1}})
+			err := r.query(ctx, s.Chain.Target, f, nil, opts, func(raw bson.Raw) error {
+				id, _ := raw.Lookup(fieldID).StringValueOK()
+				index, _ := raw.Lookup(fieldIndex).DocumentOK()
+				keys[id] = sortKey(index, s.Param, s.Desc)
+				if s.Param == search.SortByID {
+					keys[id] = search.SortKey{Value: id}
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		for j := range rows {
+			for _, to := range refs[rows[j].Key.ID] {
+				if k, ok := keys[to]; ok && k.Compare(rows[j].Sort[i], s.Desc) < 0 {
+					rows[j].Sort[i] = k
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// follows reports whether a row stands behind from.
+func follows(row search.Row, sorts []search.Sort, from *start, typ string, reverse bool) bool {
+	at := search.Position{Sort: from.keys, Key: fhir.Key{Type: typ, ID: from.id}}
+	if !from.here {
+		at.Key = row.Key
+		c := inOrder(row.Position.Compare(at, sorts), reverse)
+		return c > 0 || c == 0 && from.equal
+	}
+	return inOrder(row.Position.Compare(at, sorts), reverse) > 0
+}
+
+// topRows keeps the first rows of an order; the last of them stands first in the heap.
+type topRows struct {
+	sorts   []search.Sort
+	reverse bool
+	rows    []search.Row
+}
+
+func (t *topRows) compare(a, b search.Row) int {
+	return inOrder(a.Position.Compare(b.Position, t.sorts), t.reverse)
+}
+
+// Len, Less, Swap, Push and Pop implement heap.Interface.
+func (t *topRows) Len() int           { return len(t.rows) }
+func (t *topRows) Less(i, j int) bool { return t.compare(t.rows[i], t.rows[j]) > 0 }
+func (t *topRows) Swap(i, j int)      { t.rows[i], t.rows[j] = t.rows[j], t.rows[i] }
+func (t *topRows) Push(x any)         { t.rows = append(t.rows, x.(search.Row)) }
+func (t *topRows) Pop() any {
+	last := t.rows[len(t.rows)-1]
+	t.rows = t.rows[:len(t.rows)-1]
+	return last
+}
+
+func (t *topRows) add(row search.Row, limit int) {
+	if limit >= unlimited {
+		t.rows = append(t.rows, row)
+		return
+	}
+	if len(t.rows) < limit {
+		heap.Push(t, row)
+	} else if limit > 0 && t.compare(row, t.rows[0]) < 0 {
+		t.rows[0] = row
+		heap.Fix(t, 0)
+	}
+}
+
+func (t *topRows) sorted() []search.Row {
+	slices.SortFunc(t.rows, t.compare)
+	return t.rows
+}

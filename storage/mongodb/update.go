@@ -1,0 +1,280 @@
+package mongodb
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+const (
+	// retryFor is how long an Update is tried again after conflicts and elections before it says so.
+	retryFor = 30 * time.Second
+	// transactionLifetime is what MongoDB gives a transaction by default; past it the server aborts it.
+	transactionLifetime = 60 * time.Second
+	// conflictTries bounds how often an Update is tried again that found another version than it expected.
+	conflictTries = 10
+)
+
+// tx is the unit of work of one try of an Update. It begins as a view: what is put is kept, and written when the function has returned, by
+// one write where it is one resource and by a transaction where it is more. Where more is asked of it than resources by their keys it goes on
+// in a transaction, once it has made sure that there, what it has read is the same.
+type tx struct {
+	reader
+	now     time.Time
+	puts    map[fhir.Key]*put // what this Update has put, sent or not
+	pending []*put            // not sent yet, in order
+	reindex []reindexing
+	metas   map[string][]byte
+	guards  map[string]bool
+	// seen are the documents that were read outside of a transaction; nil for those that were not there.
+	seen        map[fhir.Key]bson.Raw
+	transaction bool
+}
+
+var (
+	// errSuperseded means that the version an Update expected, or has read, is not current.
+	errSuperseded = errors.New("another version is current")
+	// errStale means that the instant of an Update is not after what others have seen or stored since.
+	errStale = errors.New("the instant of the update has passed")
+)
+
+// Update implements storage.Store. Transactions have snapshot reads and majority writes and are tried again as the driver's documentation
+// says: the whole of it on TransientTransactionError and on a duplicate key (another Update made the resource first), the commit alone on
+// UnknownTransactionCommitResult. Where the connection is lost in a commit and no server answers in time, the error is KindUnavailable and
+// the Update may have been stored: this is the one case in which an error does not mean that nothing is.
+func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
+	if err := cmp.Or(ctx.Err(), s.usable()); err != nil {
+		return err
+	}
+	begun := time.Now()
+	for try := 0; ; try++ {
+		start := time.Now()
+		err, own := s.try(ctx, f, try)
+		if err == nil {
+			return nil
+		}
+		if code(err, codeTransactionTooLargeCache) || time.Since(start) > transactionLifetime-time.Second && (label(err, "TransientTransactionError") || code(err, codeNoSuchTransaction)) {
+			e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, "transaction-limit",
+				"the transaction is larger or takes longer than the database allows (60 s); nothing of it is stored")
+			e.Op, e.Err = "update", err
+			return e
+		}
+		superseded := errors.Is(err, errSuperseded) || errors.Is(err, errStale) || code(err, codeDuplicateKey)
+		if !superseded && !label(err, "TransientTransactionError") || ctx.Err() != nil {
+			if own {
+				return err
+			}
+			return wrap("update", err)
+		}
+		if time.Since(begun) > retryFor || superseded && try >= conflictTries {
+			if !superseded && !code(err, codeWriteConflict) {
+				return unavailable("update", err)
+			}
+			return fmt.Errorf("mongodb: %w after %d tries: %w", storage.ErrConflict, try+1, err)
+		}
+		backoff := min(time.Millisecond<<min(try, 8), 200*time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(backoff/2 + rand.N(backoff)):
+		}
+	}
+}
+
+// try runs f once and commits. own tells that the error is f's.
+func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err error, own bool) {
+	t := &tx{puts: map[fhir.Key]*put{}, guards: map[string]bool{}, metas: map[string][]byte{}, seen: map[fhir.Key]bson.Raw{}}
+	t.reader = reader{s: s, moment: s.tick(), tx: t}
+	t.now = s.tick()
+	defer func() {
+		if t.transaction && err != nil {
+			t.sess.AbortTransaction(context.WithoutCancel(ctx))
+		}
+		t.end(ctx)
+	}()
+	if err := t.begin(); err != nil {
+		return err, false
+	}
+	if err := f(t); err != nil {
+		return err, true
+	}
+	unlock, err := s.committing(t.now, try)
+	if err != nil {
+		return err, false
+	}
+	defer unlock()
+	return t.write(ctx), false
+}
+
+// write commits.
+func (t *tx) write(ctx context.Context) error {
+	if !t.transaction {
+		switch {
+		case len(t.pending) == 0 && len(t.metas) == 0 && len(t.reindex) == 0:
+			return nil
+		case len(t.pending) == 1 && len(t.metas) == 0 && len(t.reindex) == 0:
+			return t.writeOne(ctx, t.pending[0])
+		}
+		t.end(ctx)
+		if err := t.startTransaction(); err != nil {
+			return err
+		}
+	}
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	if err := t.sendMetas(ctx); err != nil {
+		return err
+	}
+	return t.commit(ctx)
+}
+
+// upgrade goes on in a transaction. What was read before is read again: where it has changed, this try is over.
+func (t *tx) upgrade(ctx context.Context) error {
+	if t.transaction {
+		return nil
+	}
+	t.end(ctx)
+	if err := t.startTransaction(); err != nil {
+		return wrap("begin", err)
+	}
+	byType := map[string][]string{}
+	for key := range t.seen {
+		byType[key.Type] = append(byType[key.Type], key.ID)
+	}
+	for typ, ids := range byType {
+		there := map[string]int64{}
+		for chunk := range slices.Chunk(ids, loadChunk) {
+			err := t.query(ctx, typ, bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: chunk}}}}, nil,
+				options.Find().SetProjection(bson.D{{Key: fieldVersion, Value: 1}}), func(raw bson.Raw) error {
+					id, _ := raw.Lookup(fieldID).StringValueOK()
+					there[id], _ = raw.Lookup(fieldVersion).AsInt64OK()
+					return nil
+				})
+			if err != nil {
+				return err
+			}
+		}
+		for _, id := range ids {
+			var version int64
+			if raw := t.seen[fhir.Key{Type: typ, ID: id}]; raw != nil {
+				version, _ = raw.Lookup(fieldVersion).AsInt64OK()
+			}
+			if version != there[id] {
+				return errSuperseded
+			}
+		}
+	}
+	return nil
+}
+
+// startTransaction makes the reader's session one with a transaction.
+func (t *tx) startTransaction() error {
+	sess, err := t.s.client.StartSession()
+	if err != nil {
+		return err
+	}
+	t.sess, t.begun, t.started, t.transaction = sess, time.Now(), false, true
+	return sess.StartTransaction(options.Transaction().SetReadConcern(readconcern.Snapshot()).SetWriteConcern(writeconcern.Majority()).SetReadPreference(readpref.Primary()))
+}
+
+// commitFor is how long a commit whose result is unknown is asked for again.
+const commitFor = 30 * time.Second
+
+// commit commits the transaction. A commit whose result is unknown is sent again; the server answers it once.
+func (t *tx) commit(ctx context.Context) error {
+	begun := time.Now()
+	for {
+		err := t.sess.CommitTransaction(ctx)
+		if err == nil || !label(err, "UnknownTransactionCommitResult") || ctx.Err() != nil || code(err, codeMaxTimeExpired) {
+			return err
+		}
+		if time.Since(begun) > commitFor {
+			return unavailable("commit", err)
+		}
+	}
+}
+
+// writeOne stores one version without a transaction: what it supersedes first, then the version where the expected one is current. Where it
+// ends between the two, the current version stands among the superseded ones too, which readers know.
+func (t *tx) writeOne(ctx context.Context, p *put) error {
+	doc, err := currentDocument(p.rec)
+	if err != nil {
+		return err
+	}
+	typ := p.rec.Key.Type
+	if p.expect == 0 {
+		_, err := t.s.current(typ).InsertOne(ctx, doc)
+		return err
+	}
+	before := t.seen[p.rec.Key]
+	if before == nil {
+		before, err = t.s.current(typ).FindOne(ctx, bson.D{{Key: fieldID, Value: p.rec.Key.ID}}, options.FindOne().SetProjection(noIndex)).Raw()
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			return errSuperseded
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := t.supersedes(p, before); err != nil {
+		return err
+	}
+	old := supersededDocument(p.rec.Key.ID, p.expect, before)
+	_, err = t.s.superseded(typ).ReplaceOne(ctx, bson.D{{Key: fieldID, Value: versionID(p.rec.Key.ID, p.expect)}}, old, options.Replace().SetUpsert(true))
+	if err != nil && !code(err, codeDuplicateKey) { // the same document, from another who tried
+		return err
+	}
+	res, err := t.s.current(typ).ReplaceOne(ctx, bson.D{{Key: fieldID, Value: p.rec.Key.ID}, {Key: fieldVersion, Value: p.expect}}, doc)
+	if err != nil {
+		return err
+	}
+	if res.MatchedCount == 0 {
+		return errSuperseded
+	}
+	return nil
+}
+
+// supersedes checks that before is the version that p follows, in number and in time.
+func (t *tx) supersedes(p *put, before bson.Raw) error {
+	version, _ := before.Lookup(fieldVersion).AsInt64OK()
+	updated, _ := before.Lookup(fieldUpdated).AsInt64OK()
+	at := time.UnixMicro(updated)
+	t.s.saw(at)
+	switch {
+	case version != p.expect:
+		return errSuperseded
+	case !p.rec.Updated.After(at):
+		return errStale
+	}
+	p.before = before
+	return nil
+}
+
+// send makes the server know what was put, before it is asked for more than resources by their keys.
+func (t *tx) send(ctx context.Context) error {
+	if err := t.upgrade(ctx); err != nil {
+		return err
+	}
+	if len(t.pending) == 0 && len(t.reindex) == 0 {
+		return nil
+	}
+	return t.flush(ctx)
+}
+
+// Now implements storage.Tx.
+func (t *tx) Now() time.Time { return t.now }
