@@ -51,7 +51,7 @@ func TestCrash(t *testing.T) {
 			cw := &crashWorker{ledger: l, base: p.base, number: w, rng: rand.New(rand.NewPCG(seed, uint64(round*crashWorkers+w+2)))}
 			workers.Go(func() { cw.run(ctx, t) })
 		}
-		time.Sleep(time.Duration(50+rng.IntN(850)) * time.Millisecond)
+		l.await(rng.IntN(1500), time.Now().Add(2*time.Second))
 		l.killing()
 		p.kill()
 		workers.Wait()
@@ -108,6 +108,19 @@ type ledger struct {
 // begin starts a round.
 func (l *ledger) begin(round int) {
 	l.round, l.since, l.acked, l.attempts, l.dying = round, time.Now().Add(-time.Second), nil, make(map[string]*attempt), false
+}
+
+// await returns when so many writes have been acknowledged, or at the deadline.
+func (l *ledger) await(writes int, deadline time.Time) {
+	for time.Now().Before(deadline) {
+		l.mu.Lock()
+		n := len(l.acked)
+		l.mu.Unlock()
+		if n >= writes {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // killing notes that requests may fail from here on.

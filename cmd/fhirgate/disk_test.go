@@ -31,6 +31,10 @@ func smallDisk(t *testing.T, bytes int64) string {
 	return dir
 }
 
+// diskSize is small for a disk, and large enough for the engine's own files: it has up to five logs of 36 MB besides the data, and wants an
+// eighth of the disk to stay free.
+const diskSize = 512 << 20
+
 // fill writes a file until size bytes are in it or the disk is full.
 func fill(t *testing.T, name string, size int64) {
 	t.Helper()
@@ -68,15 +72,20 @@ type disk struct {
 	next  int
 }
 
-// write creates one resource of some 20 KB and returns the status; 0 after an answer that the test does not allow.
+// heavy returns a Patient with a text that is not searched by.
+func heavy(id, text string) string {
+	return fmt.Sprintf(`{"resourceType":"Patient","id":%q,"extension":[{"url":"urn:x","valueString":%q}]}`, id, text)
+}
+
+// write creates one resource of some 200 KB and returns the status; 0 after an answer that the test does not allow.
 func (d *disk) write(t *testing.T) int {
 	t.Helper()
 	d.mu.Lock()
 	d.next++
 	n := d.next
 	d.mu.Unlock()
-	id, text := fmt.Sprint("p", n), incompressible(uint64(n), 20_000)
-	r, err := send(t.Context(), "PUT", d.base+"/Patient/"+id, counted(id, text))
+	id, text := fmt.Sprint("p", n), incompressible(uint64(n), 200_000)
+	r, err := send(t.Context(), "PUT", d.base+"/Patient/"+id, heavy(id, text))
 	if err != nil {
 		t.Error(err)
 		return 0
@@ -105,15 +114,15 @@ func (d *disk) intact(t *testing.T) {
 			t.Fatalf("Patient/%s is not what was acknowledged: version %d, %.100s", id, r.version(), r.body)
 		}
 	}
-	if r := must(t, 200, "GET", d.base+"/_history?_count=1", ""); !strings.Contains(string(r.body), fmt.Sprintf(`"total":%d`, len(d.acked))) {
-		t.Fatalf("%d writes were acknowledged, and the history is %.300s", len(d.acked), r.body)
+	if n := count(t, d.process, "Patient"); n != len(d.acked) {
+		t.Fatalf("%d writes were acknowledged, and %d resources are there", len(d.acked), n)
 	}
 }
 
 // untilFull writes until a write is refused.
 func (d *disk) untilFull(t *testing.T) {
 	t.Helper()
-	for range 20_000 {
+	for range 5000 {
 		if d.write(t) != 201 {
 			if t.Failed() {
 				t.FailNow()
@@ -135,11 +144,11 @@ func (d *disk) untilSpace(t *testing.T) {
 }
 
 func TestADiskThatFillsRefusesWritesAndLosesNothing(t *testing.T) {
-	dir := smallDisk(t, 192<<20)
+	dir := smallDisk(t, diskSize)
 	ballast := filepath.Join(dir, "ballast")
-	fill(t, ballast, 64<<20)
+	fill(t, ballast, diskSize/4)
 	data := filepath.Join(dir, "data")
-	d := &disk{process: startServer(t, data), acked: make(map[string]string)}
+	d := &disk{process: startServer(t, data, "--validate=off"), acked: make(map[string]string)}
 
 	d.untilFull(t)
 	if len(d.acked) < 100 {
@@ -159,19 +168,19 @@ func TestADiskThatFillsRefusesWritesAndLosesNothing(t *testing.T) {
 	d.untilFull(t)
 	d.intact(t)
 	if len(d.acked) < before+100 {
-		t.Fatalf("%d writes after 64 MB were freed", len(d.acked)-before)
+		t.Fatalf("%d writes after a quarter of the disk was freed", len(d.acked)-before)
 	}
 
 	// What was acknowledged outlives a restart on the full disk.
 	d.kill()
-	d.process = startServer(t, data)
+	d.process = startServer(t, data, "--validate=off")
 	d.intact(t)
 }
 
 func TestADiskThatAnotherProgramFillsLosesNothing(t *testing.T) {
-	dir := smallDisk(t, 192<<20)
+	dir := smallDisk(t, diskSize)
 	data := filepath.Join(dir, "data")
-	d := &disk{process: startServer(t, data), acked: make(map[string]string)}
+	d := &disk{process: startServer(t, data, "--validate=off"), acked: make(map[string]string)}
 	for range 200 {
 		if s := d.write(t); s != 201 {
 			t.Fatalf("status %d on an empty disk", s)
@@ -211,6 +220,6 @@ func TestADiskThatAnotherProgramFillsLosesNothing(t *testing.T) {
 	d.untilSpace(t)
 	d.intact(t)
 	d.kill()
-	d.process = startServer(t, data)
+	d.process = startServer(t, data, "--validate=off")
 	d.intact(t)
 }
