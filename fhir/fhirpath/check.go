@@ -112,8 +112,9 @@ func (c *compiler) child(s static, name string) (r static, cases []memberCase, f
 	}
 	for _, t := range s.types {
 		if t.fhir == nil {
-			if t.sys == typeInfoKind && (name == "namespace" || name == "name") {
-				r, found = r.join(system(String)), true
+			if k, ok := reflectedChild(name); ok && t.sys == typeInfoKind {
+				r, found = r.join(k), true
+				r.many = r.many || k.many
 			}
 			continue
 		}

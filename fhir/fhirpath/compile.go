@@ -329,6 +329,18 @@ func (c *compiler) call(a *ast) (expr, static, error) {
 	if len(a.args) < fn.min || len(a.args) > fn.max {
 		return nil, anything, c.fail(a.pos, idFunction, "the function "+a.text+" does not take this number of arguments", fn.arity())
 	}
+	if a.text == "is" {
+		if names := qualifiedNames(a.args[0]); names != nil {
+			if t, err := c.specifier(names, a.args[0].pos); err == nil {
+				if x, s, ok, err := c.planResolveIs(a.in, a.text, t); ok || err != nil {
+					return x, s, err
+				}
+			}
+		}
+	}
+	if c.opts.search && fn.outside {
+		return nil, anything, c.fail(a.pos, idUnsupported, "what search finds can't depend on "+a.text+"(), which asks beyond the resource", "an expression over the resource itself; resolve() is T is decided by the reference")
+	}
 	var in expr = thisExpr{}
 	s := c.this
 	if a.in != nil {

@@ -89,6 +89,9 @@ func TestAnswers(t *testing.T) {
 		// Boundaries.
 		{"@2024-02.highBoundary()", "2024-02-29"}, {"@2024.lowBoundary()", "2024-01-01"}, {"@2024-05-01T10:00:00Z.highBoundary(14)", "2024-05-01T10:00:00Z"}, {"@T10.highBoundary(4)", "10:59"}, {"effective.lowBoundary(10)", "2024-05-01T10+02:00"},
 		{"1.5 'mg'.highBoundary(2)", "1.55 'mg'"}, {"@2024.lowBoundary(5)", ""}, {"1.lowBoundary(40)", ""}, {"'x'.length().precision()", "0"}, {"@2024-05.precision()", "6"}, {"1 'm'.comparable('x')", "false"},
+		// Reflection.
+		{"code.type().baseType", "FHIR.Element"}, {"1.type().baseType", "System.Any"}, {"type().baseType", "FHIR.DomainResource"}, {"type().element.where(name = 'value').type.startsWith('FHIR.Quantity | FHIR.Cod')", "true"},
+		{"type().element.where(name = 'component').type", "List<FHIR.Observation.component>"}, {"status.type().element", ""}, {"code.type()", "FHIR.CodeableConcept"}, {"code.type().children().count()", "7"},
 		// Variables.
 		{"defineVariable('n', code.text).select(%n & '!')", "Pressure!"}, {"component.defineVariable('c').select(%c.code.text)", "a; b; c; a; b; c; a; b; c"},
 		{"%resource.id", "o"}, {"contained.select(%rootResource.id)", "o"}, {"%context.status", "final"}, {"%`vs-x`", "http://hl7.org/fhir/ValueSet/x"}, {"%'ext-y'", "http://hl7.org/fhir/StructureDefinition/y"},
@@ -154,12 +157,20 @@ func TestReferencesSayTheirTypes(t *testing.T) {
 		{"Observation.performer.where(resolve() is Patient).reference", "urn:uuid:1"},
 		{"Observation.subject.where(resolve() is Patient).reference", "#p"}, {"Observation.subject.where(resolve() is Group).reference", ""},
 		{"Observation.performer.where(resolve() is DomainResource).count()", "3"}, {"Observation.performer.where(resolve().is(Practitioner)).reference", "Practitioner/1"},
-		{"Observation.subject.resolve() is Patient", "true"}, {"Patient.name | Observation.code.text", "Pressure"}, {"Patient.name", ""},
+		{"Observation.subject.resolve() is Patient", "true"}, {"Observation.subject.resolve().is(Group)", "false"}, {"Patient.name | Observation.code.text", "Pressure"}, {"Patient.name", ""},
 		{"(Observation.component.value as integer)", "7"}, {"Observation.component.value.as(Boolean)", "true"},
 	} {
 		got, err := evaluate(t, r, c.expr, nil, ForSearch())
 		if err != nil || got != c.want {
 			t.Errorf("%s: got %q, %v; want %q", c.expr, got, err, c.want)
+		}
+	}
+}
+
+func TestSearchDoesNotAskBeyondTheResource(t *testing.T) {
+	for _, expr := range []string{"Observation.subject.resolve().id", "Observation.code.where(memberOf('http://x'))", "Observation.code.subsumes(code)"} {
+		if _, err := Compile(expr, WithType("Observation"), ForSearch()); issueOf(err).ID != idUnsupported {
+			t.Errorf("%s: %v", expr, err)
 		}
 	}
 }

@@ -15,6 +15,8 @@ type function struct {
 	needsOrder bool
 	// filters is set for functions that yield nothing for an empty input, without evaluating an argument. It needs compile.
 	filters bool
+	// outside is set for functions that ask a store or a terminology, and so may answer otherwise tomorrow: an index can't hold that.
+	outside bool
 	// result says what the answer is, from what is known of input and arguments.
 	result func(c *compiler, in static, args []static) static
 	// compile replaces the general handling of arguments and result, where it is set.

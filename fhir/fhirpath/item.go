@@ -42,16 +42,13 @@ type Quantity struct {
 // date is a System.Date in an Item's box, which tells it from a DateTime.
 type date struct{ fhir.DateTime }
 
-// typeInfo is what type() answers: it has the children namespace and name.
-type typeInfo struct{ namespace, name string }
-
 // Item is one member of a collection: an element of a resource with its FHIR type, or a value of a System type that was computed. It is a
 // small value that refers to the tree and copies nothing of it.
 type Item struct {
 	typ  *definition.Type
 	node fhir.Node
 	sib  fhir.Node // the object under "_name" of a primitive
-	box  any       // the System value: bool string int64 fhir.Decimal date fhir.DateTime fhir.Time Quantity typeInfo
+	box  any       // the System value: bool string int64 fhir.Decimal date fhir.DateTime fhir.Time Quantity reflected
 }
 
 // ElementItem returns the element at node of type t as an Item. sibling is the object that stands under "_" and the name of a primitive; the

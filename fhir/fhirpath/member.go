@@ -57,13 +57,8 @@ func (x *memberExpr) eval(m *machine) error {
 // member pushes the elements of it that x names.
 func (m *machine) member(it Item, x *memberExpr) {
 	if it.box != nil {
-		if info, ok := it.box.(typeInfo); ok {
-			switch x.name {
-			case "namespace":
-				m.push(StringItem(info.namespace))
-			case "name":
-				m.push(StringItem(info.name))
-			}
+		if info, ok := it.box.(reflected); ok {
+			info.child(m, x.name)
 		}
 		return
 	}
@@ -192,9 +187,10 @@ func (m *machine) pushValue(v, sib fhir.Node, t *definition.Type) {
 // pushChildren pushes all elements of an item, in document order.
 func (m *machine) pushChildren(it Item) {
 	if it.box != nil {
-		if info, ok := it.box.(typeInfo); ok {
-			m.push(StringItem(info.namespace))
-			m.push(StringItem(info.name))
+		if info, ok := it.box.(reflected); ok {
+			for _, name := range info.names() {
+				info.child(m, name)
+			}
 		}
 		return
 	}

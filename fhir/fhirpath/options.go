@@ -103,7 +103,8 @@ func ForPublished() Option { return func(o *options) { o.published = true } }
 
 // ForSearch reads a SearchParameter's expression for one resource type, which WithType names: as ForPublished and WithReferenceTypes, and a
 // path that begins with the name of another resource type yields nothing rather than being an error, as R4 states one expression for all
-// bases of a parameter.
+// bases of a parameter. Functions that ask beyond the resource, as memberOf() and any other resolve(), are an error of issue id
+// fhirpath-unsupported: an index would not see when their answer changes.
 func ForSearch() Option {
 	return func(o *options) { o.published, o.search, o.refTypes = true, true, true }
 }

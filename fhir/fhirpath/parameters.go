@@ -38,8 +38,8 @@ func (c Collection) Lines() []string {
 		default:
 			lines[i] = it.Text()
 		}
-		if info, ok := it.box.(typeInfo); ok {
-			lines[i] = info.namespace + "." + info.name
+		if info, ok := it.box.(reflected); ok {
+			lines[i] = info.String()
 		}
 	}
 	return lines
@@ -123,8 +123,8 @@ func (v value) appendParameter(dst []byte, box any) []byte {
 		}
 		return append(dst, '}')
 	}
-	if info, ok := box.(typeInfo); ok {
-		text = info.namespace + "." + info.name
+	if info, ok := box.(reflected); ok {
+		text = info.String()
 	}
 	return fhir.AppendString(append(dst, `,"valueString":`...), text)
 }

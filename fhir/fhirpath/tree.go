@@ -22,7 +22,8 @@ func unordered(*compiler, static, []static) static {
 	return static{any: true, many: true, unordered: true}
 }
 
-// runDescendants yields the children of the input, their children and so on, each level after the one above it, as repeat(children()) would.
+// runDescendants yields the children of the input, their children and so on, each level after the one above it. It is repeat(children())
+// but that elements which are equal are all kept: the suite counts them (testRepeat3).
 func runDescendants(m *machine, x *callExpr, base int) error {
 	mid := len(m.stack)
 	for i := base; i < mid; i++ {

@@ -1,7 +1,5 @@
 package fhirpath
 
-import "strings"
-
 // Operators and functions of N1, Types, and type() of Reflection.
 
 // typeExpr is "in is T" or "in as T".
@@ -91,11 +89,6 @@ func compileTypeCall(c *compiler, a *ast, x *callExpr, in static) (expr, static,
 	if err != nil {
 		return nil, in, err
 	}
-	if a.text == "is" && a.in != nil {
-		if x, s, ok, err := c.planResolveIs(a.in, a.text, t); ok || err != nil {
-			return x, s, err
-		}
-	}
 	te := &typeExpr{test: t, as: a.text != "is", filter: a.text == "ofType" || a.text == "as" && c.opts.published, pos: a.pos}
 	x.data = te
 	if a.text == "is" {
@@ -126,23 +119,4 @@ func qualifiedNames(a *ast) []string {
 func runTypeCall(m *machine, x *callExpr, base int) error {
 	t := x.data.(*typeExpr)
 	return m.applyType(t.test, t.as, t.filter, base, t.pos)
-}
-
-func typeInfos(_ *compiler, in static, _ []static) static {
-	s := system(typeInfoKind)
-	s.many = in.many
-	return s
-}
-
-func runType(m *machine, x *callExpr, base int) error {
-	for i := base; i < len(m.stack); i++ {
-		it := &m.stack[i]
-		name := it.Type()
-		info := typeInfo{"FHIR", name}
-		if s, ok := strings.CutPrefix(name, "System."); ok && it.box != nil {
-			info = typeInfo{"System", s}
-		}
-		m.stack[i] = Item{box: info}
-	}
-	return nil
 }
