@@ -77,11 +77,12 @@ func parseQueryDate(s string) (fhir.DateTime, bool) {
 func queryDateInterval(p prefix, d fhir.DateTime, loc *time.Location, now time.Time) interval {
 	lo, hi := d.Range(loc)
 	if p == prefixAp {
-		gap := now.Sub(lo)
-		if now.Before(lo) {
-			gap = lo.Sub(now)
+		// In seconds, because a time.Duration ends after 292 years.
+		gap := now.Unix() - lo.Unix()
+		if gap < 0 {
+			gap = -gap
 		}
-		lo, hi = lo.Add(-gap/10), hi.Add(gap/10)
+		lo, hi = time.Unix(lo.Unix()-gap/10, int64(lo.Nanosecond())).UTC(), time.Unix(hi.Unix()+gap/10, int64(hi.Nanosecond())).UTC()
 		if lo.Year() < 0 {
 			lo = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
 		}

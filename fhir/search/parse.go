@@ -127,18 +127,15 @@ func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Requ
 	req := Request{Count: -1}
 	var issues []fhir.Issue
 	var where []Expr
-	fail := func(name string, err error) error {
+	fail := func(name string, err error) {
 		found := named(name, err)
-		if !opt.Lenient || fatal(found) {
-			issues = append(issues, found...)
-			return nil
-		}
 		for i := range found {
-			found[i].Severity = fhir.SeverityWarning
-			found[i].Text += " (ignored)"
+			if opt.Lenient && !fatal(found) {
+				found[i].Severity = fhir.SeverityWarning
+				found[i].Text += " (ignored)"
+			}
 		}
 		issues = append(issues, found...)
-		return nil
 	}
 	req.Types = q.searched(types, pairs, &req, fail)
 	seen := map[string]bool{}
@@ -203,7 +200,7 @@ func (q *reading) checkPair(p Pair) error {
 }
 
 // searched returns the types of the search: those of the path, narrowed by _type.
-func (q *reading) searched(types []string, pairs []Pair, req *Request, fail func(string, error) error) []string {
+func (q *reading) searched(types []string, pairs []Pair, req *Request, fail func(string, error)) []string {
 	all := types
 	if len(all) == 0 {
 		all = q.params.registry.ResourceTypes()
@@ -216,7 +213,7 @@ func (q *reading) searched(types []string, pairs []Pair, req *Request, fail func
 		var named []string
 		for _, t := range splitEscaped(p.Value, ',') {
 			if _, ok := q.params.registry.Resource(t); !ok {
-				_ = fail(p.Name, unknown("unknown-type", "there is no resource type "+quote(t), t, q.params.registry.ResourceTypes()))
+				fail(p.Name, unknown("unknown-type", "there is no resource type "+quote(t), t, q.params.registry.ResourceTypes()))
 				continue
 			}
 			if slices.Contains(out, t) && !slices.Contains(named, t) {
@@ -224,7 +221,7 @@ func (q *reading) searched(types []string, pairs []Pair, req *Request, fail func
 			}
 		}
 		if len(named) == 0 {
-			_ = fail(p.Name, badValue("unknown-type", "none of the types can be searched here"))
+			fail(p.Name, badValue("unknown-type", "none of the types can be searched here"))
 			continue
 		}
 		out = named

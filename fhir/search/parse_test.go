@@ -3,6 +3,7 @@ package search_test
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"reflect"
 	"strings"
 	"testing"
@@ -242,6 +243,34 @@ func TestCompartmentIsTheLinksOfTheDefinition(t *testing.T) {
 	}
 	if n := len(s.CompartmentTypes("Patient")); n < 60 {
 		t.Errorf("%d types in the patient compartment", n)
+	}
+}
+
+// wards is a Terminology with one value set and one hierarchy.
+type wards struct{ search.Terminology }
+
+func (wards) Expand(valueSet string) (iter.Seq2[string, string], bool) {
+	return func(yield func(string, string) bool) { _ = yield("http://w", "A") && yield("http://w", "B") }, valueSet == "ValueSet/wards"
+}
+
+func TestTerminologyOfTheCallerIsAsked(t *testing.T) {
+	s := newParameters()
+	opt := search.ParseOptions{Terminology: wards{search.NewTerminology(s.Registry())}}
+	req, _, err := parse(t, s, "Observation?code:in=ValueSet/wards", opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code, want := range map[string]bool{"a": true, "b": true, "c": false} {
+		entries := []search.Entry{{Param: "code", System: "http://w", Code: code}}
+		if got := search.Match(req.Where, fhir.Key{}, entries, nil); got != want {
+			t.Errorf("%s: %v", code, got)
+		}
+	}
+	if _, _, err := parse(t, s, "Observation?code:in=ValueSet/other", opt); !reflect.DeepEqual(issueIDs(err), []string{"unknown-value-set"}) {
+		t.Errorf("an unknown value set: %v", err)
+	}
+	if _, _, err := parse(t, s, "Encounter?class:below=http://terminology.hl7.org/CodeSystem/v3-ActCode|IMP", opt); err != nil {
+		t.Errorf("what the caller leaves to the definitions: %v", err)
 	}
 }
 
