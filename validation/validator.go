@@ -65,7 +65,10 @@ func New(reg *definition.Registry, opt Options) (*Validator, error) {
 		return nil, err
 	}
 	v := &Validator{reg: reg, dir: opt.SchemaDir, model: m, shapes: shapes{reg: reg}}
-	return v, v.Reload()
+	if err := v.Reload(); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // Validate returns every fault of r at the level, in document order; none where r may be stored. r may be a subtree, as a Bundle's entry is.
