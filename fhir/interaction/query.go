@@ -125,8 +125,12 @@ type finding []search.Query
 
 // findingOf returns the queries of a request. Types that have no part in the compartment find nothing.
 func (s *Service) findingOf(req search.Request, compartment fhir.Key) (finding, error) {
+	order := req.Sort
 	if compartment == (fhir.Key{}) {
-		return finding{{Types: req.Types, Where: req.Where, Sort: req.Sort}}, nil
+		if len(order) == 0 {
+			order = search.NaturalOrder(req.Types, req.Where)
+		}
+		return finding{{Types: req.Types, Where: req.Where, Sort: order}}, nil
 	}
 	var f finding
 	for _, typ := range req.Types {
@@ -138,7 +142,10 @@ func (s *Service) findingOf(req search.Request, compartment fhir.Key) (finding, 
 		if req.Where != nil {
 			where = search.And{inside, req.Where}
 		}
-		f = append(f, search.Query{Types: []string{typ}, Where: where, Sort: req.Sort})
+		if len(req.Sort) == 0 && len(req.Types) == 1 {
+			order = search.NaturalOrder(req.Types, where)
+		}
+		f = append(f, search.Query{Types: []string{typ}, Where: where, Sort: order})
 	}
 	if len(f) == 0 {
 		return nil, fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-in-compartment", "there is no such compartment, or the resource type is not in it")
