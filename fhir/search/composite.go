@@ -16,71 +16,82 @@ const maxTuples = 4096
 // component's own entries.
 func (x *extraction) composite(it *fhirpath.Item) {
 	r, start, element := x.rule, x.start, *it
+	parts := r.partsFor(element.Type())
 	base := len(x.entries)
-	var few [4]int
-	ends := append(few[:0], base)
-	for i := range r.parts {
-		x.run(&r.parts[i], element)
-		ends = append(ends, len(x.entries))
-		if ends[i+1] == ends[i] {
+	var few [8]int
+	ends := append(few[:0], 0)
+	for i := range parts {
+		x.run(&parts[i], element)
+		if len(x.entries)-base == ends[i] {
 			break
 		}
+		ends = append(ends, len(x.entries)-base)
 	}
 	x.rule, x.start = r, start
-	if len(ends) <= len(r.parts) || ends[len(ends)-1] == ends[len(ends)-2] {
-		x.entries = x.entries[:base]
+	x.found = append(x.found[:0], x.entries[base:]...)
+	x.entries = x.entries[:base]
+	if len(parts) == 0 || len(ends) <= len(parts) {
 		return
 	}
-	found := slices.Clone(x.entries[base:])
-	x.entries = x.entries[:base]
-	for i := range ends {
-		ends[i] -= base
-	}
-	x.tuples(r.plain, "", found, ends)
+	x.tuples(r.plain, "", ends)
 	for _, d := range [...]struct{ suffix, name string }{{suffixUnit, r.names.unit}, {suffixUCUM, r.names.ucum}} {
-		if slices.ContainsFunc(found, func(e Entry) bool { return e.Param == d.suffix }) {
-			x.tuples(d.name, d.suffix, found, ends)
+		if slices.ContainsFunc(x.found, func(e Entry) bool { return e.Param == d.suffix }) {
+			x.tuples(d.name, d.suffix, ends)
 		}
 	}
 }
 
 // tuples appends the combinations of found, whose i-th component stands from ends[i] to ends[i+1], under a name. Of each component the
 // entries with the suffix count, or where it has none those without.
-func (x *extraction) tuples(name, suffix string, found []Entry, ends []int) {
+func (x *extraction) tuples(name, suffix string, ends []int) {
 	n := len(ends) - 1
-	choices := make([][]*Entry, n)
-	for i := range choices {
-		for _, want := range []string{suffix, ""} {
+	var few [8]int
+	from := append(few[:0], 0) // the choices of component i are x.choices[from[i]:from[i+1]]
+	x.choices = x.choices[:0]
+	for i := range n {
+		for _, want := range [...]string{suffix, ""} {
 			for j := ends[i]; j < ends[i+1]; j++ {
-				if found[j].Param == want {
-					choices[i] = append(choices[i], &found[j])
+				if x.found[j].Param == want {
+					x.choices = append(x.choices, j)
 				}
 			}
-			if len(choices[i]) > 0 {
+			if len(x.choices) > from[i] {
 				break
 			}
 		}
-		if len(choices[i]) == 0 {
+		if len(x.choices) == from[i] {
 			return
 		}
+		from = append(from, len(x.choices))
 	}
-	at := make([]int, n)
+	var here [8]int
+	at := append(here[:0], from[:n]...)
 	for range maxTuples {
-		parts := make([]Entry, n)
+		parts := x.newParts(n)
 		for i := range parts {
-			parts[i] = *choices[i][at[i]]
+			parts[i] = x.found[x.choices[at[i]]]
 			parts[i].Param = ""
 		}
 		x.put(Entry{Param: name, Parts: parts})
 		i := n - 1
 		for ; i >= 0; i-- {
-			if at[i]++; at[i] < len(choices[i]) {
+			if at[i]++; at[i] < from[i+1] {
 				break
 			}
-			at[i] = 0
+			at[i] = from[i]
 		}
 		if i < 0 {
 			return
 		}
 	}
+}
+
+// newParts returns n entries to keep, cut from a larger piece.
+func (x *extraction) newParts(n int) []Entry {
+	if len(x.piece) < n {
+		x.piece = make([]Entry, max(n, 8))
+	}
+	parts := x.piece[:n:n]
+	x.piece = x.piece[n:]
+	return parts
 }

@@ -24,7 +24,15 @@ type rule struct {
 	read    reader
 	names   derivedNames // the names of its entries
 	plain   string
-	parts   []rule // of a composite
+	parts   map[string][]rule // of a composite, by the type of its element; under "" for any
+}
+
+// partsFor returns the rules of a composite's components for elements of a type.
+func (r *rule) partsFor(typ string) []rule {
+	if parts, ok := r.parts[typ]; ok {
+		return parts
+	}
+	return r.parts[""]
 }
 
 // reader appends the entries of one item that an expression yields; there is one for each search type.
@@ -72,19 +80,31 @@ func newRule(p *Parameter, reg *definition.Registry, typ string) (r rule, ok boo
 	if err != nil || r.program.Empty() {
 		return r, false, err
 	}
-	for i, c := range p.components {
-		part := rule{param: c, read: readerOf(c), names: derivedNames{suffixText, suffixIdentifier, suffixOfType, suffixUnit, suffixUCUM}}
+	if p.Type != "composite" {
+		return r, true, nil
+	}
+	types := r.program.ResultTypes()
+	if len(types) == 0 {
+		types = []string{""}
+	}
+	r.parts = make(map[string][]rule, len(types))
+	for _, element := range types {
 		options := []fhirpath.Option{fhirpath.WithRegistry(reg), fhirpath.ForSearch()}
-		if types := r.program.ResultTypes(); len(types) == 1 {
-			options = append(options, fhirpath.WithType(types[0]))
+		if element != "" {
+			options = append(options, fhirpath.WithType(element))
 		}
-		if part.program, err = fhirpath.Compile(p.Components[i].Expression, options...); err != nil {
-			return r, false, err
+		parts := make([]rule, 0, len(p.components))
+		for i, c := range p.components {
+			part := rule{param: c, read: readerOf(c), names: derivedNames{suffixText, suffixIdentifier, suffixOfType, suffixUnit, suffixUCUM}}
+			if part.program, err = fhirpath.Compile(p.Components[i].Expression, options...); err != nil {
+				return r, false, err
+			}
+			if part.read == nil || c.Type == "composite" {
+				return r, false, nil
+			}
+			parts = append(parts, part)
 		}
-		if part.read == nil || c.Type == "composite" {
-			return r, false, nil
-		}
-		r.parts = append(r.parts, part)
+		r.parts[element] = parts
 	}
 	return r, true, nil
 }
@@ -119,13 +139,20 @@ func (s *parameterSet) extractor(reg *definition.Registry, typ string) *extracto
 
 // extraction is the state of one Extract.
 type extraction struct {
-	params  *Parameters
-	rule    *rule
-	entries []Entry
-	start   int // of the current rule's entries
-	words   map[string]struct{}
-	each    func(fhirpath.Item) bool
-	item    fhirpath.Item // what each was last given, so that readers need no copy of it on the heap
+	params      *Parameters
+	rule        *rule
+	entries     []Entry
+	start       int // of the current rule's entries
+	words       map[string]struct{}
+	folds       [8]struct{ in, out string } // the last strings that were folded
+	nextFold    int
+	measures    [8]measure // the last quantities that were read
+	nextMeasure int
+	found       []Entry // of the components of one element
+	choices     []int
+	piece       []Entry // where parts are cut from
+	each        func(fhirpath.Item) bool
+	item        fhirpath.Item // what each was last given, so that readers need no copy of it on the heap
 }
 
 var extractions = sync.Pool{New: func() any {
@@ -176,7 +203,10 @@ func (x *extraction) release() {
 	clear(x.entries)
 	x.entries = x.entries[:0]
 	clear(x.words)
-	x.params, x.rule, x.item = nil, nil, fhirpath.Item{}
+	clear(x.found[:cap(x.found)])
+	clear(x.folds[:])
+	clear(x.measures[:])
+	x.params, x.rule, x.item, x.piece = nil, nil, fhirpath.Item{}, nil
 	extractions.Put(x)
 }
 

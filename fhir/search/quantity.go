@@ -85,51 +85,72 @@ func canonical(value fhir.Decimal, code string) (c fhir.Decimal, unit string, ok
 // currencies is the code system of Money's currency.
 const currencies = "urn:iso:std:iso:4217"
 
-// quantity appends a Quantity and its specializations, Money, a Range or SampledData.
+// quantity appends a Quantity and its specializations, Money, a Range or SampledData: as given, under the text of its unit where that is
+// not its code, and in canonical units.
 func (x *extraction) quantity(it *fhirpath.Item) {
 	n := it.Node()
-	switch it.Type() {
-	case "Money":
-		if d, ok := decimalOf(n.Get("value")); ok {
-			iv := numberPoint(d)
-			x.put(Entry{Param: x.rule.plain, System: currencies, Code: textOf(n.Get("currency")), Lo: iv.lo, Hi: iv.hi})
-		}
-	case "Range":
-		low, okLow := decimalOf(n.Get("low").Get("value"))
-		high, okHigh := decimalOf(n.Get("high").Get("value"))
-		unit := n.Get("low")
-		if !okLow {
-			unit = n.Get("high")
-		}
-		x.putQuantity(unit, bound{low, okLow, false}, bound{high, okHigh, false})
-	case "SampledData":
-		low, high, ok := sampled(n)
-		x.putQuantity(n.Get("origin"), bound{low, ok, false}, bound{high, ok, false})
-	default:
-		if n.Kind() != fhir.Object {
-			x.number(it)
-			return
-		}
-		d, ok := decimalOf(n.Get("value"))
-		if !ok {
-			return
-		}
-		at, open := bound{value: d, known: true}, bound{}
-		switch textOf(n.Get("comparator")) {
-		case "":
-			x.putQuantity(n, at, at)
-		case "<":
-			at.excluded = true
-			x.putQuantity(n, open, at)
-		case "<=":
-			x.putQuantity(n, open, at)
-		case ">":
-			at.excluded = true
-			x.putQuantity(n, at, open)
-		case ">=":
-			x.putQuantity(n, at, open)
+	if n.Kind() != fhir.Object {
+		x.number(it)
+		return
+	}
+	m := x.measure(it.Type(), n)
+	if m.given.lo >= m.given.hi {
+		return
+	}
+	x.put(Entry{Param: x.rule.plain, System: m.system, Code: m.code, Lo: m.given.lo, Hi: m.given.hi})
+	if m.text != "" && m.text != m.code {
+		x.put(Entry{Param: x.rule.names.unit, System: m.system, Code: m.text, Lo: m.given.lo, Hi: m.given.hi})
+	}
+	if m.unit != "" {
+		x.put(Entry{Param: x.rule.names.ucum, System: ucumSystem, Code: m.unit, Lo: m.canonical.lo, Hi: m.canonical.hi})
+	}
+}
+
+// measure is a quantity as it is indexed; given is empty where it has no value.
+type measure struct {
+	node               fhir.Node
+	given, canonical   interval
+	system, code, text string
+	unit               string // canonical; "" where there is none
+}
+
+// measure reads a quantity, with a short memory: several parameters read the same elements.
+func (x *extraction) measure(typ string, n fhir.Node) *measure {
+	for i := range x.measures {
+		if x.measures[i].node == n {
+			return &x.measures[i]
 		}
 	}
+	m := &x.measures[x.nextMeasure%len(x.measures)]
+	x.nextMeasure++
+	*m = measure{node: n}
+	low, high, unit := boundsOf(typ, n)
+	if !low.known && !high.known {
+		return m
+	}
+	m.given = quantityRange(low, high)
+	if typ == "Money" {
+		m.system, m.code = currencies, textOf(n.Get("currency"))
+		return m
+	}
+	m.system, m.code, m.text = textOf(unit.Get("system")), textOf(unit.Get("code")), textOf(unit.Get("unit"))
+	if m.system != ucumSystem || m.code == "" {
+		return m
+	}
+	c, ok := "", true
+	single := low == high
+	if low.known {
+		low.value, c, ok = canonical(low.value, m.code)
+	}
+	if single {
+		high = low
+	} else if ok && high.known {
+		high.value, c, ok = canonical(high.value, m.code)
+	}
+	if ok {
+		m.unit, m.canonical = c, quantityRange(low, high)
+	}
+	return m
 }
 
 // bound is one end of a quantity's range: open where it is not known, and with the value itself left out where it is excluded. A Quantity
@@ -140,8 +161,45 @@ type bound struct {
 	excluded bool
 }
 
+// boundsOf returns the range of a quantity of some type, and the object that states its unit. Nothing is known where it has no value.
+func boundsOf(typ string, n fhir.Node) (low, high bound, unit fhir.Node) {
+	switch typ {
+	case "Range":
+		low.value, low.known = decimalOf(n.Get("low").Get("value"))
+		high.value, high.known = decimalOf(n.Get("high").Get("value"))
+		if unit = n.Get("low"); !low.known {
+			unit = n.Get("high")
+		}
+		return low, high, unit
+	case "SampledData":
+		low.value, high.value, low.known = sampled(n)
+		high.known = low.known
+		return low, high, n.Get("origin")
+	}
+	at := bound{}
+	if at.value, at.known = decimalOf(n.Get("value")); !at.known {
+		return at, at, n
+	}
+	switch textOf(n.Get("comparator")) {
+	case "<":
+		at.excluded = true
+		return bound{}, at, n
+	case "<=":
+		return bound{}, at, n
+	case ">":
+		at.excluded = true
+		return at, bound{}, n
+	case ">=":
+		return at, bound{}, n
+	}
+	return at, at, n
+}
+
 // quantityRange returns the interval between two bounds.
 func quantityRange(low, high bound) interval {
+	if low == high {
+		return numberPoint(low.value)
+	}
 	iv := interval{openLo, openHi}
 	if low.known {
 		iv.lo = encodeNumber(low.value)
@@ -156,47 +214,6 @@ func quantityRange(low, high bound) interval {
 		}
 	}
 	return iv
-}
-
-// putQuantity appends a range in the unit that an object states, under its code, under the text of its unit where that is another, and in
-// canonical units.
-func (x *extraction) putQuantity(unit fhir.Node, low, high bound) {
-	if !low.known && !high.known {
-		return
-	}
-	var iv interval
-	if low.known && high.known && low == high {
-		iv = numberPoint(low.value)
-	} else if iv = quantityRange(low, high); iv.lo >= iv.hi {
-		return
-	}
-	system, code, text := textOf(unit.Get("system")), textOf(unit.Get("code")), textOf(unit.Get("unit"))
-	x.put(Entry{Param: x.rule.plain, System: system, Code: code, Lo: iv.lo, Hi: iv.hi})
-	if text != "" && text != code {
-		x.put(Entry{Param: x.rule.names.unit, System: system, Code: text, Lo: iv.lo, Hi: iv.hi})
-	}
-	if system != ucumSystem || code == "" {
-		return
-	}
-	c, ok := "", true
-	single := low.known && high.known && low == high
-	if low.known {
-		low.value, c, ok = canonical(low.value, code)
-	}
-	if single {
-		high = low
-	} else if ok && high.known {
-		high.value, c, ok = canonical(high.value, code)
-	}
-	if !ok {
-		return
-	}
-	if single {
-		iv = numberPoint(low.value)
-	} else {
-		iv = quantityRange(low, high)
-	}
-	x.put(Entry{Param: x.rule.names.ucum, System: ucumSystem, Code: c, Lo: iv.lo, Hi: iv.hi})
 }
 
 // sampled returns the least and the greatest value of SampledData: origin + factor * data, in the origin's unit. Marks for samples that are

@@ -158,8 +158,24 @@ func (x *extraction) string(s string) { x.putString(x.rule.plain, s) }
 // putString appends a string under a name; "" has no entry.
 func (x *extraction) putString(name, s string) {
 	if s != "" {
-		x.put(Entry{Param: name, Folded: fold(s), Exact: s})
+		x.put(Entry{Param: name, Folded: x.fold(s), Exact: s})
 	}
+}
+
+// fold is the function fold with a short memory: several parameters read the same elements.
+func (x *extraction) fold(s string) string {
+	if isFolded(s) {
+		return s
+	}
+	for i := range x.folds {
+		if f := &x.folds[i]; f.in == s {
+			return f.out
+		}
+	}
+	f := &x.folds[x.nextFold%len(x.folds)]
+	x.nextFold++
+	f.in, f.out = s, fold(s)
+	return f.out
 }
 
 // strings yields the strings of an item.
