@@ -86,7 +86,7 @@ func (x *exchange) binary(g general, rec storage.Record) error {
 		return err
 	}
 	contentType := r.Get("contentType").Text()
-	native := nativeType(contentType)
+	native := parseMediaType(contentType).name
 	asResource, err := binaryForm(x.r.Header["Accept"], g, native)
 	if err != nil {
 		return err
@@ -102,9 +102,6 @@ func (x *exchange) binary(g general, rec storage.Record) error {
 	}
 	return x.native(contentType, r)
 }
-
-// nativeType returns the media type of a Binary's content in lower case without parameters.
-func nativeType(contentType string) string { return parseMediaType(contentType).name }
 
 // binaryForm says whether a Binary is answered as a resource. Its content comes first where the client does not prefer FHIR JSON by name.
 func binaryForm(accept []string, g general, native string) (asResource bool, err error) {

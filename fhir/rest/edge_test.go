@@ -267,6 +267,8 @@ func TestRequestsThatAreNoHTTP(t *testing.T) {
 	}{
 		{"broken escape in the path", "GET /fhir/Patient/%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400},
 		{"NUL in the path", "GET /fhir/Pat\x00ient HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"CONNECT", "CONNECT evil.org:443 HTTP/1.1\r\nHost: evil.org:443\r\n\r\n", 404},
+		{"another server's URL", "GET http://evil.org/fhir/nothing HTTP/1.1\r\nHost: x\r\n\r\n", 404},
 		{"no Host", "GET /fhir/metadata HTTP/1.1\r\n\r\n", 400},
 		{"two Hosts", "GET /fhir/metadata HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
 		{"line break in a header", "GET /fhir/metadata HTTP/1.1\r\nHost: x\r\nAccept: a\r\n b\r\n\r\n", 406},

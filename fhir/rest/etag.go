@@ -78,10 +78,8 @@ func conditions(h http.Header) (interaction.Conditions, error) {
 		if !ok {
 			return c, errETag("If-Match")
 		}
-		c.AnyMatch = all
-		c.IfMatch = versionsOf(tags)
-		if all {
-			c.IfMatch = nil
+		if c.AnyMatch = all; !all {
+			c.IfMatch = versionsOf(tags)
 		}
 	}
 	if v := h["If-None-Match"]; len(v) > 0 {
@@ -94,10 +92,8 @@ func conditions(h http.Header) (interaction.Conditions, error) {
 		}
 		c.NoneMatch = all
 	}
-	for _, name := range [...]string{"If-Unmodified-Since"} {
-		if len(h[name]) > 0 {
-			return c, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "if-unmodified-since", "use If-Match with a version instead of "+name)
-		}
+	if len(h["If-Unmodified-Since"]) > 0 {
+		return c, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "if-unmodified-since", "use If-Match with a version instead of If-Unmodified-Since")
 	}
 	return c, nil
 }
