@@ -12,6 +12,8 @@ import (
 type Options struct {
 	// Level is how strictly writes are validated.
 	Level validation.Level
+	// Shared says that other processes serve the same store: their SearchParameters come into force here too, within seconds.
+	Shared bool
 	// ReferentialIntegrity refuses references to local resources that do not exist (--referential-integrity).
 	ReferentialIntegrity bool
 	// MultipleDelete lets a conditional delete with several matches delete them all (--conditional-delete=multiple).
@@ -23,6 +25,8 @@ type Options struct {
 	// Patch reads the patch of a Bundle's PATCH entry from its resource: a Binary with a JSON Patch, or Parameters. Nil where PATCH is not
 	// served there.
 	Patch func(document fhir.Resource) (Patch, error)
+	// poll replaces sharedPoll in tests.
+	poll time.Duration
 	// MaxDeletes bounds what one conditional delete may delete; 0 means 1,000.
 	MaxDeletes int
 }

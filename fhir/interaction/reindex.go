@@ -21,11 +21,19 @@ const (
 // run indexes what waits for it until ctx ends.
 func (c *customParameters) run(ctx context.Context) {
 	defer close(c.done)
+	var poll <-chan time.Time
+	if c.service.opt.Shared {
+		ticker := time.NewTicker(c.service.opt.poll)
+		defer ticker.Stop()
+		poll = ticker.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.wake:
+		case <-poll:
+			c.follow(ctx)
 		}
 		for ctx.Err() == nil {
 			c.mu.Lock()
@@ -53,13 +61,16 @@ func (c *customParameters) index(ctx context.Context, jobs []*job) error {
 	for _, j := range jobs {
 		types = append(types, j.Types...)
 	}
-	err := c.service.reindex(ctx, searchedTypes(types), func(done, total int64) {
+	err := c.service.reindex(ctx, searchedTypes(types), nil, func(done, total int64) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, j := range jobs {
 			j.done, j.total = done, total
 		}
 	})
+	if err == nil && c.service.opt.Shared {
+		err = c.indexWrittenElsewhere(ctx, types, jobs)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,16 +94,52 @@ func (c *customParameters) index(ctx context.Context, jobs []*job) error {
 	return nil
 }
 
+// sharedPoll is how often a gateway looks whether another one has changed the search parameters.
+const sharedPoll = 2 * time.Second
+
+// follow takes over what other gateways have changed. What fails is tried again at the next poll.
+func (c *customParameters) follow(ctx context.Context) {
+	c.mu.Lock()
+	seen := c.revised
+	c.mu.Unlock()
+	_ = c.service.store.View(ctx, func(r storage.Reader) error {
+		revised, err := r.Meta(ctx, revisedName)
+		if err != nil || string(revised) == seen {
+			return err
+		}
+		return c.load(ctx, r)
+	})
+}
+
+// indexWrittenElsewhere indexes once more what was written since the parameters came: by gateways that had not heard of them, which they all
+// have a few polls later.
+func (c *customParameters) indexWrittenElsewhere(ctx context.Context, types []string, jobs []*job) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(3 * c.service.opt.poll):
+	}
+	since := jobs[0].Since
+	for _, j := range jobs {
+		if j.Since.Before(since) {
+			since = j.Since
+		}
+	}
+	last := search.LastUpdated(since)
+	written := search.Some{Param: last.Param, Where: []search.Comparison{{Field: search.Lo, Op: search.Ge, Value: last.Lo}}}
+	return c.service.reindex(ctx, searchedTypes(types), written, func(int64, int64) {})
+}
+
 // ReindexAll makes the entries of all current resources again from their content. progress, where not nil, is told how many are done.
 func (s *Service) ReindexAll(ctx context.Context, progress func(done, total int64)) error {
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	return failure("reindex", fhir.Key{}, s.reindex(ctx, s.registry.ResourceTypes(), progress))
+	return failure("reindex", fhir.Key{}, s.reindex(ctx, s.registry.ResourceTypes(), nil, progress))
 }
 
-// reindex makes the entries of the current resources of types again, chunk by chunk, each chunk in an Update of its own.
-func (s *Service) reindex(ctx context.Context, types []string, progress func(done, total int64)) error {
+// reindex makes the entries of the current resources of types that satisfy where again, chunk by chunk, each chunk in an Update of its own.
+func (s *Service) reindex(ctx context.Context, types []string, where search.Expr, progress func(done, total int64)) error {
 	var total, done int64
 	err := s.store.View(ctx, func(r storage.Reader) error {
 		counts, err := r.Counts(ctx)
@@ -106,7 +153,7 @@ func (s *Service) reindex(ctx context.Context, types []string, progress func(don
 	}
 	progress(0, total)
 	for _, typ := range types {
-		q := search.Query{Types: []string{typ}, Limit: reindexChunk}
+		q := search.Query{Types: []string{typ}, Where: where, Limit: reindexChunk}
 		for {
 			var records []storage.Record
 			err := s.store.View(ctx, func(r storage.Reader) error {

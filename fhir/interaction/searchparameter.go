@@ -19,6 +19,8 @@ const (
 	parameterType = "SearchParameter"
 	// reindexName names the list of unfinished indexing in the store's Meta.
 	reindexName = "reindexing"
+	// revisedName names a mark that is another one after each write of a SearchParameter.
+	revisedName = "search-parameters-revised"
 )
 
 // customParameters are the SearchParameters that clients have stored, and the work of indexing what was stored before them.
@@ -34,6 +36,8 @@ type customParameters struct {
 	mu   sync.Mutex
 	urls map[string]string // id of the resource to the URL that is active
 	jobs []*job
+	// revised is the mark of the last change that was seen.
+	revised string
 
 	wake chan struct{}
 	stop context.CancelFunc
@@ -77,31 +81,7 @@ func (s *Service) Reindexing() []Progress {
 func (s *Service) openCustomParameters(ctx context.Context) (*customParameters, error) {
 	c := &customParameters{service: s, urls: make(map[string]string), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	s.custom = c
-	err := s.store.View(ctx, func(r storage.Reader) error {
-		rows, err := r.Find(ctx, search.Query{Types: []string{parameterType}})
-		if err != nil {
-			return err
-		}
-		keys := make([]fhir.Key, len(rows))
-		for i := range rows {
-			keys[i] = rows[i].Key
-		}
-		records, err := r.GetMany(ctx, keys)
-		if err != nil {
-			return err
-		}
-		// A composite is refused until its components are there: go on while that brings something.
-		for more := true; more; {
-			before := len(c.urls)
-			for i := range records {
-				c.activate(records[i])
-			}
-			more = len(c.urls) > before
-		}
-		c.jobs, err = storedJobs(ctx, r)
-		return err
-	})
-	if err != nil {
+	if err := s.store.View(ctx, func(r storage.Reader) error { return c.load(ctx, r) }); err != nil {
 		return nil, err
 	}
 	var background context.Context
@@ -109,6 +89,57 @@ func (s *Service) openCustomParameters(ctx context.Context) (*customParameters, 
 	go c.run(background)
 	c.poke()
 	return c, nil
+}
+
+// load activates all stored SearchParameters, takes away what is stored no more, and reads the unfinished indexing.
+func (c *customParameters) load(ctx context.Context, r storage.Reader) error {
+	rows, err := r.Find(ctx, search.Query{Types: []string{parameterType}})
+	if err != nil {
+		return err
+	}
+	keys := make([]fhir.Key, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].Key
+	}
+	records, err := r.GetMany(ctx, keys)
+	if err != nil {
+		return err
+	}
+	stored, err := storedJobs(ctx, r)
+	if err != nil {
+		return err
+	}
+	revised, err := r.Meta(ctx, revisedName)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.urls {
+		if !slices.ContainsFunc(keys, func(k fhir.Key) bool { return k.ID == id }) {
+			c.activate(storage.Record{Key: fhir.Key{Type: parameterType, ID: id}})
+		}
+	}
+	// A composite is refused until its components are there: go on while that brings something.
+	for more := true; more; {
+		before := len(c.urls)
+		for i := range records {
+			c.activate(records[i])
+		}
+		more = len(c.urls) > before
+	}
+	c.adopt(stored)
+	c.revised = string(revised)
+	return nil
+}
+
+// adopt takes up the jobs that are not known yet. Its caller holds mu.
+func (c *customParameters) adopt(stored []*job) {
+	for _, j := range stored {
+		if !slices.ContainsFunc(c.jobs, j.same) {
+			c.jobs = append(c.jobs, j)
+		}
+	}
 }
 
 func (c *customParameters) close() {
@@ -194,11 +225,7 @@ func (c *customParameters) refresh(ctx context.Context, key fhir.Key) {
 		if err != nil {
 			return err
 		}
-		for _, j := range jobs {
-			if !slices.ContainsFunc(c.jobs, func(have *job) bool { return have.same(j) }) {
-				c.jobs = append(c.jobs, j)
-			}
-		}
+		c.adopt(jobs)
 		return nil
 	})
 	c.poke()
@@ -231,9 +258,16 @@ func storeJobs(ctx context.Context, tx storage.Tx, jobs []*job) error {
 	return tx.SetMeta(ctx, reindexName, raw)
 }
 
-// planIndexing notes in tx, which writes an active SearchParameter, that what is stored has to be indexed for it. Both are stored or none.
+// planIndexing notes in tx, which writes a SearchParameter, that what is stored has to be indexed for it, and for other gateways that
+// parameters have changed. All is stored or nothing.
 func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key, r fhir.Resource) error {
-	if key.Type != parameterType || !isActive(r) {
+	if key.Type != parameterType {
+		return nil
+	}
+	if err := tx.SetMeta(ctx, revisedName, []byte(s.ids.next())); err != nil {
+		return err
+	}
+	if !isActive(r) {
 		return nil
 	}
 	url := r.Get("url").Text()

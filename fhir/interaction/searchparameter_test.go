@@ -137,6 +137,38 @@ func TestSearchSaysThatItsParameterIsBeingIndexedAndRestartsGoOn(t *testing.T) {
 	}
 }
 
+func TestGatewaysOnOneStoreShareTheirParameters(t *testing.T) {
+	store := openStore(t)
+	shared := Options{Shared: true, poll: 50 * time.Millisecond}
+	a, b := openOn(t, store, shared), openOn(t, store, shared)
+	put(t, a, "%s", eyeColor)
+	// b has not heard of it yet: what it writes is indexed later.
+	r := withEyes(t, "b", "blue")
+	if _, err := b.Update(t.Context(), r.Key(), r, Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	indexed(t, a)
+	for _, err := try(t, b, "Patient?eye-color=blue"); err != nil; _, err = try(t, b, "Patient?eye-color=blue") {
+		time.Sleep(5 * time.Millisecond)
+	}
+	indexed(t, b)
+	for _, s := range []*Service{a, b} {
+		if got := strings.Join(find(t, s, "Patient?eye-color=blue").names(), " "); got != "Patient/b" {
+			t.Errorf("%s", got)
+		}
+	}
+	if _, err := b.Delete(t.Context(), key("SearchParameter/eye"), Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if _, err := try(t, a, "Patient?eye-color=blue"); err != nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Error("a still serves what b has deleted")
+}
+
 func TestWritesWhileAParameterArrivesAreAllFound(t *testing.T) {
 	s := open(t, Options{})
 	const writers, writes = 4, 60

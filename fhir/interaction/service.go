@@ -46,6 +46,9 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if opt.MaxDeletes == 0 {
 		opt.MaxDeletes = defaultMaxDeletes
 	}
+	if opt.poll == 0 {
+		opt.poll = sharedPoll
+	}
 	s := &Service{store: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs()}
 	ctx := context.Background()
 	var err error

@@ -23,7 +23,7 @@ const base = "http://localhost/fhir"
 // openStore opens an embedded store in memory.
 func openStore(t testing.TB) storage.Store {
 	t.Helper()
-	store, err := embedded.Open("data", embedded.Options{FS: vfs.NewMem(), Cache: 8 << 20})
+	store, err := embedded.Open("data", embedded.Options{FS: vfs.NewMem(), Cache: 128 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
