@@ -43,6 +43,9 @@ func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (
 		if err != nil {
 			return 0, err
 		}
+		if p.nothing {
+			return 0, nil
+		}
 		n, err := r.countUpTo(ctx, typ, p.filter(), p.index, unlimited)
 		return int64(n), err
 	}
@@ -85,6 +88,9 @@ func (r *reader) CountCheap(ctx context.Context, q search.Query) (int64, bool, e
 		if err != nil {
 			return 0, false, err
 		}
+		if p.nothing {
+			continue
+		}
 		if p.index != indexTerms || len(p.rest) > 0 {
 			return 0, false, nil
 		}
@@ -118,6 +124,9 @@ func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
 		p, err := r.plan(ctx, typ, where, "", false)
 		if err != nil {
 			return 0, err
+		}
+		if p.nothing {
+			continue
 		}
 		p.rest = nil
 		n, err := r.countUpTo(ctx, typ, p.filter(), p.index, maxEstimate)

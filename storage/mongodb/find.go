@@ -163,6 +163,9 @@ func (r *reader) walk(ctx context.Context, typ string, where search.Expr, sorts 
 	if err != nil {
 		return nil, err
 	}
+	if p.nothing {
+		return nil, nil
+	}
 	if by == "" {
 		var behind bson.D
 		if from != nil && from.here {

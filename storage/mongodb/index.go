@@ -261,7 +261,7 @@ func (x *indexer) eachTerm(e *search.Entry, yield func(kind, lead, last string, 
 	}
 }
 
-// composite collects what a composite is found by: the terms of its parts joined, under which its first range stands if it has one.
+// composite collects what a composite is found by: the joined terms of its parts without a range, under which its first range stands too.
 func (x *indexer) composite(e *search.Entry) {
 	start := len(x.arena)
 	x.arena = appendPart(appendPart(x.arena, e.Param), kindComposite)
@@ -290,9 +290,8 @@ func (x *indexer) composite(e *search.Entry) {
 	for _, h := range heads {
 		if rng != nil {
 			x.ranges = append(x.ranges, rangeEntry{h, nil, rng.Lo, rng.Hi})
-		} else {
-			x.terms = append(x.terms, h)
 		}
+		x.terms = append(x.terms, h)
 	}
 }
 

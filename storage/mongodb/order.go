@@ -45,7 +45,7 @@ func (o *order) page(ctx context.Context, from *start, limit int) ([]search.Row,
 // missing returns the rows without a value.
 func (o *order) missing(ctx context.Context, from *start, limit int) ([]search.Row, error) {
 	behind, some := o.behind(from)
-	if !some {
+	if !some || o.p.ranges != nil { // where a range is asked for there is a value
 		return nil, nil
 	}
 	none := bson.D{{Key: o.member + memberWidth, Value: nil}, {Key: o.member + memberLeast, Value: nil}}
@@ -98,7 +98,7 @@ func (o *order) stream(ctx context.Context, member string, lo, hi int32, from *s
 	if len(out) >= limit {
 		return out, nil
 	}
-	beyond := span{lo: value + "\x00", open: true}
+	beyond := span{lo: value + next, open: true}
 	if o.desc != o.reverse {
 		beyond = span{hi: value}
 	}
@@ -108,7 +108,7 @@ func (o *order) stream(ctx context.Context, member string, lo, hi int32, from *s
 
 // equal returns rows of one value, by id.
 func (o *order) equal(ctx context.Context, member string, lo, hi int32, value string, behind bson.D, limit int) ([]search.Row, error) {
-	branches := o.branches(member, lo, hi, span{lo: value, hi: value + "\x00"}, behind)
+	branches := o.branches(member, lo, hi, span{lo: value, hi: value + next}, behind)
 	return o.r.rows(ctx, o.p, branches, bson.D{{Key: fieldID, Value: direction(o.reverse)}}, limit, o.desc)
 }
 

@@ -23,6 +23,8 @@ type plan struct {
 	by string
 	// blocks is set where the order asked for is not that of the index, so that the server sorts what it finds.
 	blocks bool
+	// nothing is set where no resource can satisfy the condition.
+	nothing bool
 	// rest are the conditions that are tried on what the index finds.
 	rest []search.Expr
 	// ranges are the places of by in which a match can lie, for each width; nil for anywhere.
@@ -144,6 +146,17 @@ func in(path string, values []string) bson.D {
 func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by string, desc bool) (*plan, error) {
 	list := conjuncts(where, nil)
 	p := &plan{typ: typ, where: where}
+	for _, c := range list {
+		switch c := c.(type) {
+		case search.Or:
+			p.nothing = p.nothing || len(c) == 0
+		case search.KeyIn:
+			p.nothing = p.nothing || len(c.IDs) == 0
+		}
+	}
+	if p.nothing {
+		return p, nil
+	}
 	rest := func(served ...int) {
 		p.rest = p.rest[:0]
 		for i, c := range list {
@@ -217,6 +230,13 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 			}
 		}
 	}
+	for _, c := range list {
+		if s, ok := c.(search.Some); ok {
+			if terms := compositeTerms(s); terms != nil {
+				candidates, serves = append(candidates, terms), append(serves, nil)
+			}
+		}
+	}
 	for _, e := range eqs {
 		if covered[e.at] {
 			continue
@@ -240,11 +260,16 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 	}
 	switch {
 	case by == "":
-		if bestTerms != nil {
-			useTerms()
-			return p, nil
+		if bestTerms == nil {
+			return p, r.planWithoutTerm(ctx, p, list, rest)
 		}
-		return p, r.planWithoutTerm(ctx, p, list, rest)
+		if best > fewTerms {
+			if found, err := r.planFew(ctx, p, list, rest, fewTerms); found || err != nil {
+				return p, err
+			}
+		}
+		useTerms()
+		return p, nil
 	case bestTerms != nil && best <= fewTerms:
 		useTerms()
 		return p, nil
@@ -276,24 +301,79 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 // planWithoutTerm chooses where no equality is asked for and the order is that of the id: the matches of a prefix or a range where they are
 // few, and all resources in their order otherwise.
 func (r *reader) planWithoutTerm(ctx context.Context, p *plan, list []search.Expr, rest func(...int)) error {
-	for i, c := range list {
-		f, index := r.indexable(c)
-		if f == nil {
-			continue
-		}
-		n, err := r.countUpTo(ctx, p.typ, f, index, manyTerms)
-		if err != nil {
-			return err
-		}
-		if n < manyTerms {
-			rest(i)
-			p.index, p.lead, p.blocks = index, f, true
-			return nil
-		}
+	if found, err := r.planFew(ctx, p, list, rest, manyTerms); found || err != nil {
+		return err
 	}
 	rest()
 	p.index, p.lead = indexTerms, bson.D{{Key: pathTerms, Value: termLive}}
 	return nil
+}
+
+// planFew chooses a prefix or range that has less than few matches, which are sorted when they are found.
+func (r *reader) planFew(ctx context.Context, p *plan, list []search.Expr, rest func(...int), few int) (bool, error) {
+	for _, c := range list {
+		f, index := r.indexable(c)
+		if f == nil {
+			continue
+		}
+		n, err := r.countUpTo(ctx, p.typ, f, index, few)
+		if err != nil {
+			return false, err
+		}
+		if n < few {
+			rest()
+			p.index, p.lead, p.blocks = index, f, true
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// compositeTerms returns the terms under which all composites stand that satisfy s: those of the parts asked for by equality; nil where a part
+// that is no range is asked for in another way.
+func compositeTerms(s search.Some) []string {
+	head, _, ok := compositeHead(s)
+	if !ok {
+		return nil
+	}
+	return []string{head}
+}
+
+// compositeHead returns the joined term of the parts of s that are asked for by equality, and the part of which a range is asked for.
+func compositeHead(s search.Some) (head string, ranged int, ok bool) {
+	parts := 0
+	for _, c := range s.Where {
+		if c.Part == 0 {
+			return "", 0, false
+		}
+		parts = max(parts, c.Part)
+	}
+	b := appendPart(appendPart(nil, s.Param), kindComposite)
+	for part := 1; part <= parts; part++ {
+		bounded, asked := false, false
+		for _, c := range s.Where {
+			if c.Part == part {
+				asked = true
+				bounded = bounded || (c.Field == search.Lo || c.Field == search.Hi) && !holds(c, "")
+			}
+		}
+		switch {
+		case !asked:
+			return "", 0, false
+		case bounded && ranged == 0:
+			ranged = part
+			continue
+		}
+		kind, values, exact := formOf(s.Where, part)
+		if !exact {
+			return "", 0, false
+		}
+		b = appendPart(b, kind)
+		for _, v := range values {
+			b = appendPart(b, v)
+		}
+	}
+	return string(b), ranged, parts > 1
 }
 
 // indexable returns the filter of a prefix or a range in a form that bounds the scan of an index.
@@ -304,6 +384,17 @@ func (r *reader) indexable(c search.Expr) (bson.D, string) {
 	}
 	if prefix, ok := prefixOf(s); ok {
 		return bson.D{{Key: pathTerms, Value: bson.D{{Key: "$elemMatch", Value: startsWith(prefix)}}}}, indexTerms
+	}
+	if head, part, ok := compositeHead(s); ok && part > 0 {
+		match := bson.D{{Key: memberParam, Value: head}}
+		for _, c := range s.Where {
+			if c.Part == part && (c.Field == search.Lo || c.Field == search.Hi) {
+				if f, possible := compare(fieldNames[c.Field], c, false); possible && len(f) > 0 {
+					match = append(match, f[0])
+				}
+			}
+		}
+		return bson.D{{Key: pathRanges, Value: bson.D{{Key: "$elemMatch", Value: match}}}}, indexRanges
 	}
 	bounded := false // what satisfies s has a range
 	for _, c := range s.Where {

@@ -25,6 +25,9 @@ func (r *reader) findSorted(ctx context.Context, typ string, w resolved, sorts [
 	if err != nil {
 		return nil, err
 	}
+	if p.nothing {
+		return nil, nil
+	}
 	top := &topRows{sorts: sorts, reverse: reverse}
 	take := func(rows []search.Row) error {
 		if w.chained {

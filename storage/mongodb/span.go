@@ -25,8 +25,14 @@ func (s span) intersect(o span) span {
 	return out
 }
 
+// next appended to a string makes the least one above it.
+const next = "\x00"
+
 // condition returns the span as a condition on a string.
-func (s span) condition() bson.D {
+func (s span) condition() any {
+	if !s.open && s.hi == s.lo+next {
+		return s.lo
+	}
 	d := bson.D{{Key: "$gte", Value: s.lo}}
 	if !s.open {
 		d = append(d, bson.E{Key: "$lt", Value: s.hi})
@@ -136,19 +142,18 @@ func spanOf(where []search.Comparison, w int32) span {
 		if !isBound(c) {
 			continue
 		}
-		next := c.Value + "\x00" // the least string above
 		var o span
 		switch {
 		case c.Field == search.Lo:
 			switch c.Op {
 			case search.Eq:
-				o = span{lo: c.Value, hi: next}
+				o = span{lo: c.Value, hi: c.Value + next}
 			case search.Lt:
 				o = span{hi: c.Value}
 			case search.Le:
-				o = span{hi: next}
+				o = span{hi: c.Value + next}
 			case search.Gt:
-				o = span{lo: next, open: true}
+				o = span{lo: c.Value + next, open: true}
 			case search.Ge:
 				o = span{lo: c.Value, open: true}
 			case search.Prefix:
@@ -158,9 +163,9 @@ func spanOf(where []search.Comparison, w int32) span {
 				continue
 			}
 		case c.Op == search.Lt || c.Op == search.Le: // lo is not above hi
-			o = span{hi: next}
+			o = span{hi: c.Value + next}
 		case c.Op == search.Eq:
-			o = span{lo: least(c.Value, w), hi: next}
+			o = span{lo: least(c.Value, w), hi: c.Value + next}
 		case c.Op == search.Gt || c.Op == search.Ge:
 			o = span{lo: least(c.Value, w), open: true}
 		default:

@@ -1,0 +1,46 @@
+package mongodb_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// Every common shape is served by an index: no collection is scanned, nothing is sorted (resources with several dates would be, where the newest come first: there are none), and keys and documents examined are within twice
+// the rows (and a few keys more: one behind the page, and one of each stream that is merged), but for the exceptions with their reason.
+func TestCommonShapesAreServedByIndexes(t *testing.T) {
+	s := open(t)
+	p := newPopulation(10_000)
+	p.fill(t, s)
+	for _, sh := range shapes(p) {
+		t.Run(sh.name, func(t *testing.T) {
+			var plan search.Plan
+			var rows []search.Row
+			if err := s.View(context.Background(), func(r storage.Reader) (err error) {
+				rows, plan, err = r.Explain(context.Background(), sh.query)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d rows, %d keys, %d documents, %v", len(rows), plan.Examined, plan.Fetched, plan.Steps)
+			if len(rows) == 0 {
+				t.Error("finds nothing")
+			}
+			for _, step := range plan.Steps {
+				if strings.Contains(step.Detail, "COLLSCAN") {
+					t.Errorf("scans a collection: %s", step.Detail)
+				}
+				if sh.except == "" && strings.Contains(step.Detail, "SORT ") && step.Rows > 0 {
+					t.Errorf("sorts: %s %s", step.Index, step.Detail)
+				}
+			}
+			const few = 12
+			if bound := 2*len(rows) + few; sh.except == "" && (plan.Examined > bound || plan.Fetched > bound) {
+				t.Errorf("%d keys and %d documents for %d rows", plan.Examined, plan.Fetched, len(rows))
+			}
+		})
+	}
+}
