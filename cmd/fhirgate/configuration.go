@@ -93,7 +93,8 @@ func envName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// readEnv returns the settings in the environment by flag. Variables that are set to nothing count as not set.
+// readEnv returns the settings in the environment by flag. Variables that are set to nothing count as not set; FHIRGATE_TEST_ begins those
+// of the project's tests.
 func readEnv(env, known []string) (map[string]string, error) {
 	byVariable := make(map[string]string, len(known))
 	var valid []string
@@ -105,7 +106,7 @@ func readEnv(env, known []string) (map[string]string, error) {
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
 		rest, ok := strings.CutPrefix(name, envPrefix)
-		if !ok || kubernetesVariable.MatchString(rest) {
+		if !ok || kubernetesVariable.MatchString(rest) || strings.HasPrefix(rest, "TEST_") {
 			continue
 		}
 		flag, ok := byVariable[name]

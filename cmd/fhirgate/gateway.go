@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -13,41 +13,54 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/operation"
 	"github.com/fhirgate/fhirgate/fhir/rest"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/embedded"
+	"github.com/fhirgate/fhirgate/storage/mongodb"
 	"github.com/fhirgate/fhirgate/validation"
 )
 
-// gateway is a server put together: what answers requests, and what has to be closed.
+// gateway is a server put together out of its layers, from the store up.
 type gateway struct {
-	handler http.Handler
+	store storage.Store
 	// place says where the data is.
-	place string
-	// reload reads the site's schemas again. After an error the ones before stay in force.
-	reload func() error
-	// close ends background work and releases the store. Only its first call does something.
-	close func() error
+	place      string
+	parameters *search.Parameters
+	validator  *validation.Validator
+	service    *interaction.Service
+	closing    sync.Once
+	closed     error
+}
+
+// newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not answer is waited for. What
+// is wrong for good is an error that says what to do. address is where the server listens.
+func newGateway(ctx context.Context, s *settings, address string, log *slog.Logger) (*gateway, error) {
+	g := &gateway{}
+	registry := definition.R4()
+	var err error
+	if g.validator, err = validation.New(registry, validation.Options{SchemaDir: s.schemaDir}); err != nil {
+		return nil, err
+	}
+	g.parameters = search.NewParameters(registry, search.Options{BaseURLs: ownURLs(s, address)})
+	if s.mongodb != "" {
+		g.place = "MongoDB"
+		g.store, err = mongodb.Open(ctx, mongodb.Options{URI: s.mongodb, Logger: log})
+	} else {
+		if g.place, err = filepath.Abs(s.data); err == nil {
+			g.store, err = embedded.Open(g.place, embedded.Options{Log: log})
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // levels are the words of --validate.
 var levels = map[string]validation.Level{"off": validation.Off, "base": validation.Base}
 
-// openGateway opens the store and puts the layers above it together. address is where the server listens. A fault says what to do.
-func openGateway(s settings, address string, log *slog.Logger) (*gateway, error) {
-	place, err := filepath.Abs(s.data)
-	if err != nil {
-		return nil, err
-	}
-	registry := definition.R4()
-	validator, err := validation.New(registry, validation.Options{SchemaDir: s.schemaDir})
-	if err != nil {
-		return nil, err
-	}
-	store, err := embedded.Open(place, embedded.Options{Log: log})
-	if err != nil {
-		return nil, err
-	}
-	parameters := search.NewParameters(registry, search.Options{BaseURLs: ownURLs(s, address)})
-	service, err := interaction.New(store, registry, parameters, validator, interaction.Options{
+// open puts the interactions on the store, which must be ready.
+func (g *gateway) open(s *settings) (err error) {
+	g.service, err = interaction.New(g.store, definition.R4(), g.parameters, g.validator, interaction.Options{
 		Level:                levels[s.validate.value],
 		ReferentialIntegrity: s.integrity,
 		MultipleDelete:       s.conditionalDelete.value == "multiple",
@@ -55,14 +68,16 @@ func openGateway(s settings, address string, log *slog.Logger) (*gateway, error)
 		MaxPage:              s.maxPage,
 		DefaultPage:          s.defaultPage,
 	})
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	handler, err := rest.New(rest.Config{
-		Service:        service,
-		Registry:       registry,
-		Search:         parameters,
-		Operations:     operation.Table(service, registry),
+	return err
+}
+
+// handler returns what answers requests. The gateway must be open.
+func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
+	return rest.New(rest.Config{
+		Service:        g.service,
+		Registry:       definition.R4(),
+		Search:         g.parameters,
+		Operations:     operation.Table(g.service, definition.R4()),
 		BaseURL:        s.baseURL,
 		TrustProxy:     s.trustProxy,
 		Origins:        s.origins,
@@ -73,20 +88,21 @@ func openGateway(s settings, address string, log *slog.Logger) (*gateway, error)
 		MultipleDelete: s.conditionalDelete.value == "multiple",
 		Logger:         log,
 	})
-	if err != nil {
-		service.Close()
-		return nil, errors.Join(err, store.Close())
-	}
-	return &gateway{
-		handler: handler,
-		place:   place,
-		reload:  validator.Reload,
-		close:   sync.OnceValue(func() error { service.Close(); return store.Close() }),
-	}, nil
+}
+
+// close ends background work and releases the store. It may be called more than once, and returns the same each time.
+func (g *gateway) close() error {
+	g.closing.Do(func() {
+		if g.service != nil {
+			g.service.Close()
+		}
+		g.closed = g.store.Close()
+	})
+	return g.closed
 }
 
 // ownURLs returns the bases under which clients may see the server: references that start with one are to its own resources.
-func ownURLs(s settings, address string) []string {
+func ownURLs(s *settings, address string) []string {
 	urls := []string{"http://" + address + "/fhir"}
 	if s.baseURL != "" {
 		urls = append(urls, strings.TrimRight(s.baseURL, "/"))

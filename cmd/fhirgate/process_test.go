@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -101,7 +102,7 @@ var client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 
 var listening = regexp.MustCompile(`serves FHIR R4 at (http://\S+)/fhir`)
 
-// startServer starts the server in a folder, on a free port, and returns when it says that it listens. The test kills it at its end.
+// startServer starts the server in a folder ("" where the arguments give another place), on a free port, and returns when it says that it listens. The test kills it at its end.
 func startServer(t testing.TB, data string, args ...string) *process {
 	t.Helper()
 	p, err := tryServer(t, data, args...)
@@ -119,7 +120,11 @@ func tryServer(t testing.TB, data string, args ...string) (*process, error) {
 		t.Fatal(err)
 	}
 	p := &process{data: data, stdout: &lines{each: make(chan string, 100)}, stderr: &bytes.Buffer{}, exited: make(chan struct{})}
-	p.cmd = exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, args...)...)
+	where := []string{"--data", data}
+	if data == "" {
+		where = nil
+	}
+	p.cmd = exec.Command(path, slices.Concat([]string{"serve", "--listen", "127.0.0.1:0"}, where, args)...)
 	p.cmd.Env = quietEnv()
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()

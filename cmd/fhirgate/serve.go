@@ -26,6 +26,7 @@ type settings struct {
 	listen         string
 	insecureListen bool
 	data           string
+	mongodb        string
 	baseURL        string
 	trustProxy     bool
 	origins        []string
@@ -60,12 +61,18 @@ func newServe(p *program) *cobra.Command {
 		Long: "serve answers FHIR requests at http://ADDRESS/fhir, with /healthz, /readyz and /metrics beside it. SIGTERM and SIGINT let running\n" +
 			"requests end, then the process ends with status 0; SIGHUP reads the site's schemas again.",
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), p, s) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("mongodb") && cmd.Flags().Changed("data") {
+				return errors.New("--data and --mongodb are two places for the data; set one of them")
+			}
+			return serve(cmd.Context(), p, &s)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	f.BoolVar(&s.insecureListen, "insecure-listen", false, "allow an address that other machines can reach; anyone who can reach it can read and change all records")
 	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data; made where it is missing")
+	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of a MongoDB replica set or sharded cluster, 6.0 or later, that holds the data in place of a folder")
 	f.StringVar(&s.baseURL, "base-url", "", "`URL` that links in answers start with, as https://example.org/fhir; default is the address that the client used")
 	f.BoolVar(&s.trustProxy, "trust-proxy", false, "take the address that the client used from Forwarded and X-Forwarded-* headers")
 	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read answers; * for all")
@@ -85,7 +92,7 @@ func newServe(p *program) *cobra.Command {
 }
 
 // serve runs the server until ctx ends or a signal asks it to stop. It returns nil where every request that it took was answered.
-func serve(ctx context.Context, p *program, s settings) error {
+func serve(ctx context.Context, p *program, s *settings) error {
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -102,27 +109,52 @@ func serve(ctx context.Context, p *program, s settings) error {
 	}
 	defer ln.Close()
 	log := newLogger(p, s.logLevel.value)
-	gw, err := openGateway(s, ln.Addr().String(), log)
+	gw, err := newGateway(ctx, s, ln.Addr().String(), log)
 	if err != nil {
 		return err
 	}
 	defer gw.close()
 
-	srv := rest.NewServer(gw.handler, log)
+	f := &front{}
+	open := func() error {
+		if err := gw.open(s); err != nil {
+			return err
+		}
+		h, err := gw.handler(s, log)
+		if err == nil {
+			f.open(h)
+			announce(p, s, ln.Addr(), gw.place)
+		}
+		return err
+	}
+	opened := make(chan error, 1)
+	if gw.store.Ready(ctx) == nil {
+		if err := open(); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(p.stdout, "fhirgate %s waits for %s\n", release(), gw.place)
+		waiting, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			if awaitReady(waiting, gw.store) == nil {
+				opened <- open()
+			}
+		}()
+	}
+	srv := rest.NewServer(f, log)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
-	fmt.Fprintf(p.stdout, "fhirgate %s serves FHIR R4 at http://%s/fhir\nThe data is in %s\n", release(), ln.Addr(), gw.place)
-	if s.insecureListen {
-		fmt.Fprintln(p.stdout, "No authorization is configured: anyone who can reach this address can read and change all records.")
-	} else {
-		fmt.Fprintln(p.stdout, "No authorization is configured, so it listens on loopback only: programs on this machine can reach it.")
-	}
 	for {
 		select {
 		case err := <-failed:
 			return errors.Join(fmt.Errorf("serving ended: %w", err), gw.close())
+		case err := <-opened:
+			if err != nil {
+				return err
+			}
 		case <-reload:
-			if err := gw.reload(); err != nil {
+			if err := gw.validator.Reload(); err != nil {
 				log.Error("the schemas were not reloaded; the ones before stay in force", "error", err.Error())
 			} else {
 				log.Warn("the schemas were reloaded")
@@ -132,6 +164,16 @@ func serve(ctx context.Context, p *program, s settings) error {
 		case <-stop:
 			return drain(srv, gw, s.shutdownTimeout, stop)
 		}
+	}
+}
+
+// announce says where the server listens and where the data is.
+func announce(p *program, s *settings, address net.Addr, place string) {
+	fmt.Fprintf(p.stdout, "fhirgate %s serves FHIR R4 at http://%s/fhir\nThe data is in %s\n", release(), address, place)
+	if s.insecureListen {
+		fmt.Fprintln(p.stdout, "No authorization is configured: anyone who can reach this address can read and change all records.")
+	} else {
+		fmt.Fprintln(p.stdout, "No authorization is configured, so it listens on loopback only: programs on this machine can reach it.")
 	}
 }
 

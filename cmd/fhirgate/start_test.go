@@ -220,3 +220,21 @@ func TestVersionNamesTheRelease(t *testing.T) {
 		t.Fatalf("%d %q %q", status, out, fault)
 	}
 }
+
+func TestReindexNeedsTheFolderForItself(t *testing.T) {
+	data := freshData(t)
+	p := startServer(t, data)
+	must(t, 201, "PUT", p.base+"/Patient/a", `{"resourceType":"Patient","id":"a","gender":"female"}`)
+	fails(t, "in use by another process", "reindex", "--data", data)
+	p.stop(t)
+	if status, out, fault := execute(t, "reindex", "--data", data); status != 0 || !strings.HasPrefix(out, "1 resources indexed") {
+		t.Fatalf("%d %q %q", status, out, fault)
+	}
+	p = startServer(t, data)
+	if n := count(t, p, "Patient"); n != 1 {
+		t.Fatalf("%d patients", n)
+	}
+	if r := must(t, 200, "GET", p.base+"/Patient?gender=female", ""); !strings.Contains(string(r.body), "/fhir/Patient/a") {
+		t.Fatalf("%s", r.body)
+	}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// newReindex returns the command reindex.
+func newReindex(p *program) *cobra.Command {
+	s := settings{validate: choice{value: "off"}}
+	cmd := &cobra.Command{
+		Use:   "reindex",
+		Short: "Make the search index of all resources again",
+		Long: "reindex makes what resources are found by again from their content. It is of use after a release that says so; what a stored\n" +
+			"SearchParameter needs, the server does by itself. The server that uses the folder must be stopped. Where it is interrupted,\n" +
+			"nothing is lost, and it can be run again.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			gw, err := newGateway(ctx, &s, "127.0.0.1:8080", newLogger(p, "warn"))
+			if err != nil {
+				return err
+			}
+			defer gw.close()
+			if err := awaitReady(ctx, gw.store); err != nil {
+				return err
+			}
+			if err := gw.open(&s); err != nil {
+				return err
+			}
+			start, last, count := time.Now(), time.Now(), int64(0)
+			err = gw.service.ReindexAll(ctx, func(done, total int64) {
+				count = done
+				if time.Since(last) > 5*time.Second {
+					last = time.Now()
+					fmt.Fprintf(p.stderr, "%d of %d resources\n", done, total)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(p.stdout, "%d resources indexed in %.1f s\n", count, time.Since(start).Seconds())
+			return gw.close()
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data")
+	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of the MongoDB that holds the data")
+	return cmd
+}
