@@ -25,6 +25,8 @@ const (
 	retryFor = 30 * time.Second
 	// transactionLifetime is what MongoDB gives a transaction by default; past it the server aborts it.
 	transactionLifetime = 60 * time.Second
+	// slowTransaction is how long a transaction lives whose end by the server is held to be that of its lifetime.
+	slowTransaction = 3 * time.Second
 	// conflictTries bounds how often an Update is tried again that found another version than it expected.
 	conflictTries = 10
 )
@@ -60,14 +62,18 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	if err := cmp.Or(ctx.Err(), s.usable()); err != nil {
 		return err
 	}
-	begun := time.Now()
+	begun, slow := time.Now(), 0
 	for try := 0; ; try++ {
 		start := time.Now()
 		err, own := s.try(ctx, f, try)
 		if err == nil {
 			return nil
 		}
-		if code(err, codeTransactionTooLargeCache) || time.Since(start) > transactionLifetime-time.Second && (label(err, "TransientTransactionError") || code(err, codeNoSuchTransaction)) {
+		// The server ends transactions that live too long, and then does not know them. Elections do that too, but not twice to a slow one.
+		if code(err, codeNoSuchTransaction) && time.Since(start) > slowTransaction {
+			slow++
+		}
+		if slow > 1 || code(err, codeTransactionTooLargeCache) || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
 			e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, "transaction-limit",
 				"the transaction is larger or takes longer than the database allows (60 s); nothing of it is stored")
 			e.Op, e.Err = "update", err

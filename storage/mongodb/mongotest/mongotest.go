@@ -213,6 +213,16 @@ func (c *Cluster) StepDown(i int, seconds int) error {
 	return c.members[i].admin(bson.D{{Key: "replSetStepDown", Value: seconds}, {Key: "force", Value: true}}, nil)
 }
 
+// SetParameter sets a parameter of every member.
+func (c *Cluster) SetParameter(name string, value any) error {
+	for _, m := range c.members {
+		if err := m.admin(bson.D{{Key: "setParameter", Value: 1}, {Key: name, Value: value}}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // AwaitPrimary waits until some member is primary.
 func (c *Cluster) AwaitPrimary(timeout time.Duration) error {
 	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {

@@ -1,0 +1,177 @@
+package mongodb_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
+)
+
+// Two stores on one database are two gateways: what one acknowledged the other reads, versions are contiguous, and guards conflict.
+
+func TestTwoGatewaysReadEachOthersWrites(t *testing.T) {
+	uri := mongotest.URI(t)
+	a, b := openURI(t, uri), openURI(t, uri)
+	ctx := t.Context()
+	for i := range 20 {
+		w, r := a, b
+		if i%2 == 1 {
+			w, r = b, a
+		}
+		id := fmt.Sprint("r", i)
+		if err := put(ctx, w, id, 0, search.Entry{Param: "code", Code: id}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.View(ctx, func(r storage.Reader) error {
+			if _, err := r.Get(ctx, fhir.Key{Type: "Basic", ID: id}); err != nil {
+				t.Errorf("Get %s: %v", id, err)
+			}
+			rows, err := r.Find(ctx, search.Query{Types: []string{"Basic"}, Where: eq("code", "", id)})
+			if len(rows) != 1 {
+				t.Errorf("%d rows", len(rows))
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Update(ctx, func(tx storage.Tx) error { return tx.SetMeta(ctx, "parameters", []byte("x")) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.View(ctx, func(r storage.Reader) error {
+		v, err := r.Meta(ctx, "parameters")
+		if !bytes.Equal(v, []byte("x")) {
+			t.Errorf("Meta is %q", v)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTypesOfAnotherGatewayAreInTheHistoryOfAll(t *testing.T) {
+	uri := mongotest.URI(t)
+	a, b := openURI(t, uri), openURI(t, uri)
+	if err := put(t.Context(), a, "x", 0); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		var n int
+		var counts map[string]int64
+		if err := b.View(t.Context(), func(r storage.Reader) error {
+			recs, err := r.History(t.Context(), storage.HistoryQuery{})
+			n = len(recs)
+			if err != nil {
+				return err
+			}
+			counts, err = r.Counts(t.Context())
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if n == 1 && counts["Basic"] == 1 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d versions, counts %v", n, counts)
+		}
+	}
+}
+
+func TestSixtyFourWritersOverTwoGateways(t *testing.T) {
+	uri := mongotest.URI(t)
+	stores := []storage.Store{openURI(t, uri), openURI(t, uri)}
+	ctx := t.Context()
+	if err := put(ctx, stores[0], "one", 0); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	acknowledged := 0
+	for w := range 64 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for range 2 {
+				err := stores[w%2].Update(ctx, func(tx storage.Tx) error {
+					rec, err := tx.Get(ctx, fhir.Key{Type: "Basic", ID: "one"})
+					if err != nil {
+						return err
+					}
+					return putIn(ctx, tx, "one", rec.Version)
+				})
+				switch {
+				case err == nil:
+					mu.Lock()
+					acknowledged++
+					mu.Unlock()
+				case !errors.Is(err, storage.ErrConflict):
+					t.Errorf("Update: %v", err)
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	if err := stores[0].View(ctx, func(r storage.Reader) error {
+		recs, err := r.History(ctx, storage.HistoryQuery{Key: fhir.Key{Type: "Basic", ID: "one"}})
+		if len(recs) != acknowledged+1 {
+			t.Errorf("%d versions, %d updates acknowledged", len(recs), acknowledged)
+		}
+		for i, rec := range recs {
+			if rec.Version != int64(len(recs)-i) {
+				t.Errorf("version %d at place %d of %d", rec.Version, i, len(recs))
+			}
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d of 128 acknowledged", acknowledged)
+}
+
+func TestSixtyFourConditionalCreatesOverTwoGatewaysMakeOne(t *testing.T) {
+	uri := mongotest.URI(t)
+	stores := []storage.Store{openURI(t, uri), openURI(t, uri)}
+	ctx := context.Background()
+	if err := put(ctx, stores[0], "other", 0); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for w := range 64 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			err := stores[w%2].Update(ctx, func(tx storage.Tx) error {
+				if err := tx.Guard(ctx, "Basic?code=x"); err != nil {
+					return err
+				}
+				rows, err := tx.Find(ctx, search.Query{Types: []string{"Basic"}, Where: eq("code", "", "x")})
+				if err != nil || len(rows) > 0 {
+					return err
+				}
+				return putIn(ctx, tx, fmt.Sprint("c", w), 0, search.Entry{Param: "code", Code: "x"})
+			})
+			if err != nil {
+				t.Errorf("Update: %v", err)
+			}
+		}()
+	}
+	wg.Wait()
+	if err := stores[1].View(ctx, func(r storage.Reader) error {
+		n, err := r.Count(ctx, search.Query{Types: []string{"Basic"}, Where: eq("code", "", "x")})
+		if n != 1 {
+			t.Errorf("%d were created", n)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+}
