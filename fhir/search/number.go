@@ -64,19 +64,6 @@ func numberPoint(d fhir.Decimal) interval {
 	return interval{s[:len(s)-1], s}
 }
 
-// numberRange is the closed range from low to high, either of which may be open (R4 datatypes, Range: "The low and the high values are
-// inclusive").
-func numberRange(low, high *fhir.Decimal) interval {
-	iv := interval{openLo, openHi}
-	if low != nil {
-		iv.lo = encodeNumber(*low)
-	}
-	if high != nil {
-		iv.hi = encodeNumber(*high) + afterPoint
-	}
-	return iv
-}
-
 // queryNumber is a number of a search with the text it was written in.
 type queryNumber struct {
 	value fhir.Decimal
@@ -93,41 +80,25 @@ func parseQueryNumber(s string) (queryNumber, bool) {
 // bounds returns the range of the digits stated: [99.5, 100.5) for 100. A single digit with an exponent counts as two, which is how R4 reads
 // its own example: "[parameter]=1e2 ... is actually searching for values in the range [95 ... 105)".
 func (q queryNumber) bounds() (lo, hi fhir.Decimal) {
+	lo, hi = q.value.Bounds()
 	if q.value.Precision() == 1 && strings.ContainsAny(q.text, "eE") {
-		half := unit(q.text)
+		half := hi.Sub(q.value).Mul(tenth)
 		return q.value.Sub(half), q.value.Add(half)
 	}
-	return q.value.Bounds()
+	return lo, hi
 }
 
-// unit returns half a tenth of the unit in which the single digit of s, with an exponent, is written: 5 for 1e2.
-func unit(s string) fhir.Decimal {
-	i := strings.IndexAny(s, "eE")
-	zeros := []byte(strings.TrimPrefix(s[:i], "-"))
-	for j, c := range zeros {
-		if c != '.' {
-			zeros[j] = '0'
-		}
-	}
-	if !strings.Contains(s[:i], ".") {
-		zeros = append(zeros, '.')
-	}
-	half, err := fhir.ParseDecimal(string(zeros) + "05" + s[i:])
-	if err != nil {
-		return fhir.Decimal{}
-	}
-	return half
-}
+// tenth is 0.1.
+var tenth, _ = fhir.FromInt(1).Quo(fhir.FromInt(10))
 
 // around returns the closed range that ap accepts: within a tenth of the value to either side, and at least the range of its digits.
 func (q queryNumber) around() (lo, hi fhir.Decimal) {
 	lo, hi = q.bounds()
-	tenth, _ := fhir.ParseDecimal("0.1")
-	tenth = q.value.Abs().Mul(tenth)
-	if l := q.value.Sub(tenth); l.Cmp(lo) < 0 {
+	share := q.value.Abs().Mul(tenth)
+	if l := q.value.Sub(share); l.Cmp(lo) < 0 {
 		lo = l
 	}
-	if h := q.value.Add(tenth); h.Cmp(hi) > 0 {
+	if h := q.value.Add(share); h.Cmp(hi) > 0 {
 		hi = h
 	}
 	return lo, hi
@@ -141,43 +112,29 @@ func (q queryNumber) interval(p prefix) interval {
 		return interval{encodeNumber(lo), encodeNumber(hi)}
 	case prefixAp:
 		lo, hi := q.around()
-		return numberRange(&lo, &hi)
+		return interval{encodeNumber(lo), encodeNumber(hi) + afterPoint}
 	}
 	return numberPoint(q.value)
 }
 
 // number appends a number's point or a Range.
 func (x *extraction) number(it *fhirpath.Item) {
-	switch n := it.Node(); it.Type() {
-	case "Range":
-		low, okLow := decimalOf(n.Get("low").Get("value"))
-		high, okHigh := decimalOf(n.Get("high").Get("value"))
-		x.putRange(Entry{Param: x.rule.plain}, low, okLow, high, okHigh)
-	default:
-		d, err := fhir.ParseDecimal(it.Text())
-		if err == nil {
-			iv := numberPoint(d)
-			x.put(Entry{Param: x.rule.plain, Lo: iv.lo, Hi: iv.hi})
+	var iv interval
+	if it.Type() == "Range" {
+		low, high, _ := boundsOf("Range", it.Node())
+		if !low.known && !high.known {
+			return
 		}
+		iv = quantityRange(low, high)
+	} else {
+		d, err := fhir.ParseDecimal(it.Text())
+		if err != nil {
+			return
+		}
+		iv = numberPoint(d)
 	}
-}
-
-// putRange appends e with the range from low to high, of which at least one is known.
-func (x *extraction) putRange(e Entry, low fhir.Decimal, okLow bool, high fhir.Decimal, okHigh bool) {
-	var lo, hi *fhir.Decimal
-	if okLow {
-		lo = &low
-	}
-	if okHigh {
-		hi = &high
-	}
-	if !okLow && !okHigh {
-		return
-	}
-	iv := numberRange(lo, hi)
 	if iv.lo < iv.hi {
-		e.Lo, e.Hi = iv.lo, iv.hi
-		x.put(e)
+		x.put(Entry{Param: x.rule.plain, Lo: iv.lo, Hi: iv.hi})
 	}
 }
 
