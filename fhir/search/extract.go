@@ -1,7 +1,6 @@
 package search
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -186,7 +185,8 @@ func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
 	if ex.content {
 		x.content(r, ex.typ)
 	}
-	return slices.Clone(x.entries), nil
+	// Room is left for the entries of the version's instant.
+	return append(make([]Entry, 0, len(x.entries)+2), x.entries...), nil
 }
 
 // run appends the entries of one rule. What an expression could not evaluate has no entries.
