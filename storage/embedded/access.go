@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"strings"
+
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
@@ -314,6 +316,67 @@ func (r *reader) scans(typ string, a atom) ([]*scan, bool) {
 		out = append(out, s)
 	}
 	return dedupe(out), true
+}
+
+// maxGroups bounds the groups that an atom over ranges is read from.
+const maxGroups = 32
+
+// groupScans returns scans that read what an atom over ranges accepts in the order of ids: one for each group of Lo within its bounds, and
+// what reads the wide ranges that begin before them. ok is false where there are too many groups, or none is saved.
+func (r *reader) groupScans(typ string, a atom) (out []*scan, ok bool, err error) {
+	num, found := r.s.names.find(typ, a.param)
+	if !found || r.s.names.shapeOf(num).shape&shapeForms != shapeRange {
+		return nil, false, nil
+	}
+	cs, ok := choices(r.s.names.shapeOf(num), a.expr)
+	if !ok || len(cs) == 0 || cs[0].letter != byLo {
+		return nil, false, nil
+	}
+	b := cs[0].b
+	if !b.hasLow && !b.hasHigh {
+		return nil, false, nil
+	}
+	all := newScan(num, byGroup, string(byGroup))
+	it, err := r.iter(tableIndex, all.lower, all.upper)
+	if err != nil {
+		return nil, false, err
+	}
+	defer it.Close()
+	at := tabled(tableIndex, all.lower)
+	base := len(at)
+	if b.hasLow {
+		at = appendEscaped(at, group(b.low))
+	}
+	for more := it.SeekGE(at); more; {
+		end := columnEnd(it.Key()[base:])
+		if end < 0 {
+			return nil, false, errDamaged
+		}
+		g := string(columnValue(it.Key()[base : base+end]))
+		if b.hasHigh && g > b.high && !(b.prefix && strings.HasPrefix(g, b.high)) {
+			break
+		}
+		if len(out) == maxGroups {
+			return nil, false, nil
+		}
+		s := newScan(num, byGroup, string(byGroup))
+		s.params, s.skipWide = []string{a.param}, cs[0].skipWide
+		s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
+		s.narrowTo(bounds{low: g, high: g, hasLow: true, hasHigh: true})
+		out = append(out, s)
+		more = it.SeekGE(prefixEnd(it.Key()[:base+end]))
+	}
+	if err := it.Error(); err != nil {
+		return nil, false, err
+	}
+	for _, c := range cs[1:] {
+		s := newScan(num, c.letter, string(c.letter))
+		s.params = []string{a.param}
+		s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
+		s.narrowTo(c.b)
+		out = append(out, s)
+	}
+	return out, len(out) > 0, nil
 }
 
 // setFilter sets the filter of the slots, or has the entries asked where a slot's rows lack a field that its expr looks at.

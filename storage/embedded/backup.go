@@ -47,7 +47,7 @@ type Metrics struct {
 	Compactions       int64
 	CompactionDebt    uint64 // bytes that compactions have still to rewrite
 	Flushes           int64
-	ReadAmplification int // sorted runs that a read may have to look at
+	ReadAmplification int  // sorted runs that a read may have to look at
 	Broken            bool // the log failed: writes are refused until a restart
 }
 

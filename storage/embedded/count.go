@@ -267,3 +267,17 @@ func (r *reader) countOnly(prefix []byte) (n int64, ok bool, err error) {
 	}
 	return n, it.Error() == nil, it.Error()
 }
+
+// complete reports whether every resource of a type has an entry of a parameter.
+func (r *reader) complete(typ, param string) (bool, error) {
+	num, ok := r.s.names.find(typ, param)
+	if !ok {
+		return false, nil
+	}
+	have, err := r.count(presence(num))
+	if err != nil {
+		return false, err
+	}
+	all, err := r.countType(typ)
+	return have == all, err
+}

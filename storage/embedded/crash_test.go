@@ -161,6 +161,9 @@ func checkRows(t *testing.T, s *Store) {
 				t.Fatal(err)
 			}
 			counts[string(appendNumber(nil, num))]++
+			for _, num := range set.has {
+				counts[presence(num)]++
+			}
 			sample, sparse := sampled(id)
 			for _, k := range set.keys {
 				want[string(tableIndex)+string(k)] = true

@@ -147,6 +147,7 @@ type match struct {
 func (p *planner) each(ctx context.Context, q search.Query, reverse bool, from []byte, inclusive bool, x *explainer, f func(*match) (bool, error)) error {
 	chosen := p.choose(q.Limit)
 	x.chosen(p, chosen)
+	x.stats.want = q.Limit
 	in, err := p.stream(ctx, chosen, reverse, x)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ const (
 	byHi        byte = 'h'
 	byID        byte = 'i'
 	byURI       byte = 'u'
+	byGroup     byte = 'g' // the first bytes of Lo: within one group rows are in the order of ids
 	byNothing   byte = 'o' // no column: tells only that there is an entry
 	byParts     byte = 'p' // all slots, ranges by Lo
 	byPartsHigh byte = 'q' // all slots, the last by Hi
@@ -31,6 +32,9 @@ const narrow = 6
 
 // maxCombinations bounds the rows of one resource in one compound.
 const maxCombinations = 64
+
+// group is the beginning of a Lo by which ranges are grouped.
+func group(lo string) string { return lo[:min(narrow, len(lo))] }
 
 // isWide reports whether a range has a row by Hi.
 func isWide(e *search.Entry) bool {
@@ -93,7 +97,7 @@ func column(letter byte) search.Field {
 		return search.Folded
 	case byExact:
 		return search.Exact
-	case byLo:
+	case byLo, byGroup:
 		return search.Lo
 	case byHi:
 		return search.Hi
@@ -110,9 +114,10 @@ type keySet struct {
 	buf  []byte
 	ends []int
 	keys [][]byte // sorted and unique after sort
+	has  []uint32 // the parameters that the resource has entries of
 }
 
-func (k *keySet) reset() { k.buf, k.ends, k.keys = k.buf[:0], k.ends[:0], k.keys[:0] }
+func (k *keySet) reset() { k.buf, k.ends, k.keys, k.has = k.buf[:0], k.ends[:0], k.keys[:0], k.has[:0] }
 
 func (k *keySet) sort() {
 	start := 0
@@ -142,11 +147,16 @@ func (n *names) collect(set *keySet, typ, id string, entries []search.Entry) err
 		if err := n.collectEntry(set, num, id, e); err != nil {
 			return err
 		}
+		first := true
 		for j := range i {
 			if entries[j].Param == e.Param {
 				n.learn(num, shapeMany|n.shapes[num].shape&shapeComposite, n.shapes[num].parts)
+				first = false
 				break
 			}
+		}
+		if first {
+			set.has = append(set.has, num)
 		}
 	}
 	for _, c := range search.Compounds(typ) {
@@ -177,6 +187,9 @@ func (n *names) collectEntry(set *keySet, num uint32, id string, e *search.Entry
 	case shapeRange:
 		if search.SortField(e) != e.Lo {
 			learn |= shapeOddSort
+		}
+		if err := one(byGroup); err != nil {
+			return err
 		}
 		if err := one(byLo); err != nil || !isWide(e) {
 			return err
@@ -220,8 +233,11 @@ func (n *names) row(set *keySet, num uint32, variant byte, id string, slots ...s
 	var cuts byte
 	for i, s := range slots {
 		if f := column(s.letter); f != 0 {
-			var cut bool
-			if b, cut = appendColumn(b, s.entry.Field(f)); cut {
+			v, cut := s.entry.Field(f), false
+			if s.letter == byGroup {
+				v = group(v)
+			}
+			if b, cut = appendColumn(b, v); cut {
 				cuts |= 1 << i
 			}
 		}
@@ -237,7 +253,10 @@ func (n *names) row(set *keySet, num uint32, variant byte, id string, slots ...s
 		switch s.letter {
 		case byCode:
 			b, err = n.appendSystem(b, s.entry.System)
-		case byLo:
+		case byLo, byGroup:
+			if s.letter == byGroup {
+				b = appendText(b, s.entry.Lo)
+			}
 			b = appendText(b, s.entry.Hi)
 			if b, err = n.appendSystem(b, s.entry.System); err == nil {
 				b = appendText(b, s.entry.Code)
@@ -348,6 +367,9 @@ func counterOf(dst, key []byte) []byte {
 	_, tail := rowID(key[end:])
 	return append(append(dst, key[:end]...), tail...)
 }
+
+// presence is the counter of the resources that have entries of a parameter.
+func presence(num uint32) string { return string(append(appendNumber(nil, num), '#')) }
 
 // countValue encodes and decodes counters.
 func countValue(n int64) []byte { return binary.AppendVarint(nil, n) }

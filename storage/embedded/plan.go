@@ -22,12 +22,13 @@ type tuning struct {
 	pass    int                      // ids that one pass over an unsorted scan keeps
 	streams int                      // scans that are merged with an iterator each; more share one
 	inner   float64                  // inner results of a chain that are read before the outer ones; more are asked resource by resource
+	grouped float64                  // rows from which on a range may be read from its groups
 	pick    func(*planner) []*source // in place of choose
 	walk    bool                     // orders are always read from an index where one has them
 }
 
 // tuned are the limits that the measurements in doc.go were made with.
-var tuned = tuning{pass: 8192, streams: 16, inner: 2000}
+var tuned = tuning{pass: 8192, streams: 16, inner: 2000, grouped: 512}
 
 // source is a way to get the ids that satisfy some of a query's conditions.
 type source struct {
@@ -35,6 +36,8 @@ type source struct {
 	index  string
 	conj   []int   // the conditions that it serves
 	est    float64 // about how many ids
+	rows   float64 // about how many rows it reads for all of them
+	whole  float64 // rows that are read before the first id is given
 	sorted bool    // in the order of ids without reading all of them
 	parts  int     // streams that it merges
 	loose  bool    // it may give ids of resources that do not exist
@@ -91,6 +94,11 @@ func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.
 			s.conj = []int{i}
 			p.per[i] = s
 			p.all = append(p.all, s)
+			if a := p.atoms[i]; a != nil {
+				if err := p.addGroups(*a, s); err != nil {
+					return nil, err
+				}
+			}
 		}
 	}
 	for _, m := range merged {
@@ -101,6 +109,9 @@ func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.
 		if s != nil {
 			s.conj = m.conj
 			p.all = append(p.all, s)
+			if err := p.addGroups(m.atom, s); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return p, p.addCompounds(merged)
@@ -236,6 +247,24 @@ func (p *planner) orSource(ctx context.Context, e search.Or) (*source, error) {
 // estimated is how many scans of a source are estimated; the others are taken to be like them.
 const estimated = 16
 
+// addGroups adds the source that reads a large range from its groups.
+func (p *planner) addGroups(a atom, of *source) error {
+	if of.whole < p.r.s.tune.grouped {
+		return nil
+	}
+	scans, ok, err := p.r.groupScans(p.typ, a)
+	if err != nil || !ok {
+		return err
+	}
+	s, err := p.scanSource(scans, of.index)
+	if err != nil {
+		return err
+	}
+	s.rows, s.est, s.conj, s.kind = s.est, math.Min(of.est, s.est), of.conj, "range"
+	p.all = append(p.all, s)
+	return nil
+}
+
 // atomSource returns the source of a condition on one parameter.
 func (p *planner) atomSource(a atom) (*source, error) {
 	scans, ok := p.r.scans(p.typ, a)
@@ -256,6 +285,9 @@ func (p *planner) scanSource(scans []*scan, index string) (*source, error) {
 				return nil, err
 			}
 			s.est += est
+			if !sc.sorted() {
+				s.whole += est
+			}
 		} else if i == estimated {
 			s.est *= float64(len(scans)) / estimated
 		}
@@ -298,7 +330,7 @@ func (r *reader) openScans(ctx context.Context, scans []*scan, reverse bool, st 
 		in = append(in, one)
 	}
 	if len(unsorted) > 0 {
-		in = append(in, &sortedPasses{ctx: ctx, r: r, scans: unsorted, reverse: reverse, stats: st})
+		in = append(in, &sortedPasses{ctx: ctx, r: r, scans: unsorted, reverse: reverse, stats: st, keep: keepFor(st.want)})
 	}
 	if len(in) == 0 {
 		return newListIDs(nil, true, reverse), nil
@@ -306,12 +338,28 @@ func (r *reader) openScans(ctx context.Context, scans []*scan, reverse bool, st 
 	return newUnion(in, reverse), nil
 }
 
+// keepFor is how many ids the first pass over an unsorted scan keeps for a number of rows asked for.
+func keepFor(want int) int {
+	if want == 0 {
+		return tuned.pass
+	}
+	return max(64, 4*want)
+}
+
 // addCompounds adds the sources that compounds give.
 func (p *planner) addCompounds(merged []mergedAtom) error {
 	for _, c := range search.Compounds(p.typ) {
-		atoms, conj, ok := p.compoundAtoms(c.Params, merged, false)
-		if !ok {
+		atoms, conj, ok := p.compoundAtoms(c.Params, merged, true)
+		if !ok || len(conj) < 2 {
 			continue
+		}
+		if last := len(atoms) - 1; atoms[last] == nil {
+			// Without a condition on the last parameter the compound has all, if all resources have it.
+			if all, err := p.r.complete(p.typ, c.Params[last]); err != nil {
+				return err
+			} else if !all {
+				continue
+			}
 		}
 		scans, ok := p.r.compoundScans(p.typ, c.Params, atoms)
 		if !ok {
@@ -376,7 +424,7 @@ func (p *planner) referredSource(ctx context.Context, e search.Referred) (*sourc
 	if err != nil || inner > p.r.s.tune.inner {
 		return nil, err
 	}
-	return &source{kind: "chain", index: p.typ + " <- " + e.Source + ": " + e.Param, est: math.Max(inner, 1), sorted: false, parts: int(inner) + 1, loose: true,
+	return &source{kind: "chain", index: p.typ + " <- " + e.Source + ": " + e.Param, est: math.Max(inner, 1), whole: inner, parts: int(inner) + 1, loose: true,
 		open: func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
 			return p.r.referred(ctx, p.typ, e, reverse, x)
 		}}, nil
@@ -455,8 +503,9 @@ func (p *planner) costOf(s *source, want int) float64 {
 	if s.kind == "chain" {
 		cost += float64(s.parts) * costProbe
 	}
-	if !s.sorted {
-		cost += est * costRow * 2
+	cost += s.whole * costRow * 2
+	if s.rows > est {
+		cost += read * s.rows / math.Max(est, 1) * costRow
 	}
 	return cost
 }

@@ -139,6 +139,12 @@ func (t *tx) replace(typ uint32, rec *storage.Record, was bool) error {
 		}
 		t.deltas[string(appendNumber(nil, typ))] += d
 	}
+	for _, num := range oldKeys.has {
+		t.deltas[presence(num)]--
+	}
+	for _, num := range newKeys.has {
+		t.deltas[presence(num)]++
+	}
 	return t.writeIndex(rec.Key.ID, oldKeys.keys, newKeys.keys)
 }
 

@@ -251,6 +251,8 @@ func (rr *rowReader) rebuild(key, tail []byte) bool {
 			e.Folded = col
 		case byExact:
 			e.Exact = col
+		case byGroup:
+			e.Lo, e.Hi, e.System, e.Code = d.text(), d.text(), d.system(rr.all), d.text()
 		case byLo, byHi:
 			other := d.text()
 			e.System = d.system(rr.all)

@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -30,8 +31,14 @@ func before(a, b []byte, reverse bool) bool {
 	return c < 0 && !reverse || c > 0 && reverse
 }
 
+// beforeText is before for strings.
+func beforeText(a, b string, reverse bool) bool { return a < b && !reverse || a > b && reverse }
+
 // stats counts what a query read; Explain reports it.
-type stats struct{ examined, fetched int }
+type stats struct {
+	examined, fetched int
+	want              int // the rows that the streams opened next are for; 0 for all
+}
 
 // scanIDs streams a scan whose rows are in the order of ids.
 type scanIDs struct {
@@ -145,7 +152,7 @@ func (l *listIDs) settle() bool {
 func (l *listIDs) seek(id []byte) bool {
 	from := max(l.i, 0)
 	n, _ := slices.BinarySearchFunc(l.list[from:], id, func(e string, t []byte) int {
-		if before([]byte(e), t, l.reverse) {
+		if beforeText(e, unsafeString(t), l.reverse) {
 			return -1
 		}
 		return 1
@@ -398,6 +405,7 @@ type sortedPasses struct {
 	list    []passID // of this pass, in order
 	i       int
 	more    bool // there may be ids behind the list
+	keep    int  // ids that the next pass keeps; it grows, for who comes back needs many
 	started bool
 	failed  error
 	buf     []byte
@@ -440,7 +448,7 @@ func (p *sortedPasses) seek(id []byte) bool {
 		return p.settle()
 	}
 	for p.failed == nil {
-		for p.i < len(p.list) && before([]byte(p.list[p.i].id), id, p.reverse) {
+		for p.i < len(p.list) && beforeText(p.list[p.i].id, unsafeString(id), p.reverse) {
 			p.i++
 		}
 		if p.i < len(p.list) || !p.more {
@@ -477,10 +485,18 @@ func (p *sortedPasses) pass(from []byte, inclusive bool) {
 	h := passHeap{reverse: p.reverse}
 	seen := map[string]int{} // id -> 0 unsure, 1 sure
 	p.more = false
+	keep := min(p.keep, p.r.s.tune.pass)
+	p.keep *= 8
 	for _, s := range p.scans {
 		if p.failed = p.r.eachRow(p.ctx, s, p.stats, func(id []byte, certain bool) bool {
 			if from != nil && (before(id, from, p.reverse) || !inclusive && bytes.Equal(id, from)) {
 				return true
+			}
+			if len(h.s) >= keep {
+				p.more = true
+				if c := strings.Compare(unsafeString(id), h.s[0].id); c > 0 != p.reverse && c != 0 {
+					return true
+				}
 			}
 			if was, ok := seen[string(id)]; ok {
 				if certain && was == 0 {
@@ -488,11 +504,7 @@ func (p *sortedPasses) pass(from []byte, inclusive bool) {
 				}
 				return true
 			}
-			if len(h.s) >= p.r.s.tune.pass {
-				p.more = true
-				if !before(id, []byte(h.s[0].id), p.reverse) {
-					return true
-				}
+			if len(h.s) >= keep {
 				delete(seen, heap.Pop(&h).(passID).id)
 			}
 			v := 0
@@ -513,10 +525,11 @@ func (p *sortedPasses) pass(from []byte, inclusive bool) {
 	}
 	p.list = h.s
 	slices.SortFunc(p.list, func(a, b passID) int {
-		if before([]byte(a.id), []byte(b.id), p.reverse) {
-			return -1
+		c := strings.Compare(a.id, b.id)
+		if p.reverse {
+			c = -c
 		}
-		return 1
+		return c
 	})
 }
 

@@ -25,7 +25,7 @@ type walk struct {
 	index  string
 	conj   []int // conditions that the rows decide
 	single bool  // no resource has several values
-	need   bool  // a condition asks for a value: no resource without one matches
+	need   bool  // no resource without a value matches: a condition asks for one, or all have one
 	cost   float64
 
 	x       *explainer
@@ -61,8 +61,12 @@ func (p *planner) walkFor(q search.Query) (*walk, error) {
 	}
 	base := walk{p: p, q: q, single: st.shape&shapeMany == 0}
 	merged := p.mergeRanges()
-	for _, a := range p.atoms {
-		base.need = base.need || a != nil && a.param == first.Param
+	var err error
+	if base.need, err = p.r.complete(p.typ, first.Param); err != nil {
+		return nil, err
+	}
+	if !base.need {
+		base.need = slices.ContainsFunc(p.atoms, func(a *atom) bool { return a != nil && a.param == first.Param })
 	}
 	var best *walk
 	consider := func(w walk) error {
