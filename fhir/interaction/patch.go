@@ -45,22 +45,23 @@ func (c *condition) target(ctx context.Context, r storage.Reader) (fhir.Key, err
 // patchAttempts bounds how often a patch is made again because the version that it was made for is no longer current.
 const patchAttempts = 10
 
-// patch makes the patched resource outside of any Update, and writes it if the version it was made from is still current.
+// patch makes the patched resource outside of any Update, and writes it if the version it was made from is still current. If not, it patches
+// the version that the Update found.
 func (s *Service) patch(ctx context.Context, p Patch, c Conditions, find func(storage.Reader) (fhir.Key, error), cond *condition) (Result, error) {
-	for range patchAttempts {
-		var cur storage.Record
-		err := s.store.View(ctx, func(r storage.Reader) error {
-			key, err := find(r)
-			if err != nil {
-				return err
-			}
-			cur, err = r.Get(ctx, key)
-			return failure("patch", key, err)
-		})
+	var cur storage.Record
+	err := s.store.View(ctx, func(r storage.Reader) error {
+		key, err := find(r)
 		if err != nil {
-			return Result{}, err
+			return err
 		}
-		if err := c.check(cur); err != nil {
+		cur, err = r.Get(ctx, key)
+		return failure("patch", key, err)
+	})
+	for range patchAttempts {
+		if err == nil {
+			err = c.check(cur)
+		}
+		if err != nil {
 			return Result{}, err
 		}
 		d, err := s.patched(p, cur)
@@ -68,22 +69,25 @@ func (s *Service) patch(ctx context.Context, p Patch, c Conditions, find func(st
 			return Result{}, err
 		}
 		var res Result
-		fresh := true
+		var other storage.Record
 		err = s.update(ctx, func(tx storage.Tx) error {
+			other = storage.Record{}
+			key := cur.Key
 			if cond != nil {
-				found, err := cond.lock(ctx, tx)
+				var err error
+				if err = tx.Guard(ctx, cond.name); err == nil {
+					key, err = cond.target(ctx, tx)
+				}
 				if err != nil {
 					return err
 				}
-				if fresh = found == cur.Key; !fresh {
-					return nil
-				}
 			}
-			now, err := current(ctx, tx, cur.Key)
+			now, err := tx.Get(ctx, key)
 			if err != nil {
-				return err
+				return failure("patch", key, err)
 			}
-			if fresh = now.Version == cur.Version; !fresh {
+			if now.Key != cur.Key || now.Version != cur.Version {
+				other = now
 				return nil
 			}
 			if res, err = s.put(ctx, tx, cur.Key, d, http.MethodPatch, Conditions{}); err != nil {
@@ -94,10 +98,11 @@ func (s *Service) patch(ctx context.Context, p Patch, c Conditions, find func(st
 		if err != nil {
 			return Result{}, err
 		}
-		if fresh {
+		if other.Version == 0 {
 			s.wrote(ctx, res)
 			return res, nil
 		}
+		cur = other
 	}
 	return Result{}, storage.ErrConflict
 }

@@ -220,5 +220,5 @@ func (v *resolved) rewrite(r fhir.Resource, found []mention) (fhir.Resource, err
 	if len(edits) == 0 {
 		return r, nil
 	}
-	return fhir.ParseResource(r.Splice(edits), fhir.Limits{})
+	return fhir.ParseResource(r.AppendEdited(make([]byte, 0, len(r.Raw())), edits), fhir.Limits{})
 }

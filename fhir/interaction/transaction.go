@@ -24,15 +24,20 @@ func (s *Service) transaction(ctx context.Context, q BundleRequest, entries []*b
 	if err := t.scan(); err != nil {
 		return Bundle{}, err
 	}
+	plan, err := t.firstPlan(ctx)
 	for range transactionAttempts {
-		again, err := t.attempt(ctx)
+		var found *resolution
+		if err == nil {
+			found, err = t.attempt(ctx, plan)
+		}
 		if err != nil {
 			return Bundle{}, err
 		}
-		if !again {
+		if found == nil {
 			s.wrote(ctx, t.results...)
 			return s.replies("transaction-response", q.Base, t.moment, t.replies), nil
 		}
+		plan = found
 	}
 	return Bundle{}, storage.ErrConflict
 }
@@ -170,22 +175,23 @@ func whereNone(err error, expression string) error {
 // errAgain ends an Update whose conditions stand for something else than what it was prepared for.
 var errAgain = errors.New("interaction: prepare again")
 
-// attempt prepares and applies the transaction once; again says that the store has changed in between and nothing is stored.
-func (t *transaction) attempt(ctx context.Context) (again bool, err error) {
-	var plan *resolution
-	if t.conditional() {
-		err = t.store.View(ctx, func(r storage.Reader) (err error) {
-			plan, err = t.resolve(ctx, r)
-			return err
-		})
-	} else {
-		plan, err = t.resolve(ctx, nil)
+// firstPlan looks up what the conditions find in a view.
+func (t *transaction) firstPlan(ctx context.Context) (plan *resolution, err error) {
+	if !t.conditional() {
+		return t.resolve(ctx, nil)
 	}
-	if err != nil {
-		return false, err
-	}
+	err = t.store.View(ctx, func(r storage.Reader) (err error) {
+		plan, err = t.resolve(ctx, r)
+		return err
+	})
+	return plan, err
+}
+
+// attempt prepares and applies the transaction once, as planned. Where the store has changed since the plan was made, nothing is stored and the
+// plan for what is there is returned: that of the Update, which sees commits before they are acknowledged and a View does.
+func (t *transaction) attempt(ctx context.Context, plan *resolution) (other *resolution, err error) {
 	if err := t.prepareAll(plan); err != nil {
-		return false, err
+		return nil, err
 	}
 	err = t.update(ctx, func(tx storage.Tx) error {
 		if t.conditional() {
@@ -197,15 +203,16 @@ func (t *transaction) attempt(ctx context.Context) (again bool, err error) {
 				return err
 			}
 			if !found.equal(plan) {
+				other = found
 				return errAgain
 			}
 		}
 		return t.apply(ctx, tx, plan)
 	})
 	if errors.Is(err, errAgain) {
-		return true, nil
+		return other, nil
 	}
-	return false, err
+	return nil, err
 }
 
 // prepareAll rewrites, validates and extracts the resources that are written.
