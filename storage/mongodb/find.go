@@ -291,6 +291,9 @@ func (r *reader) query(ctx context.Context, typ string, f bson.D, hint any, opts
 		if hint != nil {
 			opts.SetHint(hint)
 		}
+		if r.sending != nil {
+			r.sending(typ, f, opts)
+		}
 		cur, err := r.s.current(typ).Find(ctx, f, opts)
 		if err != nil && hint != nil && noSuchIndex(err) && r.tx == nil {
 			cur, err = r.s.current(typ).Find(ctx, f, opts.SetHint(bson.D{}))

@@ -28,6 +28,8 @@ type reader struct {
 	tx *tx
 	// told is set while a query is explained.
 	told *told
+	// sending is told of each find, in benchmarks.
+	sending func(typ string, f bson.D, opts *options.FindOptionsBuilder)
 }
 
 // View implements storage.Store by a snapshot session: all reads see the majority-committed state of one cluster time, which includes

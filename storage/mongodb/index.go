@@ -55,7 +55,6 @@ const (
 
 // The kinds of a term, which stand behind the parameter's name.
 const (
-	kindPresent   = "p" // an entry without a range exists
 	kindCode      = "c" // code
 	kindToken     = "t" // system|code
 	kindFolded    = "f"
@@ -216,8 +215,6 @@ func (x *indexer) entry(e *search.Entry) {
 		start := len(x.arena)
 		x.arena = appendPart(x.arena, e.Param)
 		x.ranges = append(x.ranges, rangeEntry{x.keep(start), e, e.Lo, e.Hi})
-	} else {
-		x.add(e.Param, kindPresent)
 	}
 	x.eachTerm(e, func(kind, lead, last string, leading bool) {
 		start := len(x.arena)
@@ -231,12 +228,6 @@ func (x *indexer) entry(e *search.Entry) {
 	if len(e.Parts) > 0 {
 		x.composite(e)
 	}
-}
-
-func (x *indexer) add(param, kind string) {
-	start := len(x.arena)
-	x.arena = appendPart(appendPart(x.arena, param), kind)
-	x.terms = append(x.terms, x.keep(start))
 }
 
 // eachTerm yields the terms of the fields of one entry or part.
