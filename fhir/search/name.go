@@ -137,6 +137,9 @@ func (q *reading) chain(types []string, code, of, rest, value string, depth int)
 	if err != nil {
 		return nil, err
 	}
+	if ref[0].canonicalOnly() {
+		return nil, unsupportedName(canonicalChains)
+	}
 	targets, err := q.chainTargets(types, ref, of, rest)
 	if err != nil {
 		return nil, err

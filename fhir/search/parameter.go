@@ -49,6 +49,14 @@ func (p *Parameter) has(dataType string) bool {
 	return e.unknown || slices.Contains(e.types, dataType)
 }
 
+// canonicalOnly reports whether a reference parameter reads canonicals and URIs alone, which name no resource of this server by type and id.
+func (p *Parameter) canonicalOnly() bool {
+	e := p.elements()
+	return !e.unknown && len(e.types) > 0 && !slices.ContainsFunc(e.types, func(t string) bool {
+		return !slices.Contains([]string{"canonical", "uri", "url", "oid", "uuid"}, t)
+	})
+}
+
 // specialValues is the system of true and false, "though this is never actually used" (R4 search, token).
 const specialValues = "http://terminology.hl7.org/CodeSystem/special-values"
 
