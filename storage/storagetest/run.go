@@ -71,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 		{"ConcurrentTransfersAreIsolated", concurrentTransfers},
 		{"ManyResourcesPageByPage", manyResourcesPageByPage},
 		{"UpdateMayHoldManyResources", updateMayHoldManyResources},
+		{"SearchScripts", searchScripts},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t)
