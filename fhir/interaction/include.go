@@ -10,8 +10,12 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// maxIncluded bounds what one page may include: past it the search is refused, since includes are never cut off.
-const maxIncluded = 20_000
+const (
+	// maxIncluded bounds what one page may include: past it the search is refused, since includes are never cut off.
+	maxIncluded = 20_000
+	// maxIncludes bounds the includes of one search.
+	maxIncludes = 64
+)
 
 // includer collects what _include and _revinclude add to a page (R4 search, 3.1.1.5.4, http://hl7.org/fhir/R4/search.html#revinclude): the
 // resources that matches refer to, and those that refer to them; with :iterate also of those that were included. Each resource is there
@@ -19,7 +23,6 @@ const maxIncluded = 20_000
 type includer struct {
 	service *Service
 	reader  storage.Reader
-	rules   []search.Include
 	seen    map[fhir.Key]bool
 	found   []storage.Record
 }
@@ -29,18 +32,19 @@ func (s *Service) include(ctx context.Context, r storage.Reader, rules []search.
 	if len(rules) == 0 || len(matches) == 0 {
 		return nil, nil
 	}
-	in := &includer{service: s, reader: r, rules: rules, seen: make(map[fhir.Key]bool, 2*len(matches))}
+	in := &includer{service: s, reader: r, seen: make(map[fhir.Key]bool, 2*len(matches))}
 	for i := range matches {
 		in.seen[matches[i].Key] = true
 	}
 	from, iterated := matches, false
 	for len(from) > 0 {
 		start := len(in.found)
+		around := &neighbourhood{records: from}
 		for _, rule := range rules {
 			if iterated && !rule.Iterate {
 				continue
 			}
-			if err := in.follow(ctx, rule, from); err != nil {
+			if err := in.follow(ctx, rule, around); err != nil {
 				return nil, err
 			}
 		}
@@ -49,12 +53,34 @@ func (s *Service) include(ctx context.Context, r storage.Reader, rules []search.
 	return in.found, nil
 }
 
+// neighbourhood is the records that the rules of one round look around.
+type neighbourhood struct {
+	records []storage.Record
+	// parsed are their resources, made once for all rules.
+	parsed []fhir.Resource
+}
+
+// resource returns the i-th record's resource.
+func (n *neighbourhood) resource(i int) (fhir.Resource, error) {
+	if n.parsed == nil {
+		n.parsed = make([]fhir.Resource, len(n.records))
+	}
+	if !n.parsed[i].Valid() {
+		r, err := fhir.ParseResource(n.records[i].Body, fhir.Limits{})
+		if err != nil {
+			return r, err
+		}
+		n.parsed[i] = r
+	}
+	return n.parsed[i], nil
+}
+
 // follow adds what one rule adds to the records.
-func (in *includer) follow(ctx context.Context, rule search.Include, from []storage.Record) error {
+func (in *includer) follow(ctx context.Context, rule search.Include, from *neighbourhood) error {
 	var keys []fhir.Key
 	var err error
 	if rule.Reverse {
-		keys, err = in.referrers(ctx, rule, from)
+		keys, err = in.referrers(ctx, rule, from.records)
 	} else {
 		keys, err = in.targets(rule, from)
 	}
@@ -87,13 +113,13 @@ func (in *includer) add(keys []fhir.Key, key fhir.Key) []fhir.Key {
 }
 
 // targets returns what the records refer to by the rule's parameter.
-func (in *includer) targets(rule search.Include, from []storage.Record) ([]fhir.Key, error) {
+func (in *includer) targets(rule search.Include, from *neighbourhood) ([]fhir.Key, error) {
 	var keys []fhir.Key
-	for i := range from {
-		if rule.Source != "" && from[i].Key.Type != rule.Source {
+	for i := range from.records {
+		if rule.Source != "" && from.records[i].Key.Type != rule.Source {
 			continue
 		}
-		r, err := fhir.ParseResource(from[i].Body, fhir.Limits{})
+		r, err := from.resource(i)
 		if err != nil {
 			return nil, err
 		}

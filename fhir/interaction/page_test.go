@@ -195,3 +195,47 @@ func TestCursorsOfTwoGatewaysOnOneStore(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestPagesOfManyTypes(t *testing.T) {
+	s := open(t, Options{})
+	clinic(t, s)
+	for _, q := range []SearchRequest{
+		{Query: "_type=Patient,Observation,Organization&"},
+		{Query: "_type=Patient,Observation,Organization&_sort=-_lastUpdated&"},
+		{Query: "_lastUpdated=gt2020&"},
+		{Compartment: key("Practitioner/d"), Path: "Practitioner/d/*"},
+		{Compartment: key("Practitioner/d"), Path: "Practitioner/d/*", Query: "_sort=_lastUpdated&"},
+		{Compartment: key("Patient/a"), Path: "Patient/a/Observation", Types: []string{"Observation"}, Query: "_sort=-date&"},
+	} {
+		q.Base = base
+		page := func(query string) bundle {
+			q := q
+			q.Query = query
+			b, err := s.Search(t.Context(), q)
+			if err != nil {
+				t.Fatalf("%+v: %v", q, err)
+			}
+			return decode(t, b)
+		}
+		want := page(q.Query + "_count=100").names()
+		for _, count := range []int{1, 2, 3, 5} {
+			b := page(fmt.Sprintf("%s_count=%d", q.Query, count))
+			got := b.names()
+			for b.query("next") != "" {
+				b = page(b.query("next"))
+				got = append(got, b.names()...)
+			}
+			if len(want) < 3 || !slices.Equal(got, want) {
+				t.Errorf("%+v: pages of %d are %v; want %v", q, count, got, want)
+			}
+			back := b.names()
+			for b.query("previous") != "" {
+				b = page(b.query("previous"))
+				back = append(b.names(), back...)
+			}
+			if !slices.Equal(back, want) {
+				t.Errorf("%+v: pages of %d backwards are %v; want %v", q, count, back, want)
+			}
+		}
+	}
+}

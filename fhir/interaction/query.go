@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -72,10 +73,19 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 	if err != nil {
 		return p, err
 	}
+	for _, inc := range req.Includes {
+		if !slices.Contains(p.includes, inc) {
+			p.includes = append(p.includes, inc)
+		}
+	}
+	if len(p.includes) > maxIncludes {
+		return p, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "search-too-costly",
+			fmt.Sprintf("a search has at most %d different includes", maxIncludes))
+	}
 	if p.finding, err = s.findingOf(req, q.Compartment); err != nil {
 		return p, err
 	}
-	p.issues, p.total, p.includes = issues, req.Total, req.Includes
+	p.issues, p.total = issues, req.Total
 	p.countOnly = req.CountOnly()
 	if p.count = req.Count; p.count < 0 {
 		p.count = s.opt.DefaultPage
