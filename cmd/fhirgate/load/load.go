@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -21,7 +22,7 @@ type Options struct {
 	Files []string
 	// Jobs is how many requests are under way at once; default 4.
 	Jobs int
-	// Continue goes on after a failure; without it the first one ends the run.
+	// Continue goes on after a failure; without it the first one ends the run. A server that refuses connections ends it in any case.
 	Continue bool
 	// Retries is how often a request is sent again; default 8, negative for never.
 	Retries int
@@ -109,7 +110,7 @@ type loader struct {
 	jobs     chan *job
 
 	mu sync.Mutex
-	// failure is the first failure; stop is closed at it where the run is not to go on.
+	// failure is the first failure; stop is closed where the run is not to go on.
 	failure  *Failure
 	stop     chan struct{}
 	lastNote time.Time
@@ -276,6 +277,9 @@ func (l *loader) work(ctx context.Context, j *job) {
 		}
 		if err != nil {
 			_ = l.fault(j.place, unreachable(l.o.Server, err))
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				l.end()
+			}
 			return
 		}
 		later := l.count(j, a, try < l.client.retries)
@@ -328,12 +332,22 @@ func (l *loader) fault(place string, err error) error {
 	if l.o.Continue {
 		return nil
 	}
-	select {
-	case <-l.stop:
-	default:
+	l.ending()
+	return errStopped
+}
+
+// end ends the run, whether it is to go on after failures or not: the server is gone, and waiting for it again at every file is of no use.
+func (l *loader) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ending()
+}
+
+// ending closes stop once. Its caller holds mu.
+func (l *loader) ending() {
+	if !l.stopped() {
 		close(l.stop)
 	}
-	return errStopped
 }
 
 // stopped reports whether the run is to end.

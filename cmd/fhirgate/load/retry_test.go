@@ -130,6 +130,23 @@ func TestAServerThatIsNotThereIsNamed(t *testing.T) {
 	}
 }
 
+func TestAServerThatIsGoneEndsTheRun(t *testing.T) {
+	rec := newRecorder(t)
+	dir := t.TempDir()
+	for i := range 50 {
+		write(t, dir, fmt.Sprintf("%02d.json", i), []byte(patient(fmt.Sprint("p", i))))
+	}
+	o := Options{Server: "http://127.0.0.1:1/fhir", Files: []string{dir}, Retries: 2, Continue: true}
+	s, err := rec.run(t, o)
+	if err != nil || s.Failed != 0 {
+		t.Fatalf("%v %+v", err, s)
+	}
+	o.pause = func(context.Context, time.Duration) error { return nil }
+	if s, err = Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "nothing answers") || s.Failed > 10 {
+		t.Fatalf("%v, %d failed", err, s.Failed)
+	}
+}
+
 func TestABrokenConnectionRepeatsOnlyWhatIsSafe(t *testing.T) {
 	for body, want := range map[string]int{patient("a"): 3, patient(""): 1} {
 		rec := newRecorder(t)
