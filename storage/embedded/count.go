@@ -172,7 +172,8 @@ func (p *planner) cover(chosen []*source) ([]*source, bool) {
 	return out, true
 }
 
-// CountCheap returns Count's answer where counters know it: all resources of a type, and those with one token, reference or URI.
+// CountCheap returns Count's answer where counters know it: all resources of a type, those that have a parameter at all, and those with one
+// token, reference or URI.
 func (r *reader) CountCheap(ctx context.Context, q search.Query) (n int64, ok bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, false, err
@@ -202,11 +203,15 @@ func (r *reader) CountCheap(ctx context.Context, q search.Query) (n int64, ok bo
 	return n, true, nil
 }
 
-// countSome counts the resources with an entry that equals one value, by its counter.
+// countSome counts the resources with an entry of a parameter, or with one that equals one value, by its counter.
 func (r *reader) countSome(typ string, s search.Some) (n int64, ok bool, err error) {
 	num, found := r.s.names.find(typ, s.Param)
 	if !found {
 		return 0, true, nil
+	}
+	if len(s.Where) == 0 {
+		n, err = r.count(presence(num))
+		return n, err == nil, err
 	}
 	st := r.s.names.shapeOf(num)
 	cs, ok := choices(st, s)

@@ -110,7 +110,7 @@ func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *ex
 			from, inclusive = afterID(typ, q)
 		}
 	}
-	var rows []search.Row
+	rows := make([]search.Row, 0, min(q.Limit, 64))
 	err = p.each(ctx, q, reverse, from, inclusive, x, func(m *match) (bool, error) {
 		pos := search.Position{Key: m.key}
 		if len(q.Sort) == 1 {

@@ -54,6 +54,8 @@ type planner struct {
 	atoms []*atom // by conjunct; nil where it is none
 	per   []*source
 	all   []*source // sources for one or more conjuncts
+
+	expected float64 // what matches told; negative until it is asked
 }
 
 // conjuncts flattens the Ands of a condition.
@@ -76,7 +78,7 @@ func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{r: r, typ: typ, num: num, total: float64(n), conj: conjuncts(where, nil)}
+	p := &planner{r: r, expected: -1, typ: typ, num: num, total: float64(n), conj: conjuncts(where, nil)}
 	p.atoms = make([]*atom, len(p.conj))
 	p.per = make([]*source, len(p.conj))
 	for i, e := range p.conj {
@@ -464,6 +466,14 @@ func (p *planner) choose(want int) []*source {
 
 // matches is about how many resources satisfy all conditions, as if they were independent; what no index tells is taken for a half.
 func (p *planner) matches() float64 {
+	if p.expected < 0 {
+		p.expected = p.expect()
+	}
+	return p.expected
+}
+
+// expect is matches' answer.
+func (p *planner) expect() float64 {
 	m := p.total
 	served := map[int]bool{}
 	// Sources that serve more conditions together know better.
