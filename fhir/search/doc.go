@@ -48,4 +48,7 @@
 //
 // 8. Hierarchies of references to 12 levels (2026-11-23). Context: :below on references follows partOf transitively, and expressions are finite.
 // Choice: a disjunction of 12 chains. Consequence: deeper parts are not found; no real organization is known to go there.
+//
+// 9. No chains through canonicals (2026-11-23). Context: a canonical names a resource by url, a chain follows type and id. Choice: refused, and in
+// the unsupported list, where a parameter reads canonicals alone; where it reads references too, the chain follows these.
 package search
