@@ -19,13 +19,21 @@ const transactionEntries = 1000
 // collect takes a Bundle apart that is not sent as it is (collection, searchset, history) and calls send with requests for its entries.
 // Faults of single entries are given to fault, and those that it lets pass are left out.
 func collect(d *document, send func(*job) error, fault func(place string, err error) error) error {
-	c := collector{d: d, send: send, b: &batch{kind: "batch"}}
-	if d.kind == "history" {
-		c.seen = make(map[fhir.Key]struct{})
-	}
 	if !d.targets.empty() && len(d.entries) <= transactionEntries && d.body.open == nil {
-		c.b.kind = "transaction"
+		// A transaction writes each resource once; a collection that has one twice goes in batches.
+		if err := collectAs(d, "transaction", send, fault); err != errTwice {
+			return err
+		}
 	}
+	return collectAs(d, "batch", send, fault)
+}
+
+// errTwice says that a collection has a resource twice.
+var errTwice = errors.New("a resource stands twice in the Bundle")
+
+// collectAs is collect with requests of one kind. A transaction is sent at the end, so that nothing has been sent where it returns errTwice.
+func collectAs(d *document, kind string, send func(*job) error, fault func(place string, err error) error) error {
+	c := collector{d: d, send: send, b: &batch{kind: kind}, seen: make(map[fhir.Key]struct{})}
 	err := d.eachEntry(maxEntry, func(i int, raw []byte) error {
 		if err := c.entry(i, raw); err != nil {
 			var f *fhir.Error
@@ -50,7 +58,7 @@ type collector struct {
 	d    *document
 	send func(*job) error
 	b    *batch
-	// seen holds the keys met in a history, whose first entry of a key is the newest version.
+	// seen holds the keys met in a history, whose first entry of a key is the newest version, and those put in a transaction.
 	seen map[fhir.Key]struct{}
 }
 
@@ -64,7 +72,7 @@ func (c *collector) entry(i int, raw []byte) error {
 	if e.Get("search").Get("mode").Text() == "outcome" {
 		return nil
 	}
-	if c.seen != nil && !c.newest(e) {
+	if c.d.kind == "history" && !c.newest(e) {
 		return nil
 	}
 	if !e.Get("resource").Valid() {
@@ -76,6 +84,12 @@ func (c *collector) entry(i int, raw []byte) error {
 	}
 	fullURL := e.Get("fullUrl").Text()
 	if c.b.kind == "transaction" {
+		if key := r.Key(); key.ID != "" && c.d.kind != "history" {
+			if _, ok := c.seen[key]; ok {
+				return errTwice
+			}
+			c.seen[key] = struct{}{}
+		}
 		c.b.add(entryPlace(i), fullURL, r, r.Raw())
 		return nil
 	}

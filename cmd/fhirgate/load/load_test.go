@@ -274,6 +274,21 @@ func TestUrnReferencesOfACollectionKeepWorking(t *testing.T) {
 	})
 }
 
+func TestACollectionWithAResourceTwiceGoesInABatch(t *testing.T) {
+	rec := newRecorder(t)
+	content := `{"resourceType":"Bundle","type":"collection","entry":[
+	 {"fullUrl":"urn:uuid:0b0b2f5c-1111-4c4c-8d8d-000000000001","resource":{"resourceType":"Patient","id":"p"}},
+	 {"resource":{"resourceType":"Patient","id":"p","active":true}},
+	 {"resource":{"resourceType":"Observation","subject":{"reference":"urn:uuid:0b0b2f5c-1111-4c4c-8d8d-000000000001"}}}]}`
+	if _, err := rec.run(t, Options{Files: []string{"-"}, Stdin: strings.NewReader(content)}); err != nil {
+		t.Fatal(err)
+	}
+	b := rec.received()[0].bundle(t)
+	if ref := b.Entry[2].Resource["subject"].(map[string]any)["reference"]; rec.count() != 1 || b.Type != "batch" || ref != "Patient/p" {
+		t.Fatalf("%d requests, %s, %v", rec.count(), b.Type, ref)
+	}
+}
+
 func TestAHistoryLoadsTheNewestVersions(t *testing.T) {
 	rec := newRecorder(t)
 	content := `{"resourceType":"Bundle","type":"history","entry":[
