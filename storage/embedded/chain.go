@@ -169,12 +169,59 @@ func (r *reader) holdsReferred(ctx context.Context, c *condition, e search.Refer
 	if known, ok := c.targets[key.ID]; ok {
 		return known, nil
 	}
-	rows, err := r.findType(ctx, e.Source, search.Query{Where: referredBy(e, key), Limit: 1}, &explainer{stats: st})
+	known, ok, err := r.referredAtOnce(ctx, e, key, st)
 	if err != nil {
 		return false, err
 	}
-	c.targets[key.ID] = len(rows) > 0
-	return len(rows) > 0, nil
+	if !ok {
+		rows, err := r.findType(ctx, e.Source, search.Query{Where: referredBy(e, key), Limit: 1}, &explainer{stats: st})
+		if err != nil {
+			return false, err
+		}
+		known = len(rows) > 0
+	}
+	c.targets[key.ID] = known
+	return known, nil
+}
+
+// referredAtOnce answers holdsReferred from a compound that serves all of the conditions, without the cost of a plan; ok is false where
+// there is none, or a row can't decide.
+func (r *reader) referredAtOnce(ctx context.Context, e search.Referred, key fhir.Key, st *stats) (known, ok bool, err error) {
+	conj := conjuncts(referredBy(e, key), nil)
+	p := planner{r: r, typ: e.Source, conj: conj, atoms: make([]*atom, len(conj))}
+	for i, c := range conj {
+		a, is := atomOf(c)
+		if !is {
+			return false, false, nil
+		}
+		p.atoms[i] = &a
+	}
+	for _, c := range search.Compounds(e.Source) {
+		atoms, served, fits := p.compoundAtoms(c.Params, nil, true)
+		if !fits || len(served) != len(conj) {
+			continue
+		}
+		if last := len(atoms) - 1; atoms[last] == nil {
+			if all, err := r.complete(e.Source, c.Params[last]); err != nil || !all {
+				return false, false, err
+			}
+		}
+		scans, fits := r.compoundScans(e.Source, c.Params, atoms)
+		if !fits {
+			continue
+		}
+		unsure := false
+		for _, s := range scans {
+			if err := r.eachRow(ctx, s, st, func(_ []byte, certain bool) bool {
+				known, unsure = known || certain, unsure || !certain
+				return !known
+			}); err != nil || known {
+				return known, err == nil, err
+			}
+		}
+		return false, !unsure, nil
+	}
+	return false, false, nil
 }
 
 // referredBy is the condition on the resources of e.Source that refer to key.

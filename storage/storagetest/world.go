@@ -286,6 +286,9 @@ func (w *world) expr(depth int) search.Expr {
 	case 16:
 		return search.Refers{Param: pick(w, []string{"patient", "link"}), Target: w.typ(), Where: w.expr(depth - 1)}
 	case 17:
+		if w.IntN(2) == 0 {
+			return search.Referred{Source: w.typ(), Param: pick(w, []string{"patient", "subject"}), Where: w.hot()}
+		}
 		return search.Referred{Source: w.typ(), Param: pick(w, []string{"patient", "link"}), Where: w.expr(depth - 1)}
 	}
 	return w.some(pick(w, params))
@@ -306,7 +309,7 @@ func (w *world) hot() search.Expr {
 	for range w.IntN(3) {
 		and = append(and, w.some(pick(w, []string{"date", "date", "value-quantity"})))
 	}
-	if w.IntN(4) == 0 {
+	if w.IntN(8) == 0 {
 		and = append(and, w.expr(1))
 	}
 	return and
