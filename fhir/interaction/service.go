@@ -2,6 +2,9 @@ package interaction
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
@@ -67,9 +70,23 @@ func (s *Service) Close() { s.custom.close() }
 // Ready returns nil when requests can be served, or says what is waited for.
 func (s *Service) Ready(ctx context.Context) error { return s.store.Ready(ctx) }
 
+// conflictTries is how often an Update is begun again, after the engine's own tries, before a client is told of the conflict: many clients that
+// write to one resource all get their turn.
+const conflictTries = 8
+
 // update runs f in an Update of the store, which the indexing of new search parameters waits for.
 func (s *Service) update(ctx context.Context, f func(storage.Tx) error) error {
 	s.custom.inFlight.RLock()
 	defer s.custom.inFlight.RUnlock()
-	return s.store.Update(ctx, f)
+	for wait := 5 * time.Millisecond; ; wait *= 2 {
+		err := s.store.Update(ctx, f)
+		if !errors.Is(err, storage.ErrConflict) || wait >= 5*time.Millisecond<<conflictTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		}
+	}
 }
