@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -16,13 +17,23 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/embedded"
+	"github.com/fhirgate/fhirgate/storage/mongodb"
+	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
 )
 
 const base = "http://localhost/fhir"
 
-// openStore opens an embedded store in memory.
+// openStore opens an empty store: an embedded one in memory, or with FHIRGATE_TEST_ENGINE=mongodb a database of its own.
 func openStore(t testing.TB) storage.Store {
 	t.Helper()
+	if os.Getenv("FHIRGATE_TEST_ENGINE") == "mongodb" {
+		store, err := mongodb.Open(context.Background(), mongodb.Options{URI: mongotest.URI(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { store.Close() })
+		return store
+	}
 	store, err := embedded.Open("data", embedded.Options{FS: vfs.NewMem(), Cache: 128 << 20})
 	if err != nil {
 		t.Fatal(err)
