@@ -359,10 +359,10 @@ func (r *reader) groupScans(typ string, a atom) (out []*scan, ok bool, err error
 		if len(out) == maxGroups {
 			return nil, false, nil
 		}
-		s := newScan(num, byGroup, string(byGroup))
-		s.params, s.skipWide = []string{a.param}, cs[0].skipWide
-		s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
-		s.narrowTo(bounds{low: g, high: g, hasLow: true, hasHigh: true})
+		s, err := r.groupScan(num, a, g, cs[0])
+		if err != nil {
+			return nil, false, err
+		}
 		out = append(out, s)
 		more = it.SeekGE(prefixEnd(it.Key()[:base+end]))
 	}
@@ -377,6 +377,39 @@ func (r *reader) groupScans(typ string, a atom) (out []*scan, ok bool, err error
 		out = append(out, s)
 	}
 	return out, len(out) > 0, nil
+}
+
+// groupScan returns the scan of one group. Of a group at the edge of the bounds, where few of its rows are within, those are read by Lo:
+// whoever looks for the first of few in a group may read all of it.
+func (r *reader) groupScan(num uint32, a atom, g string, c choice) (*scan, error) {
+	scanOf := func(letter byte, b bounds) *scan {
+		s := newScan(num, letter, string(letter))
+		s.params, s.skipWide = []string{a.param}, c.skipWide
+		s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
+		s.narrowTo(b)
+		return s
+	}
+	whole := scanOf(byGroup, bounds{low: g, high: g, hasLow: true, hasHigh: true})
+	edge := c.b
+	if len(g) < narrow || (!edge.hasLow || edge.low <= g) && (!edge.hasHigh || edge.prefix || edge.high > g && !strings.HasPrefix(edge.high, g)) {
+		return whole, nil
+	}
+	if !edge.hasLow || edge.low < g {
+		edge.low, edge.hasLow = g, true
+	}
+	if !edge.hasHigh || edge.prefix || !strings.HasPrefix(edge.high, g) {
+		edge.high, edge.hasHigh, edge.prefix = g, true, true
+	}
+	part := scanOf(byLo, edge)
+	few, err := r.estimateScan(part)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.estimateScan(whole)
+	if err != nil || few > all/4 {
+		return whole, err
+	}
+	return part, nil
 }
 
 // setFilter sets the filter of the slots, or has the entries asked where a slot's rows lack a field that its expr looks at.

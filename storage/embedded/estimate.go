@@ -23,7 +23,7 @@ func (r *reader) estimateScan(s *scan) (float64, error) {
 		table byte
 		rate  float64
 		walk  int
-	}{{tableIndex, 1, 64}, {tableSample, sampleRate, 256}, {tableSparse, sparseRate, 1024}} {
+	}{{tableIndex, 1, 48}, {tableSample, sampleRate, 64}, {tableSparse, sparseRate, 64}} {
 		n, err := r.walk(t.table, s, t.walk)
 		if err != nil {
 			return 0, err

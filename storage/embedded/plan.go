@@ -55,6 +55,8 @@ type planner struct {
 	per   []*source
 	all   []*source // sources for one or more conjuncts
 
+	merged []mergedAtom
+
 	expected float64 // what matches told; negative until it is asked
 }
 
@@ -86,8 +88,24 @@ func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.
 			p.atoms[i] = &a
 		}
 	}
-	merged := p.mergeRanges()
+	p.merged = p.mergeRanges()
+	for _, m := range p.merged {
+		s, err := p.atomSource(m.atom)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			s.conj = m.conj
+			p.all = append(p.all, s)
+			for _, i := range m.conj {
+				p.per[i] = s
+			}
+		}
+	}
 	for i, e := range p.conj {
+		if p.per[i] != nil {
+			continue
+		}
 		s, err := p.sourceOf(ctx, e)
 		if err != nil {
 			return nil, err
@@ -96,27 +114,12 @@ func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.
 			s.conj = []int{i}
 			p.per[i] = s
 			p.all = append(p.all, s)
-			if a := p.atoms[i]; a != nil {
-				if err := p.addGroups(*a, s); err != nil {
-					return nil, err
-				}
-			}
 		}
 	}
-	for _, m := range merged {
-		s, err := p.atomSource(m.atom)
-		if err != nil {
-			return nil, err
-		}
-		if s != nil {
-			s.conj = m.conj
-			p.all = append(p.all, s)
-			if err := p.addGroups(m.atom, s); err != nil {
-				return nil, err
-			}
-		}
+	if err := p.addCompounds(p.merged); err != nil {
+		return nil, err
 	}
-	return p, p.addCompounds(merged)
+	return p, p.addGroups()
 }
 
 // mergedAtom is several conditions on one parameter that a single entry has to satisfy.
@@ -249,21 +252,41 @@ func (p *planner) orSource(ctx context.Context, e search.Or) (*source, error) {
 // estimated is how many scans of a source are estimated; the others are taken to be like them.
 const estimated = 16
 
-// addGroups adds the source that reads a large range from its groups.
-func (p *planner) addGroups(a atom, of *source) error {
-	if of.whole < p.r.s.tune.grouped {
+// addGroups adds sources that read large ranges from their groups, unless something else reads little anyway.
+func (p *planner) addGroups() error {
+	for _, s := range p.all {
+		if s.est+s.whole < p.r.s.tune.grouped {
+			return nil
+		}
+	}
+	add := func(a atom, of *source) error {
+		if of == nil || of.whole < p.r.s.tune.grouped {
+			return nil
+		}
+		scans, ok, err := p.r.groupScans(p.typ, a)
+		if err != nil || !ok {
+			return err
+		}
+		s, err := p.scanSource(scans, of.index)
+		if err != nil {
+			return err
+		}
+		s.rows, s.est, s.conj, s.kind = s.est, math.Min(of.est, s.est), of.conj, "range"
+		p.all = append(p.all, s)
 		return nil
 	}
-	scans, ok, err := p.r.groupScans(p.typ, a)
-	if err != nil || !ok {
-		return err
+	for _, m := range p.merged {
+		if err := add(m.atom, p.per[m.conj[0]]); err != nil {
+			return err
+		}
 	}
-	s, err := p.scanSource(scans, of.index)
-	if err != nil {
-		return err
+	for i, a := range p.atoms {
+		if s := p.per[i]; a != nil && s != nil && len(s.conj) == 1 {
+			if err := add(*a, s); err != nil {
+				return err
+			}
+		}
 	}
-	s.rows, s.est, s.conj, s.kind = s.est, math.Min(of.est, s.est), of.conj, "range"
-	p.all = append(p.all, s)
 	return nil
 }
 

@@ -60,7 +60,7 @@ func (p *planner) walkFor(q search.Query) (*walk, error) {
 		return nil, nil
 	}
 	base := walk{p: p, q: q, single: st.shape&shapeMany == 0}
-	merged := p.mergeRanges()
+	merged := p.merged
 	var err error
 	if base.need, err = p.r.complete(p.typ, first.Param); err != nil {
 		return nil, err
