@@ -16,6 +16,9 @@ func (s *Service) checkReferences(ctx context.Context, tx storage.Reader, r fhir
 	if !s.opt.ReferentialIntegrity {
 		return nil
 	}
+	if isBundle(r.Node) {
+		return nil
+	}
 	var keys []fhir.Key
 	var nodes []fhir.Node
 	s.localReferences(r.Node, func(n fhir.Node, key fhir.Key) {
@@ -42,6 +45,7 @@ func (s *Service) checkReferences(ctx context.Context, tx storage.Reader, r fhir
 func (s *Service) localReferences(n fhir.Node, f func(fhir.Node, fhir.Key)) {
 	for c := range n.Children() {
 		switch {
+		case isBundle(c): // its references name its own entries
 		case c.Kind() == fhir.Object || c.Kind() == fhir.Array:
 			s.localReferences(c, f)
 		case c.Kind() == fhir.String && c.Name() == "reference":

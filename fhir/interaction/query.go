@@ -190,6 +190,11 @@ func (f finding) find(ctx context.Context, r storage.Reader, after *search.Posit
 	return all[:min(limit, len(all))], nil
 }
 
+// searches reports whether typ is one of the types searched.
+func (f finding) searches(typ string) bool {
+	return slices.ContainsFunc(f, func(q search.Query) bool { return slices.Contains(q.Types, typ) })
+}
+
 // sum adds what count says of each query; ok is false where it does not know of one.
 func (f finding) sum(count func(search.Query) (int64, bool, error)) (total int64, ok bool, err error) {
 	for _, q := range f {

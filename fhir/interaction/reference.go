@@ -43,11 +43,16 @@ func (n entryNames) find(text string) (entry int, rest string, ok bool) {
 }
 
 // mentions returns the places of r that name entries, in document order. fullURL is that of r's own entry, from which relative references
-// are told.
+// are told. A Bundle that is stored as a resource, or stands in one, is left alone: its references name its own entries.
 func mentions(registry *definition.Registry, r fhir.Resource, names entryNames, fullURL string) []mention {
 	m := mentioner{registry: registry, names: names, base: restfulBase(fullURL)}
-	m.object(r.Node)
+	m.value(r.Node)
 	return m.found
+}
+
+// isBundle reports whether n is a Bundle.
+func isBundle(n fhir.Node) bool {
+	return n.Kind() == fhir.Object && n.Get("resourceType").Text() == "Bundle"
 }
 
 type mentioner struct {
@@ -57,7 +62,7 @@ type mentioner struct {
 	found    []mention
 }
 
-func (m *mentioner) object(n fhir.Node) {
+func (m *mentioner) children(n fhir.Node) {
 	for c := n.First(); c.Valid(); c = c.Next() {
 		m.value(c)
 	}
@@ -65,8 +70,13 @@ func (m *mentioner) object(n fhir.Node) {
 
 func (m *mentioner) value(n fhir.Node) {
 	switch n.Kind() {
-	case fhir.Object, fhir.Array:
-		m.object(n)
+	case fhir.Object:
+		if (n.Name() == "resource" || n.Name() == "") && isBundle(n) {
+			return
+		}
+		m.children(n)
+	case fhir.Array:
+		m.children(n)
 	case fhir.String:
 		switch name := n.Name(); name {
 		case "reference":

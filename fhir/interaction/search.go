@@ -179,7 +179,8 @@ func (s *Service) renderSearch(q SearchRequest, p searching, place cursor, bindi
 	}{{matches, "match"}, {included, "include"}} {
 		for i := range part.records {
 			body := part.records[i].Body
-			if p.subset != nil {
+			// _elements names elements of the types searched, _summary is about all resources.
+			if p.subset != nil && (p.subset.summary != "" || p.finding.searches(part.records[i].Key.Type)) {
 				var err error
 				if body, err = s.subset(body, p.subset); err != nil {
 					return Bundle{}, err

@@ -234,6 +234,19 @@ func TestSubsets(t *testing.T) {
 	check(t, err, fhir.KindInvalid, "invalid-parameter")
 }
 
+func TestElementsAreThoseOfTheTypesSearched(t *testing.T) {
+	s := open(t, Options{})
+	clinic(t, s)
+	b := find(t, s, "Observation?_id=0&_elements=subject&_include=Observation:subject")
+	if match, included := string(b.Entry[0].Resource), string(b.Entry[1].Resource); strings.Contains(match, "performer") || !strings.Contains(included, "gender") {
+		t.Errorf("%s %s", match, included)
+	}
+	b = find(t, s, "Observation?_id=0&_summary=text&_include=Observation:subject")
+	if included := string(b.Entry[1].Resource); strings.Contains(included, "gender") {
+		t.Errorf("%s", included)
+	}
+}
+
 func TestSearchSeesWhatWasWrittenBefore(t *testing.T) {
 	s := open(t, Options{})
 	for i := range 50 {

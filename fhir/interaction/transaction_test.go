@@ -105,6 +105,19 @@ func TestTransactionResolvesRelativeReferencesAgainstFullURL(t *testing.T) {
 	}
 }
 
+func TestTransactionLeavesStoredBundlesAlone(t *testing.T) {
+	s := open(t, Options{})
+	document := `{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"urn:uuid:p","resource":{"resourceType":"Patient"}},{"resource":{"resourceType":"Observation","subject":{"reference":"urn:uuid:p"},"focus":[{"reference":"urn:uuid:q"}]}}]}`
+	b := must(t, s, request("POST", "Patient", "urn:uuid:p", `{"resourceType":"Patient"}`), request("POST", "Bundle", "", document),
+		request("POST", "Parameters", "", `{"resourceType":"Parameters","parameter":[{"name":"a","resource":`+document+`},{"name":"b","valueReference":{"reference":"urn:uuid:p"}}]}`))
+	if got := body(t, s, b.location(1)); !strings.HasSuffix(got, document[len(`{"resourceType":"Bundle"`):]) {
+		t.Errorf("%s", got)
+	}
+	if got := body(t, s, b.location(2)); !strings.Contains(got, document) || !strings.Contains(got, b.location(0).String()) {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestTransactionAnswersInTheOrderOfItsRequests(t *testing.T) {
 	s := open(t, Options{})
 	put(t, s, `{"resourceType":"Patient","id":"old"}`)
