@@ -139,7 +139,13 @@ func tryServer(t testing.TB, data string, args ...string) (*process, error) {
 		_ = p.cmd.Wait()
 		close(p.exited)
 	}()
-	t.Cleanup(func() { p.kill() })
+	t.Cleanup(func() {
+		p.kill()
+		// GOFLAGS=-race builds the server with the race detector.
+		if said := p.stderr.String(); strings.Contains(said, "panic") || strings.Contains(said, "DATA RACE") {
+			t.Errorf("the server says:\n%s", said)
+		}
+	})
 	for {
 		select {
 		case line, ok := <-p.stdout.each:
