@@ -27,8 +27,8 @@
 // was read and sent back makes no version; one with its members in another order, or 1.0 for 1.00, does.
 //
 // 3. Conditions are looked up twice (2026-11-23). Context: what a transaction's references become depends on what its conditions find, and
-// rewriting and validating under the write lock would stop all other writers. Choice: resolve in a View, prepare, resolve again in the Update and
-// start over when the answer differs. Consequence: a transaction with conditions costs its searches twice; the lock is held as briefly as without.
+// rewriting and validating under the write lock would stop all other writers. Choice: resolve in a View, prepare, resolve again in the Update, and
+// where the answer differs prepare again for what the Update found (a View may not see yet what the Update does). Consequence: a transaction with conditions costs its searches twice; the lock is held as briefly as without.
 //
 // 4. Pages show the moment of the first (2026-11-23). Context: engines keep no snapshots for clients who may never come back. Choice: the
 // second and later versions of a resource carry an entry with their time (_lastUpdated:changed). A later page takes what the indexes find,
@@ -54,4 +54,11 @@
 // 9. Explain is an outcome (2026-11-23). _explain=true adds an entry with search.mode outcome to the Bundle: an OperationOutcome with an issue
 // plan-step for each step in its order, plan-unindexed for each condition that no index served, and plan-cost with the rows read. Values are left
 // out: they may be patient data.
+//
+// 10. Conflicts are waited out (2026-11-23). Context: 64 clients that updated one resource on MongoDB: 8 were told 409 after the engine's eleven
+// tries. Choice: an Update that lost is begun again up to eight times, with pauses that double from 5 ms and are half random. Consequence: none of
+// the 64 is refused; 409 is left for what does not end within seconds.
+//
+// 11. Subsets (2026-11-23). _elements names elements of the types searched, so included resources of other types come whole; _summary is about
+// every resource in the Bundle. Mandatory elements, id and meta always stay, and the tag SUBSETTED tells of it.
 package interaction
