@@ -1,0 +1,101 @@
+package embedded
+
+import (
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir/search"
+)
+
+// maxGroups bounds the groups that an atom over ranges is read from.
+const maxGroups = 32
+
+// groupScans returns scans that read what an atom over ranges accepts in the order of ids: one for each group of Lo within its bounds, and
+// what reads the wide ranges that begin before them. ok is false where there are too many groups, or none is saved.
+func (r *reader) groupScans(typ string, a atom) (out []*scan, ok bool, err error) {
+	num, found := r.s.names.find(typ, a.param)
+	if !found || r.s.names.shapeOf(num).shape&shapeForms != shapeRange {
+		return nil, false, nil
+	}
+	cs, ok := choices(r.s.names.shapeOf(num), a.expr)
+	if !ok || len(cs) == 0 || cs[0].letter != byLo {
+		return nil, false, nil
+	}
+	b := cs[0].b
+	if !b.hasLow && !b.hasHigh {
+		return nil, false, nil
+	}
+	all := newScan(num, byGroup, string(byGroup))
+	it, err := r.iter(tableIndex, all.lower, all.upper)
+	if err != nil {
+		return nil, false, err
+	}
+	defer it.Close()
+	at := tabled(tableIndex, all.lower)
+	base := len(at)
+	if b.hasLow {
+		at = appendEscaped(at, group(b.low))
+	}
+	for more := it.SeekGE(at); more; {
+		end := columnEnd(it.Key()[base:])
+		if end < 0 {
+			return nil, false, errDamaged
+		}
+		g := string(columnValue(it.Key()[base : base+end]))
+		if b.hasHigh && g > b.high && !(b.prefix && strings.HasPrefix(g, b.high)) {
+			break
+		}
+		if len(out) == maxGroups {
+			return nil, false, nil
+		}
+		s, err := r.groupScan(num, a, g, cs[0])
+		if err != nil {
+			return nil, false, err
+		}
+		out = append(out, s)
+		more = it.SeekGE(prefixEnd(it.Key()[:base+end]))
+	}
+	if err := it.Error(); err != nil {
+		return nil, false, err
+	}
+	for _, c := range cs[1:] {
+		s := newScan(num, c.letter, string(c.letter))
+		s.params = []string{a.param}
+		s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
+		s.narrowTo(c.b)
+		out = append(out, s)
+	}
+	return out, len(out) > 0, nil
+}
+
+// groupScan returns the scan of one group. Of a group at the edge of the bounds, where few of its rows are within, those are read by Lo:
+// whoever looks for the first of few in a group may read all of it.
+func (r *reader) groupScan(num uint32, a atom, g string, c choice) (*scan, error) {
+	scanOf := func(letter byte, b bounds) *scan {
+		s := newScan(num, letter, string(letter))
+		s.params, s.skipWide = []string{a.param}, c.skipWide
+		s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
+		s.narrowTo(b)
+		return s
+	}
+	whole := scanOf(byGroup, bounds{low: g, high: g, hasLow: true, hasHigh: true})
+	edge := c.b
+	if len(g) < narrow || (!edge.hasLow || edge.low <= g) && (!edge.hasHigh || edge.prefix || edge.high > g && !strings.HasPrefix(edge.high, g)) {
+		return whole, nil
+	}
+	if !edge.hasLow || edge.low < g {
+		edge.low, edge.hasLow = g, true
+	}
+	if !edge.hasHigh || edge.prefix || !strings.HasPrefix(edge.high, g) {
+		edge.high, edge.hasHigh, edge.prefix = g, true, true
+	}
+	part := scanOf(byLo, edge)
+	few, err := r.estimateScan(part)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.estimateScan(whole)
+	if err != nil || few > all/4 {
+		return whole, err
+	}
+	return part, nil
+}
