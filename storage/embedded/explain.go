@@ -40,7 +40,12 @@ func (x *explainer) chosen(p *planner, chosen []*source) {
 		if i > 0 {
 			detail = "merged by seeks"
 		}
-		x.step(search.Step{Kind: s.kind, Index: s.index, Detail: detail, Rows: int(s.est)})
+		kind := s.kind
+		if s.full {
+			kind, detail = "scan", "all rows of the index are read"
+			x.unindexed = append(x.unindexed, s.index)
+		}
+		x.step(search.Step{Kind: kind, Index: s.index, Detail: detail, Rows: int(s.est)})
 		for _, c := range s.conj {
 			served[c] = true
 		}
@@ -50,7 +55,7 @@ func (x *explainer) chosen(p *planner, chosen []*source) {
 			continue
 		}
 		name := describe(e)
-		if p.per[i] != nil {
+		if s := p.per[i]; s != nil && !s.full {
 			x.step(search.Step{Kind: "probe", Index: p.typ + ": " + name, Detail: "tried on what is left"})
 			continue
 		}

@@ -32,6 +32,7 @@ type source struct {
 	whole  float64 // rows that are read before the first id is given
 	sorted bool    // in the order of ids without reading all of them
 	parts  int     // streams that it merges
+	full   bool    // it reads all rows of an index for a condition that does not bound them
 	loose  bool    // it may give ids of resources that do not exist
 	open   func(ctx context.Context, reverse bool, x *explainer) (ids, error)
 }
@@ -296,6 +297,7 @@ func (p *planner) scanSource(scans []*scan, index string) (*source, error) {
 	s := &source{index: index, sorted: true, parts: len(scans), kind: "range"}
 	for i, sc := range scans {
 		s.sorted = s.sorted && sc.sorted()
+		s.full = s.full || sc.full
 		if i < estimated {
 			est, err := p.r.estimateScan(sc)
 			if err != nil {

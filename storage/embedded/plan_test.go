@@ -34,13 +34,20 @@ func TestCommonShapesLeaveNothingUnindexed(t *testing.T) {
 			}
 		})
 	}
-	if err := s.View(context.Background(), func(r storage.Reader) error {
-		_, plan, err := r.Explain(context.Background(), search.Query{Types: []string{"Observation"}, Where: search.Not{Expr: eq("code", "", code0)}})
-		if len(plan.Unindexed) != 1 {
-			t.Errorf("a negation is told to be unindexed as %v", plan.Unindexed)
+	contains := search.Some{Param: "family", Where: []search.Comparison{{Field: search.Folded, Op: search.Contains, Value: "amily7"}}}
+	for name, q := range map[string]search.Query{
+		"a negation":               {Types: []string{"Observation"}, Where: search.Not{Expr: eq("code", "", code0)}},
+		"contains":                 {Types: []string{"Patient"}, Where: contains},
+		"contains beside a gender": {Types: []string{"Patient"}, Where: search.And{contains, eq("gender", "", "female")}},
+	} {
+		if err := s.View(context.Background(), func(r storage.Reader) error {
+			_, plan, err := r.Explain(context.Background(), q)
+			if len(plan.Unindexed) != 1 {
+				t.Errorf("%s is told to be unindexed as %v, steps %v", name, plan.Unindexed, plan.Steps)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
 		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -23,6 +23,7 @@ type scan struct {
 	prefix       int           // length of number, variant and fixed columns
 	filter       []search.Expr // by slot (one for a composite), what the bounds do not guarantee; nil entries always hold
 	verify       bool          // the rows can't decide: the entries must be asked
+	full         bool          // nothing bounds it: all rows of the index are read for a condition
 	skipWide     bool          // leave out wide ranges: another scan has them
 }
 
@@ -145,6 +146,7 @@ func (s *scan) narrowTo(b bounds) {
 		s.prefix = len(s.lower)
 		return
 	}
+	s.full = s.fixed == 0 && !b.hasLow && !b.hasHigh && s.filter != nil
 	base := s.lower
 	if b.hasHigh {
 		up := appendEscaped(append([]byte(nil), base...), truncate(b.high))
