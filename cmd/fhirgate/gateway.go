@@ -67,6 +67,7 @@ func (g *gateway) open(s *settings) (err error) {
 		MaxBundleEntries:     s.maxEntries,
 		MaxPage:              s.maxPage,
 		DefaultPage:          s.defaultPage,
+		Shared:               s.mongodb != "",
 	})
 	return err
 }
