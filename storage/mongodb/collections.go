@@ -43,7 +43,7 @@ type collection struct {
 	building bool
 }
 
-// listAge is how old the list of types may be where a type is asked for that is not on it: another gateway may have made it.
+// listAge is how old the list of types may be that histories and counts of the whole system go by: another gateway may have made one.
 const listAge = time.Second
 
 // maxOrders bounds the indexes of a type that are made because an order was asked for; MongoDB has 64 at most.
@@ -160,12 +160,6 @@ func (c *collections) types(ctx context.Context, s *Store) ([]string, error) {
 	}
 	slices.Sort(out)
 	return out, nil
-}
-
-// absent reports whether a type had no collection a moment ago, by which nothing of it can be found. A type that is not known is asked for
-// again at most once a listAge, so what another gateway stores of a new type may be found that much later.
-func (c *collections) absent(ctx context.Context, s *Store, typ string) bool {
-	return !fhir.ValidTypeName(typ)
 }
 
 // orders returns the names of the orders that a type has indexes for. The map must not be changed.

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
@@ -31,7 +32,7 @@ func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
 }
 
 func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (int64, error) {
-	if r.s.collections.absent(ctx, r.s, typ) {
+	if !fhir.ValidTypeName(typ) {
 		return 0, nil
 	}
 	w, err := r.resolve(ctx, typ, where)
@@ -78,7 +79,7 @@ func (r *reader) CountCheap(ctx context.Context, q search.Query) (int64, bool, e
 	}
 	var total int64
 	for _, typ := range q.Types {
-		if r.s.collections.absent(ctx, r.s, typ) {
+		if !fhir.ValidTypeName(typ) {
 			continue
 		}
 		if q.Where != nil && hasChain(q.Where) {
@@ -114,7 +115,7 @@ func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
 	}
 	var total int64
 	for _, typ := range q.Types {
-		if r.s.collections.absent(ctx, r.s, typ) {
+		if !fhir.ValidTypeName(typ) {
 			continue
 		}
 		where := q.Where

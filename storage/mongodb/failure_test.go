@@ -275,3 +275,25 @@ func TestUpdateThatOutlivesATransaction(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWrongCredentialsAreOneLineWithoutThePassword(t *testing.T) {
+	c := mongotest.StartSecured(t, "gate", "right")
+	with := func(user string) string {
+		return strings.Replace(c.URI("fhir"), "mongodb://", "mongodb://"+user+"@", 1) + "&authSource=admin"
+	}
+	begun := time.Now()
+	_, err := mongodb.Open(t.Context(), mongodb.Options{URI: with("gate:s3cret")})
+	if err == nil || !strings.Contains(err.Error(), "refused the user name or password") || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("wrong password: %v", err)
+	}
+	if d := time.Since(begun); d > 5*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	if _, err := mongodb.Open(t.Context(), mongodb.Options{URI: c.URI("fhir")}); err == nil || !strings.Contains(err.Error(), "may not read") {
+		t.Errorf("no user: %v", err)
+	}
+	s := openURI(t, with("gate:right"))
+	if err := put(t.Context(), s, "a", 0); err != nil {
+		t.Error(err)
+	}
+}

@@ -117,7 +117,7 @@ func startOf(q search.Query, sorts []search.Sort, typ string) (from *start, ok b
 
 // findType returns up to limit rows of one type in order.
 func (r *reader) findType(ctx context.Context, typ string, where search.Expr, sorts []search.Sort, from *start, reverse bool, limit int) ([]search.Row, error) {
-	if r.s.collections.absent(ctx, r.s, typ) {
+	if !fhir.ValidTypeName(typ) {
 		return nil, nil
 	}
 	w, err := r.resolve(ctx, typ, where)

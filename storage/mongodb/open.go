@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/fhirgate/fhirgate/storage"
 )
@@ -200,7 +201,7 @@ func (s *Store) check(ctx context.Context) error {
 		if code(err, 18) || strings.Contains(err.Error(), "auth error") {
 			return &unfitError{"the server refused the user name or password"}
 		}
-		return fmt.Errorf("mongodb: no server answers: %w", err)
+		return noAnswer(err)
 	}
 	if hello.SetName == "" && hello.Msg != "isdbgrid" {
 		return &unfitError{"the server is a standalone one, which has no transactions; make it a replica set of one: " +
@@ -223,6 +224,23 @@ func (s *Store) check(ctx context.Context) error {
 		return fmt.Errorf("mongodb: %w", err)
 	}
 	return nil
+}
+
+// noAnswer makes one line of the topology that a failed selection of a server describes.
+func noAnswer(err error) error {
+	var selection topology.ServerSelectionError
+	if !errors.As(err, &selection) {
+		return fmt.Errorf("mongodb: no server answers: %w", err)
+	}
+	var why []string
+	for _, server := range selection.Desc.Servers {
+		what := "no primary"
+		if server.LastError != nil {
+			what = strings.Join(strings.Fields(server.LastError.Error()), " ")
+		}
+		why = append(why, string(server.Addr)+" ("+what+")")
+	}
+	return fmt.Errorf("mongodb: no server answers: %s", strings.Join(why, ", "))
 }
 
 // Ready implements storage.Store: an error while the server can't be reached or refuses to serve. Indexes under construction are reported

@@ -133,6 +133,7 @@ type Cluster struct {
 	// Name is the replica set's name.
 	Name    string
 	path    string
+	more    []string // further arguments
 	members []*member
 }
 
@@ -156,6 +157,31 @@ func Start(t testing.TB, n int) *Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.stop)
+	return c
+}
+
+// StartSecured starts a set of one that asks for a user's name and password. It skips as Start does.
+func StartSecured(t testing.TB, user, password string) *Cluster {
+	t.Helper()
+	path, err := find()
+	if err != nil {
+		missing(t, err)
+	}
+	dir := t.TempDir()
+	key := filepath.Join(dir, "key")
+	if err := os.WriteFile(key, []byte("fhirgatefhirgatefhirgate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := start(path, dir, 1, "--keyFile", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.stop)
+	// The first user may be made from the same machine without one.
+	err = c.members[0].admin(bson.D{{Key: "createUser", Value: user}, {Key: "pwd", Value: password}, {Key: "roles", Value: bson.A{"root"}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return c
 }
 
@@ -202,7 +228,7 @@ func (c *Cluster) Kill(i int) { c.members[i].kill() }
 // Restart starts member i again on its data and waits until it answers.
 func (c *Cluster) Restart(i int) error {
 	m := c.members[i]
-	if err := m.start(c.path, c.Name); err != nil {
+	if err := m.start(c.path, c.Name, c.more...); err != nil {
 		return err
 	}
 	return m.await()
@@ -239,8 +265,8 @@ func (c *Cluster) stop() {
 	}
 }
 
-func start(path, dir string, n int) (*Cluster, error) {
-	c := &Cluster{Name: "fhirgate", path: path}
+func start(path, dir string, n int, more ...string) (*Cluster, error) {
+	c := &Cluster{Name: "fhirgate", path: path, more: more}
 	var docs bson.A
 	for i := range n {
 		m := &member{dir: filepath.Join(dir, fmt.Sprint("member", i)), addr: freeAddr()}
@@ -249,7 +275,7 @@ func start(path, dir string, n int) (*Cluster, error) {
 		}
 		c.members = append(c.members, m)
 		docs = append(docs, bson.D{{Key: "_id", Value: i}, {Key: "host", Value: m.addr}})
-		if err := m.start(path, c.Name); err != nil {
+		if err := m.start(path, c.Name, more...); err != nil {
 			c.stop()
 			return nil, err
 		}
@@ -284,7 +310,7 @@ func freeAddr() string {
 }
 
 // start runs mongod; an empty set makes it a standalone.
-func (m *member) start(path, set string) error {
+func (m *member) start(path, set string, more ...string) error {
 	_, port, err := net.SplitHostPort(m.addr)
 	if err != nil {
 		return err
@@ -294,6 +320,7 @@ func (m *member) start(path, set string) error {
 	if set != "" {
 		args = append(args, "--replSet", set)
 	}
+	args = append(args, more...)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cmd, err = run(path, args)
