@@ -57,6 +57,18 @@ func (f failing) Read(context.Context, fhir.Key) (storage.Record, error) {
 
 func (f failing) Ready(context.Context) error { return f.err }
 
+// building is a Service whose engine makes indexes.
+type building struct{ rest.Service }
+
+func (building) Building() []string { return []string{"Observation", "Patient"} }
+
+func TestReadySaysWhichIndexesAreBeingMade(t *testing.T) {
+	s := newServer(t, func(c *rest.Config) { c.Service = building{c.Service} })
+	if a := s.do(t, "GET", "/readyz", nil, ""); a.status != 200 || string(a.body) != "ready\nindexes are being made: Observation, Patient\n" {
+		t.Errorf("%d %q", a.status, a.body)
+	}
+}
+
 // broken makes a server's reads fail.
 func broken(err error) func(*rest.Config) {
 	return func(c *rest.Config) { c.Service = failing{c.Service, err} }

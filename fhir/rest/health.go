@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -14,7 +15,8 @@ func (h *Handler) healthz(x *exchange) error {
 	return nil
 }
 
-// readyz serves GET /readyz: 200 when requests can be served, 503 with the reason while they can't.
+// readyz serves GET /readyz: 200 when requests can be served, 503 with the reason while they can't. Indexes that are being made meanwhile are
+// named in a line of their own.
 func (h *Handler) readyz(x *exchange) error {
 	ctx, cancel := context.WithTimeout(x.r.Context(), 5*time.Second)
 	defer cancel()
@@ -24,7 +26,13 @@ func (h *Handler) readyz(x *exchange) error {
 		e.Err = err
 		return e
 	}
-	x.text(http.StatusOK, "ready\n")
+	text := "ready\n"
+	if b, ok := h.cfg.Service.(interface{ Building() []string }); ok {
+		if types := b.Building(); len(types) > 0 {
+			text += "indexes are being made: " + strings.Join(types, ", ") + "\n"
+		}
+	}
+	x.text(http.StatusOK, text)
 	return nil
 }
 

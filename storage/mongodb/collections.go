@@ -88,7 +88,7 @@ func fixedOrders(typ string) map[string]bool {
 
 // build makes the missing indexes of the collections that were found, one type after the other.
 func (c *collections) build(ctx context.Context, s *Store) {
-	for _, typ := range c.Building() {
+	for _, typ := range c.underConstruction() {
 		wait := time.Second
 		for {
 			err := makeIndexes(ctx, s, typ)
@@ -129,7 +129,9 @@ func (c *collections) readOrders(ctx context.Context, s *Store, typ string) erro
 }
 
 // Building returns the resource types whose indexes are still under construction, sorted.
-func (c *collections) Building() []string {
+func (s *Store) Building() []string { return s.collections.underConstruction() }
+
+func (c *collections) underConstruction() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out []string

@@ -1,6 +1,8 @@
 package mongodb
 
 import (
+	"context"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -24,5 +26,20 @@ func SentBy(r storage.Reader, run func() error) ([]Sent, error) {
 	}
 	defer func() { in.sending = nil }()
 	err := run()
+	return out, err
+}
+
+// DropIndexes drops all indexes of a type but that of _id.
+func DropIndexes(s *Store, typ string) error {
+	return s.current(typ).Indexes().DropAll(context.Background())
+}
+
+// IndexNames returns the names of the indexes of a type.
+func IndexNames(s *Store, typ string) ([]string, error) {
+	specs, err := s.current(typ).Indexes().ListSpecifications(context.Background())
+	var out []string
+	for _, spec := range specs {
+		out = append(out, spec.Name)
+	}
 	return out, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
+	"github.com/fhirgate/fhirgate/storage/mongodb"
 	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
 )
 
@@ -174,4 +175,40 @@ func TestSixtyFourConditionalCreatesOverTwoGatewaysMakeOne(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestMissingIndexesAreMadeAtStart(t *testing.T) {
+	uri := mongotest.URI(t)
+	a := openURI(t, uri)
+	ctx := t.Context()
+	if err := put(ctx, a, "x", 0, search.Entry{Param: "code", Code: "y"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := mongodb.DropIndexes(a, "Basic"); err != nil {
+		t.Fatal(err)
+	}
+	b := openURI(t, uri)
+	find := func() {
+		t.Helper()
+		if err := b.View(ctx, func(r storage.Reader) error {
+			rows, err := r.Find(ctx, search.Query{Types: []string{"Basic"}, Where: eq("code", "", "y")})
+			if len(rows) != 1 {
+				t.Errorf("%d rows", len(rows))
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find() // with the index or without it
+	for end := time.Now().Add(20 * time.Second); len(b.Building()) > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("still building %v", b.Building())
+		}
+	}
+	names, err := mongodb.IndexNames(b, "Basic")
+	if err != nil || len(names) < 5 {
+		t.Errorf("indexes %v, %v", names, err)
+	}
+	find()
 }
