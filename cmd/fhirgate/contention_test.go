@@ -16,6 +16,11 @@ func counted(id, text string) string {
 	return fmt.Sprintf(`{"resourceType":"Patient","id":%q,"name":[{"text":%q}]}`, id, text)
 }
 
+// heavy returns a Patient with a text that is not searched by.
+func heavy(id, text string) string {
+	return fmt.Sprintf(`{"resourceType":"Patient","id":%q,"extension":[{"url":"urn:x","valueString":%q}]}`, id, text)
+}
+
 func TestManyClientsUpdatingOneResourceLoseNothing(t *testing.T) {
 	p := startServer(t, freshData(t))
 	const each = 10

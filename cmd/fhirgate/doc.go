@@ -3,6 +3,9 @@
 //	fhirgate                     serve from ./fhirgate-data at http://127.0.0.1:8080/fhir
 //	fhirgate serve [flags]       the same, with flags
 //	fhirgate load FILE...        send bundles, resources and NDJSON to a server
+//	fhirgate fhirpath EXPR FILE  evaluate a FHIRPath expression on a file
+//	fhirgate reindex             make the search index of a folder or database again
+//	fhirgate copy                move a database between a folder and MongoDB
 //	fhirgate version             say which release this is
 //
 // # Design
