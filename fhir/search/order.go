@@ -13,14 +13,17 @@ func NaturalOrder(types []string, where Expr) []Sort {
 	}
 	conditions := conjuncts(nil, where)
 	ranges, equal := map[string]bool{}, map[string]bool{}
+	alone := true // nothing is asked but the range
 	for _, e := range conditions {
 		if param, ok := onOne(e, comparesBounds); ok {
 			ranges[param] = true
 		} else if param, ok := onOne(e, comparesByEquality); ok {
-			equal[param] = true
+			equal[param], alone = true, false
+		} else {
+			alone = false
 		}
 	}
-	if len(conditions) == 1 && len(ranges) == 1 {
+	if alone && len(ranges) == 1 {
 		for param := range ranges {
 			return []Sort{{Param: param}}
 		}

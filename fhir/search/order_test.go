@@ -14,6 +14,7 @@ func TestSearchWithoutSortIsAnsweredInTheOrderOfItsRange(t *testing.T) {
 		{"Observation", "code=1-8,2-8&value-quantity=gt5", "value-quantity"},
 		{"Observation", "subject=Patient/1&code=1-8&date=ge2010", "date"},
 		{"Observation", "date=ge2010", "date"},
+		{"Observation", "date=ge2010&date=lt2011", "date"},
 		{"Observation", "_lastUpdated=ge2010", "_lastUpdated"},
 		{"Observation", "status=final&date=ge2010", ""},
 		{"Observation", "code=1-8", ""},
