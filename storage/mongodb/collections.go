@@ -56,11 +56,14 @@ func (c *collections) list(ctx context.Context, s *Store) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range []string{metaCollection, guardCollection} {
-		if !slices.Contains(names, n) {
-			if err := s.db.CreateCollection(ctx, n); err != nil && !code(err, codeNamespaceExists) {
-				return err
-			}
+	if !slices.Contains(names, metaCollection) {
+		if err := s.db.CreateCollection(ctx, metaCollection); err != nil && !code(err, codeNamespaceExists) {
+			return err
+		}
+	}
+	if !slices.Contains(names, guardCollection) {
+		if err := s.makeGuards(ctx); err != nil {
+			return err
 		}
 	}
 	c.mu.Lock()

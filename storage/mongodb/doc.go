@@ -62,7 +62,7 @@
 // # Limits
 //
 // A resource and its index must fit in 16 MB (KindTooLarge): a Group or List of some 50,000 members does not. A transaction must end in
-// 60 s (KindTooLarge, nothing stored). :contains reads all resources that have the parameter, in the order of ids. A commit whose
+// 60 s (KindTooLarge, nothing stored). :contains reads all resources that have the parameter, in the order of ids. A write whose
 // connection is lost and whose server does not come back in time is KindUnavailable and may have been stored.
 //
 // # Decisions

@@ -48,6 +48,8 @@ func wrap(op string, err error) error {
 			return e
 		case se.HasErrorCode(codeObjectTooLarge):
 			return tooLarge(op, err)
+		case se.HasErrorCode(codeSnapshotTooOld), se.HasErrorCode(codeSnapshotUnavailable):
+			return unavailable(op, err)
 		}
 		for _, c := range unavailableCodes {
 			if se.HasErrorCode(c) {

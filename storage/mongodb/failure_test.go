@@ -297,3 +297,29 @@ func TestWrongCredentialsAreOneLineWithoutThePassword(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestViewThatOutlivesItsSnapshotIsUnavailable(t *testing.T) {
+	c := mongotest.Start(t, 1)
+	if err := c.SetParameter("minSnapshotHistoryWindowInSeconds", 0); err != nil {
+		t.Fatal(err)
+	}
+	s := openURI(t, c.URI("fhir"))
+	if err := put(t.Context(), s, "a", 0); err != nil {
+		t.Fatal(err)
+	}
+	err := s.View(t.Context(), func(r storage.Reader) error {
+		for i := range 300 {
+			if _, err := r.Get(t.Context(), fhir.Key{Type: "Basic", ID: "a"}); err != nil {
+				return err
+			}
+			if err := put(t.Context(), s, fmt.Sprint("b", i), 0); err != nil {
+				return err
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		return nil
+	})
+	if fhir.KindOf(err) != fhir.KindUnavailable {
+		t.Errorf("%v", err)
+	}
+}

@@ -2,7 +2,9 @@ package mongodb
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -14,7 +16,7 @@ import (
 // Collections beside those of resources.
 const (
 	metaCollection  = "fhirgate_meta"   // {_id: name, value: bytes}
-	guardCollection = "fhirgate_guards" // {_id: name, n: count}
+	guardCollection = "fhirgate_guards" // {_id: hash of the name, n: count, used: date}
 )
 
 // Meta implements storage.Reader.
@@ -69,8 +71,11 @@ func (t *tx) sendMetas(ctx context.Context) error {
 	return nil
 }
 
-// Guard implements storage.Tx: two transactions that write the same document conflict, and the server aborts one. Guards stay behind as
-// small documents, one for each condition that was ever guarded.
+// guardFor is how long a guard stays after its last use; it must outlive every transaction.
+const guardFor = time.Hour
+
+// Guard implements storage.Tx: two transactions that write the same document conflict, and the server aborts one. Guards are named by a hash,
+// because a condition may be patient data, and the server removes them some time after their last use.
 func (t *tx) Guard(ctx context.Context, name string) error {
 	if err := t.upgrade(ctx); err != nil {
 		return err
@@ -78,11 +83,23 @@ func (t *tx) Guard(ctx context.Context, name string) error {
 	if t.guards[name] {
 		return nil
 	}
-	_, err := t.s.db.Collection(guardCollection).UpdateOne(t.session(ctx), bson.D{{Key: fieldID, Value: name}},
-		bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}}, options.UpdateOne().SetUpsert(true))
+	id := sha256.Sum256([]byte(name))
+	_, err := t.s.db.Collection(guardCollection).UpdateOne(t.session(ctx), bson.D{{Key: fieldID, Value: id[:]}},
+		bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}, {Key: "$set", Value: bson.D{{Key: guardUsed, Value: time.Now()}}}},
+		options.UpdateOne().SetUpsert(true))
 	if err != nil {
 		return wrap("guard", err)
 	}
 	t.guards[name] = true
 	return nil
+}
+
+// guardUsed is when a guard was last used.
+const guardUsed = "used"
+
+// makeGuards makes the collection of guards and lets the server remove those that are out of use.
+func (s *Store) makeGuards(ctx context.Context) error {
+	_, err := s.db.Collection(guardCollection).Indexes().CreateOne(ctx, mongo.IndexModel{
+		Keys: bson.D{{Key: guardUsed, Value: 1}}, Options: options.Index().SetExpireAfterSeconds(int32(guardFor.Seconds()))})
+	return err
 }
