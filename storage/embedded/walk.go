@@ -16,12 +16,16 @@ import (
 // walk answers an ordered query by reading an index whose last column is what the query sorts by first. A resource stands in the index once
 // for each of its values; it counts where the row has the value that it sorts by, and those without a value follow at the end.
 //
+// Where a condition is on the ranges that it sorts by, the walk is of the narrow ones that can satisfy it, from the first bytes that they can
+// begin with to the last; wide ranges reach in from anywhere, and are found by their end.
+//
 // Rows of one value make a group. Within the index a group is in the order of ids; where the query wants another (further sorts, or a
 // direction of ids that is not that of values, or values longer than keys hold) the group is read on its own.
 type walk struct {
 	p      *planner
 	q      search.Query
 	s      *scan
+	wide   []*scan // the wide ranges that s leaves out: they are read whole, and their rows put among those of s
 	index  string
 	conj   []int // conditions that the rows decide
 	single bool  // no resource has several values
@@ -83,6 +87,13 @@ func (p *planner) walkFor(q search.Query) (*walk, error) {
 			read = math.Min(read, float64(q.Limit))
 		}
 		w.cost = costSeek + read*costProbe
+		for _, s := range w.wide {
+			n, err := p.r.estimateScan(s)
+			if err != nil {
+				return err
+			}
+			w.cost += costSeek + n*costProbe
+		}
 		if best == nil || w.cost < best.cost {
 			best = &w
 		}
@@ -96,16 +107,16 @@ func (p *planner) walkFor(q search.Query) (*walk, error) {
 		if a == nil || a.param != first.Param {
 			continue
 		}
-		if scans, ok := p.r.scans(p.typ, *a); ok && base.single && len(scans) == 1 && scans[0].variant == letter && scans[0].fixed == 0 && !scans[0].skipWide {
-			plain.s, plain.conj = scans[0], []int{i}
+		if scans, ok := p.r.scans(p.typ, *a); ok && base.single {
+			plain.bound(scans, letter, byHi, 0, []int{i})
 		}
 	}
 	for _, m := range merged {
 		if m.param != first.Param {
 			continue
 		}
-		if scans, ok := p.r.scans(p.typ, m.atom); ok && len(scans) == 1 && scans[0].variant == letter && scans[0].fixed == 0 && !scans[0].skipWide {
-			plain.s, plain.conj = scans[0], m.conj
+		if scans, ok := p.r.scans(p.typ, m.atom); ok {
+			plain.bound(scans, letter, byHi, 0, m.conj)
 		}
 	}
 	if err := consider(plain); err != nil {
@@ -121,21 +132,44 @@ func (p *planner) walkFor(q search.Query) (*walk, error) {
 		}
 		last := len(atoms) - 1
 		scans, ok := p.r.compoundScans(p.typ, c.Params, atoms)
-		if ok && (len(scans) != 1 || scans[0].skipWide || !base.single) && atoms[last] != nil {
+		w := base
+		w.index = p.typ + ": " + strings.Join(c.Params, "+")
+		if ok = ok && (base.single || atoms[last] == nil) && w.bound(scans, byParts, byPartsHigh, last, conj); !ok && atoms[last] != nil {
 			// The order wants all rows of the other parameters; the last condition is tried on each.
 			atoms[last], conj = nil, conj[:last]
 			scans, ok = p.r.compoundScans(p.typ, c.Params, atoms)
+			ok = ok && w.bound(scans, byParts, byPartsHigh, last, conj)
 		}
-		if !ok || len(scans) != 1 || scans[0].variant != byParts || scans[0].fixed != scans[0].columns-1 {
+		if !ok {
 			continue
 		}
-		w := base
-		w.s, w.conj, w.index = scans[0], conj, p.typ+": "+strings.Join(c.Params, "+")
 		if err := consider(w); err != nil {
 			return nil, err
 		}
 	}
 	return best, nil
+}
+
+// bound makes w a walk of scans that together have all matches of the conditions conj: one in the order of the answer, of the variant main
+// with its first columns fixed, and beside it only ones of the wide ranges, of the variant high. It reports whether they are that.
+func (w *walk) bound(scans []*scan, main, high byte, fixed int, conj []int) bool {
+	var ordered *scan
+	var wide []*scan
+	for _, s := range scans {
+		switch {
+		case s.variant == main && ordered == nil && s.fixed == fixed && s.columns == fixed+1:
+			ordered = s
+		case s.variant == high:
+			wide = append(wide, s)
+		default:
+			return false
+		}
+	}
+	if ordered == nil || ordered.skipWide != (len(wide) > 0) {
+		return false
+	}
+	w.s, w.wide, w.conj = ordered, wide, conj
+	return true
 }
 
 // full reports whether the page is.
@@ -156,7 +190,8 @@ func (w *walk) run(ctx context.Context, x *explainer) ([]search.Row, error) {
 			}
 			after = nil
 		}
-		return w.rows, w.present(ctx, after)
+		err := w.present(ctx, after)
+		return w.rows, err
 	}
 	if after == nil || !after.Sort[0].Missing {
 		if err := w.present(ctx, after); err != nil || w.full() {
@@ -172,6 +207,9 @@ func (w *walk) explain() {
 		return
 	}
 	w.x.step(search.Step{Kind: "sort", Index: w.index, Detail: "read in the order of the answer"})
+	if len(w.wide) > 0 {
+		w.x.step(search.Step{Kind: "range", Index: w.index, Detail: "wide ranges are read whole, by their end"})
+	}
 	for i, e := range w.p.conj {
 		if slices.Contains(w.conj, i) {
 			continue
@@ -193,6 +231,7 @@ func (w *walk) present(ctx context.Context, after *search.Position) (err error) 
 	}
 	defer w.it.Close()
 	w.rr = newRowReader(w.p.r.s.names, w.s)
+	had := len(w.rows)
 	ok := w.begin(after)
 	for ok && !w.full() {
 		if err := ctx.Err(); err != nil {
@@ -202,7 +241,44 @@ func (w *walk) present(ctx context.Context, after *search.Position) (err error) 
 			return err
 		}
 	}
-	return w.it.Error()
+	if err := w.it.Error(); err != nil || len(w.wide) == 0 {
+		return err
+	}
+	return w.addWide(ctx, had)
+}
+
+// addWide puts the matches with wide ranges among the rows from the had-th on, which are those of the narrow ones.
+func (w *walk) addWide(ctx context.Context, had int) error {
+	top := &topRows{q: w.q}
+	top.q.Limit -= had
+	inner := *w.x
+	inner.entries = true
+	in, err := w.p.r.openScans(ctx, w.wide, false, inner.stats)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	m := match{found: &w.fd}
+	for in.next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		key := fhir.Key{Type: w.p.typ, ID: string(in.at())}
+		if _, err := w.p.tryOne(ctx, w.cond, &m, key, false, &inner, func(m *match) (bool, error) {
+			top.add(w.p.r.rowOf(m, w.q.Sort))
+			return true, nil
+		}); err != nil {
+			return err
+		}
+	}
+	if err := in.err(); err != nil {
+		return err
+	}
+	for _, row := range w.rows[had:] {
+		top.add(row)
+	}
+	w.rows = append(w.rows[:had], top.list()...)
+	return nil
 }
 
 // base is the beginning of all rows, with the table byte; the sort column follows.
