@@ -33,11 +33,15 @@ func TestCrash(t *testing.T) {
 	if testing.Short() {
 		rounds = min(rounds, 3)
 	}
+	crash(t, seed, rounds, freshData(t))
+}
+
+// crash kills a server that is started with the given arguments, round after round.
+func crash(t *testing.T, seed uint64, rounds int, data string, args ...string) {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	data := freshData(t)
 	l := &ledger{stored: make(map[string][]string)}
 	for round := range rounds {
-		p := startServer(t, data)
+		p := startServer(t, data, args...)
 		if round > 0 {
 			l.verify(t, p)
 			if t.Failed() {
@@ -58,7 +62,7 @@ func TestCrash(t *testing.T) {
 		cancel()
 		client.CloseIdleConnections()
 	}
-	p := startServer(t, data)
+	p := startServer(t, data, args...)
 	l.verify(t, p)
 	l.verifyAll(t, p)
 	t.Logf("%d rounds, %d writes acknowledged, %d requests cut off of which %d had been stored", rounds, l.total, l.cut, l.kept)
