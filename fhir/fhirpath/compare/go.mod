@@ -3,7 +3,6 @@ module github.com/fhirgate/fhirgate/fhir/fhirpath/compare
 go 1.26.0
 
 require (
-	github.com/fhirgate/fhirgate v0.0.0
 	github.com/gofhir/fhirpath v1.0.0
 )
 
@@ -15,4 +14,3 @@ require (
 	golang.org/x/exp v0.0.0-20240506185415-9bf2ced13842 // indirect
 )
 
-replace github.com/fhirgate/fhirgate => ../../..
