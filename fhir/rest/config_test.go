@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -11,7 +12,10 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/operation"
 	"github.com/fhirgate/fhirgate/fhir/rest"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/embedded"
+	"github.com/fhirgate/fhirgate/storage/mongodb"
+	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
 	"github.com/fhirgate/fhirgate/validation"
 )
 
@@ -28,10 +32,7 @@ func newConfig(t testing.TB) rest.Config {
 // newConfigWith is newConfig with another validator and clock of the store; nil validates nothing, and is the machine's clock.
 func newConfigWith(t testing.TB, validator *validation.Validator, clock func() time.Time) rest.Config {
 	t.Helper()
-	store, err := embedded.Open("data", embedded.Options{FS: vfs.NewMem(), Cache: 32 << 20, Clock: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := openStore(t, clock)
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
@@ -45,4 +46,22 @@ func newConfigWith(t testing.TB, validator *validation.Validator, clock func() t
 	}
 	t.Cleanup(service.Close)
 	return rest.Config{Service: service, Registry: reg, Search: parameters, Operations: operation.Table(service, reg)}
+}
+
+// openStore opens an empty store: an embedded one in memory, or with FHIRGATE_TEST_ENGINE=mongodb a database of its own, which has no clock but
+// the machine's.
+func openStore(t testing.TB, clock func() time.Time) storage.Store {
+	t.Helper()
+	if os.Getenv("FHIRGATE_TEST_ENGINE") == "mongodb" && clock == nil {
+		store, err := mongodb.Open(t.Context(), mongodb.Options{URI: mongotest.URI(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}
+	store, err := embedded.Open("data", embedded.Options{FS: vfs.NewMem(), Cache: 32 << 20, Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
