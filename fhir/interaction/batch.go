@@ -52,6 +52,7 @@ type batch struct {
 	*Service
 	request BundleRequest
 	replies []reply
+	reads   reads
 }
 
 // failed returns the reply of an entry at fault: the status its kind has everywhere, and an OperationOutcome.
@@ -174,7 +175,7 @@ func (b *batch) one(ctx context.Context, e *bundleEntry) (out reply, err error) 
 	switch e.method {
 	case http.MethodGet, http.MethodHead:
 		err = b.store.View(ctx, func(r storage.Reader) (err error) {
-			out, err = b.get(ctx, r, e, b.request)
+			out, err = b.reads.get(ctx, b.Service, r, e, b.request)
 			return err
 		})
 		return out, err

@@ -44,7 +44,8 @@
 // to type, and conditions know no types. Choice: one query a type, merged in the search's order. Consequence: exact, and some 60 small look-ups a page.
 //
 // 7. Includes are never cut off (2026-11-23). Context: a cut include can't be told from a missing resource. Choice: a page that would include more
-// than 20,000 resources is refused with the issue too-many-includes. Consequence: the client asks for smaller pages.
+// than 20,000 resources has fewer matches, and only where one match alone includes more it is refused with the issue too-many-includes. Consequence:
+// a page may be shorter than _count, with a next link.
 //
 // 8. New search parameters (2026-11-23). Context: a SearchParameter is active when its write is answered, while writes that were extracted without
 // it are on their way. Choice: the write notes in the same Update that indexing is due; a write checks inside of its Update that the parameters
@@ -61,4 +62,9 @@
 //
 // 11. Subsets (2026-11-23). _elements names elements of the types searched, so included resources of other types come whole; _summary is about
 // every resource in the Bundle. Mandatory elements, id and meta always stay, and the tag SUBSETTED tells of it.
+//
+// 12. Pages have a length (2026-11-23). Context: 53 Binaries on one page, 58 MB, took 185 MB of memory, and _count lets a client ask for 1,000. Choice: a
+// page of a search, history or $everything ends where its bodies pass 16 MiB, what they include counted, with one match at least; how many bodies are
+// read at once follows from how long those of the type were. Consequence: a page costs a few times 16 MiB at most, whatever is stored; the reads of a
+// Bundle are refused past four pages.
 package interaction

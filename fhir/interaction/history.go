@@ -82,7 +82,7 @@ func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryReques
 			}
 		}
 	}
-	records, more, err := versions(ctx, r, hq, p)
+	records, more, err := s.versions(ctx, r, hq, p, typ)
 	if err != nil {
 		return Bundle{}, err
 	}
@@ -134,17 +134,19 @@ func pageURL(self string, values url.Values, cursor string) string {
 	return self + "?" + query
 }
 
-// versions reads a page, and whether there is more. With _at, versions from before the time are kept only where they were still current
-// then; the version that follows says so.
-func versions(ctx context.Context, r storage.Reader, hq storage.HistoryQuery, p historyParameters) (page []storage.Record, more bool, err error) {
+// versions reads a page of typ's history, and whether there is more. With _at, versions from before the time are kept only where they were
+// still current then; the version that follows says so. The page ends early where its bodies pass Options.PageBytes.
+func (s *Service) versions(ctx context.Context, r storage.Reader, hq storage.HistoryQuery, p historyParameters, typ string) (page []storage.Record, more bool, err error) {
 	if p.count == 0 {
 		return nil, false, nil
 	}
+	room := s.opt.PageBytes
 	for {
 		hq.Limit = p.count + 1 - len(page)
 		if !p.from.IsZero() {
 			hq.Limit = max(hq.Limit, 32)
 		}
+		hq.Limit = int(max(1, min(int64(hq.Limit), room/s.sizes.of(typ))))
 		chunk, err := r.History(ctx, hq)
 		if err != nil {
 			return nil, false, err
@@ -155,7 +157,10 @@ func versions(ctx context.Context, r storage.Reader, hq storage.HistoryQuery, p 
 			} else if !keep {
 				continue
 			}
-			if len(page) == p.count {
+			if !rec.Deleted {
+				s.sizes.see(typ, len(rec.Body))
+			}
+			if room -= int64(len(rec.Body)); len(page) == p.count || len(page) > 0 && room < 0 {
 				return page, true, nil
 			}
 			page = append(page, rec)

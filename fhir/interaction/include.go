@@ -2,7 +2,7 @@ package interaction
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxIncluded bounds what one page may include: past it the search is refused, since includes are never cut off.
+	// maxIncluded bounds what one page may include. Past it the page has fewer matches, since includes are never cut off.
 	maxIncluded = 20_000
 	// maxIncludes bounds the includes of one search.
 	maxIncludes = 64
@@ -25,14 +25,19 @@ type includer struct {
 	reader  storage.Reader
 	seen    map[fhir.Key]bool
 	found   []storage.Record
+	// room is how many bytes more may be found.
+	room int64
 }
 
-// include returns what the rules add to the matches.
-func (s *Service) include(ctx context.Context, r storage.Reader, rules []search.Include, matches []storage.Record) ([]storage.Record, error) {
+// errCrowded says that matches include more than there is room for.
+var errCrowded = errors.New("interaction: too much is included")
+
+// include returns what the rules add to the matches; errCrowded where that is more than maxIncluded resources or room bytes.
+func (s *Service) include(ctx context.Context, r storage.Reader, rules []search.Include, matches []storage.Record, room int64) ([]storage.Record, error) {
 	if len(rules) == 0 || len(matches) == 0 {
 		return nil, nil
 	}
-	in := &includer{service: s, reader: r, seen: make(map[fhir.Key]bool, 2*len(matches))}
+	in := &includer{service: s, reader: r, seen: make(map[fhir.Key]bool, 2*len(matches)), room: room}
 	for i := range matches {
 		in.seen[matches[i].Key] = true
 	}
@@ -88,17 +93,25 @@ func (in *includer) follow(ctx context.Context, rule search.Include, from *neigh
 		return err
 	}
 	if len(in.found)+len(keys) > maxIncluded {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "too-many-includes",
-			fmt.Sprintf("the page would include more than %d resources; ask for fewer with _count", maxIncluded))
+		return errCrowded
 	}
-	records, err := in.reader.GetMany(ctx, keys)
-	if err != nil {
-		return err
-	}
-	for i := range records {
-		if records[i].Version > 0 {
+	for len(keys) > 0 {
+		n := in.service.sizes.atOnce(keys, in.room)
+		records, err := in.reader.GetMany(ctx, keys[:n])
+		if err != nil {
+			return err
+		}
+		for i := range records {
+			if records[i].Version == 0 {
+				continue
+			}
+			in.service.sizes.see(records[i].Key.Type, len(records[i].Body))
+			if in.room -= int64(len(records[i].Body)); in.room < 0 {
+				return errCrowded
+			}
 			in.found = append(in.found, records[i])
 		}
+		keys = keys[n:]
 	}
 	return nil
 }

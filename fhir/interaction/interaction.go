@@ -22,6 +22,8 @@ type Options struct {
 	MaxBundleEntries int
 	// MaxPage bounds _count; 0 means 1,000. DefaultPage is the page without _count; 0 means 20.
 	MaxPage, DefaultPage int
+	// PageBytes bounds the bodies of a page of a search or history, which ends early where they pass it, with one match at least; 0 means 16 MiB.
+	PageBytes int64
 	// Patch reads the patch of a Bundle's PATCH entry from its resource: a Binary with a JSON Patch, or Parameters. Nil where PATCH is not
 	// served there.
 	Patch func(document fhir.Resource) (Patch, error)

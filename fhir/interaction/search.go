@@ -62,11 +62,7 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 			return Bundle{}, err
 		}
 	}
-	matches, err := recordsOf(ctx, r, found.rows)
-	if err != nil {
-		return Bundle{}, err
-	}
-	included, err := s.include(ctx, r, p.includes, matches)
+	matches, included, err := s.fill(ctx, r, &found, place.back, p.includes)
 	if err != nil {
 		return Bundle{}, err
 	}
@@ -101,16 +97,9 @@ func total(ctx context.Context, r storage.Reader, p searching, found page) (int6
 	return n, nil
 }
 
-// recordsOf returns the records of rows: the versions that the rows name, which are not the current ones where a later page shows the moment
-// of the first.
-func recordsOf(ctx context.Context, r storage.Reader, rows []search.Row) ([]storage.Record, error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	keys := make([]fhir.Key, len(rows))
-	for i := range rows {
-		keys[i] = rows[i].Key
-	}
+// recordsOf returns the records of rows, whose keys are keys: the versions that the rows name, which are not the current ones where a later
+// page shows the moment of the first.
+func recordsOf(ctx context.Context, r storage.Reader, keys []fhir.Key, rows []search.Row) ([]storage.Record, error) {
 	records, err := r.GetMany(ctx, keys)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ type Service struct {
 	opt        Options
 	ids        *ids
 	sealer     *sealer
+	sizes      bodySizes
 	custom     *customParameters
 }
 
@@ -49,10 +50,14 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if opt.MaxDeletes == 0 {
 		opt.MaxDeletes = defaultMaxDeletes
 	}
+	if opt.PageBytes == 0 {
+		opt.PageBytes = defaultPageBytes
+	}
 	if opt.poll == 0 {
 		opt.poll = sharedPoll
 	}
-	s := &Service{store: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs()}
+	s := &Service{store: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs(),
+		sizes: newBodySizes(registry.ResourceTypes())}
 	ctx := context.Background()
 	var err error
 	if s.sealer, err = openSealer(ctx, store); err != nil {

@@ -59,6 +59,7 @@ type transaction struct {
 	moment  time.Time
 	replies []reply
 	results []Result
+	reads   *reads
 }
 
 // failures joins the issues of the entries that are at fault: one error that names them all. Its kind is that of the first.
@@ -238,7 +239,7 @@ var order = [][]string{{http.MethodDelete}, {http.MethodPost}, {http.MethodPut, 
 
 // apply performs the entries in tx. It may run more than once.
 func (t *transaction) apply(ctx context.Context, tx storage.Tx, plan *resolution) error {
-	t.moment, t.replies, t.results = tx.Now(), make([]reply, len(t.entries)), make([]Result, 0, len(t.entries))
+	t.moment, t.replies, t.results, t.reads = tx.Now(), make([]reply, len(t.entries)), make([]Result, 0, len(t.entries)), new(reads)
 	for step, methods := range order {
 		for _, e := range t.entries {
 			if !slices.Contains(methods, e.method) {
@@ -279,7 +280,7 @@ func (t *transaction) perform(ctx context.Context, tx storage.Tx, plan *resoluti
 	case http.MethodPatch:
 		res, err = t.patchIn(ctx, tx, key, e)
 	default:
-		t.replies[e.index], err = t.get(ctx, tx, e, t.request)
+		t.replies[e.index], err = t.reads.get(ctx, t.Service, tx, e, t.request)
 		return err
 	}
 	if err != nil {
