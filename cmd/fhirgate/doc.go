@@ -28,4 +28,8 @@
 //
 // 3. Not every request is logged (2026-11-23). Context: a line a request costs more than a read does. Choice: --log-level is warn; failures
 // of the server are logged, requests from level info on. /metrics counts them all.
+//
+// 4. The data keeps its time zone (2026-11-23). Context: a date without an offset is indexed by the moments it covers in --zone, so a server
+// in another zone finds the wrong resources, in silence. Choice: the store holds the zone's name; serve takes it from there, and refuses
+// another --zone with the command that indexes the data in it. Consequence: --zone is needed once, for an empty store.
 package main

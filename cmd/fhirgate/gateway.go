@@ -23,7 +23,9 @@ import (
 type gateway struct {
 	store storage.Store
 	// place says where the data is.
-	place      string
+	place string
+	// address is where the server listens.
+	address    string
 	parameters *search.Parameters
 	validator  *validation.Validator
 	service    *interaction.Service
@@ -34,13 +36,11 @@ type gateway struct {
 // newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not answer is waited for. What
 // is wrong for good is an error that says what to do. address is where the server listens.
 func newGateway(ctx context.Context, s *settings, address string, log *slog.Logger) (*gateway, error) {
-	g := &gateway{}
-	registry := definition.R4()
+	g := &gateway{address: address}
 	var err error
-	if g.validator, err = validation.New(registry, validation.Options{SchemaDir: s.schemaDir}); err != nil {
+	if g.validator, err = validation.New(definition.R4(), validation.Options{SchemaDir: s.schemaDir}); err != nil {
 		return nil, err
 	}
-	g.parameters = search.NewParameters(registry, search.Options{BaseURLs: ownURLs(s, address)})
 	if s.mongodb != "" {
 		g.place = "MongoDB"
 		g.store, err = mongodb.Open(ctx, mongodb.Options{URI: s.mongodb, Logger: log})
@@ -58,8 +58,18 @@ func newGateway(ctx context.Context, s *settings, address string, log *slog.Logg
 // levels are the words of --validate.
 var levels = map[string]validation.Level{"off": validation.Off, "base": validation.Base}
 
-// open puts the interactions on the store, which must be ready.
-func (g *gateway) open(s *settings) (err error) {
+// open puts the interactions on the store, which must be ready, in the time zone that the data is indexed in.
+func (g *gateway) open(s *settings) error {
+	z, err := settleZone(context.Background(), g.store, s.zone)
+	if err != nil {
+		return err
+	}
+	return g.openIn(s, z)
+}
+
+// openIn is open in a zone.
+func (g *gateway) openIn(s *settings, z zone) (err error) {
+	g.parameters = search.NewParameters(definition.R4(), search.Options{BaseURLs: ownURLs(s, g.address), Zone: z.location})
 	g.service, err = interaction.New(g.store, definition.R4(), g.parameters, g.validator, interaction.Options{
 		Level:                levels[s.validate.value],
 		ReferentialIntegrity: s.integrity,

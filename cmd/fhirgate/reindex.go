@@ -16,9 +16,9 @@ func newReindex(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reindex",
 		Short: "Make the search index of all resources again",
-		Long: "reindex makes what resources are found by again from their content. It is of use after a release that says so; what a stored\n" +
-			"SearchParameter needs, the server does by itself. The server that uses the folder must be stopped. Where it is interrupted,\n" +
-			"nothing is lost, and it can be run again.",
+		Long: "reindex makes what resources are found by again from their content. It is of use after a release that says so, and\n" +
+			"for another --zone; what a stored SearchParameter needs, the server does by itself. The servers that use the folder or database\n" +
+			"must be stopped. Where it is interrupted, nothing is lost, and it can be run again.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
@@ -31,7 +31,11 @@ func newReindex(p *program) *cobra.Command {
 			if err := awaitReady(ctx, gw.store); err != nil {
 				return err
 			}
-			if err := gw.open(&s); err != nil {
+			z, err := beginZone(ctx, gw.store, s.zone)
+			if err != nil {
+				return err
+			}
+			if err := gw.openIn(&s, z); err != nil {
 				return err
 			}
 			start, last, count := time.Now(), time.Now(), int64(0)
@@ -45,6 +49,9 @@ func newReindex(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := endZone(ctx, gw.store, z); err != nil {
+				return err
+			}
 			fmt.Fprintf(p.stdout, "%d resources indexed in %.1f s\n", count, time.Since(start).Seconds())
 			return gw.close()
 		},
@@ -52,5 +59,6 @@ func newReindex(p *program) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data")
 	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of the MongoDB that holds the data")
+	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name as Europe/Berlin; default is the one that the data is indexed in")
 	return cmd
 }

@@ -34,6 +34,7 @@ type settings struct {
 	validate          choice
 	schemaDir         string
 	integrity         bool
+	zone              zone
 	conditionalDelete choice
 
 	maxBody       size
@@ -80,6 +81,8 @@ func newServe(p *program) *cobra.Command {
 	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file a resource type (Patient.json)")
 	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")
 	f.Var(&s.conditionalDelete, "conditional-delete", "what a conditional delete with several matches does: fail, or delete them all")
+	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name as Europe/Berlin; default is the one that the data is indexed in, UTC at first; "+
+		"to change it, run fhirgate reindex --zone")
 	f.Var(&s.maxBody, "max-body", "greatest size of a request's body, unpacked")
 	f.IntVar(&s.maxDepth, "max-depth", 128, "greatest depth of a resource's JSON")
 	f.IntVar(&s.maxEntries, "max-bundle-entries", 10000, "greatest number of entries of a batch or transaction")
