@@ -208,36 +208,56 @@ type frequency struct {
 	at time.Time
 }
 
+// How long a frequency is remembered, and how many are.
 const (
-	frequencyAge  = time.Minute
-	maxFrequences = 50_000
+	frequencyAge   = time.Minute
+	maxFrequencies = 50_000
 )
 
 // frequency returns about how many resources have one of terms, at most manyTerms.
 func (r *reader) frequency(ctx context.Context, typ string, terms []string) (int, error) {
 	total := 0
-	f := &r.s.frequencies
 	for _, t := range terms {
-		key := typ + "\x00" + t
-		f.mu.Lock()
-		known, ok := f.known[key]
-		f.mu.Unlock()
-		if !ok || time.Since(known.at) > frequencyAge {
-			n, err := r.countUpTo(ctx, typ, bson.D{{Key: pathTerms, Value: t}}, indexTerms, manyTerms)
-			if err != nil {
-				return 0, err
-			}
-			known = frequency{n, time.Now()}
-			f.mu.Lock()
-			if f.known == nil || len(f.known) >= maxFrequences {
-				f.known = map[string]frequency{}
-			}
-			f.known[key] = known
-			f.mu.Unlock()
+		n, err := r.remembered(typ+"\x00"+t, func() (int, error) {
+			return r.countUpTo(ctx, typ, bson.D{{Key: pathTerms, Value: t}}, indexTerms, manyTerms)
+		})
+		if err != nil {
+			return 0, err
 		}
-		if total += known.n; total >= manyTerms {
+		if total += n; total >= manyTerms {
 			return manyTerms, nil
 		}
 	}
 	return total, nil
+}
+
+// frequencyOf returns about how many resources satisfy a filter that an index bounds, at most manyTerms.
+func (r *reader) frequencyOf(ctx context.Context, typ string, f bson.D, index string) (int, error) {
+	key, err := bson.Marshal(f)
+	if err != nil {
+		return 0, err
+	}
+	return r.remembered(typ+"\x00"+string(key), func() (int, error) { return r.countUpTo(ctx, typ, f, index, manyTerms) })
+}
+
+// remembered returns what count returned within the last frequencyAge.
+func (r *reader) remembered(key string, count func() (int, error)) (int, error) {
+	f := &r.s.frequencies
+	f.mu.Lock()
+	known, ok := f.known[key]
+	f.mu.Unlock()
+	if ok && time.Since(known.at) < frequencyAge {
+		return known.n, nil
+	}
+	n, err := count()
+	if err != nil {
+		return 0, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.known == nil || len(f.known) >= maxFrequencies {
+		f.known = map[string]frequency{}
+	}
+	f.known[key] = frequency{n, time.Now()}
+	return n, nil
 }

@@ -185,7 +185,7 @@ func (r *reader) load(ctx context.Context, typ string, ids []string) (map[string
 			}
 			r.s.saw(rec.Updated)
 			out[rec.Key.ID] = rec
-			if r.tx != nil && !r.tx.transaction {
+			if r.tx != nil {
 				r.tx.seen[rec.Key] = append(bson.Raw(nil), raw...)
 			}
 			return nil

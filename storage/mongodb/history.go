@@ -46,13 +46,11 @@ func (r *reader) History(ctx context.Context, q storage.HistoryQuery) ([]storage
 	return newest(all, q.Limit), nil
 }
 
-// newest sorts records as a history does and keeps the first limit; 0 keeps all. A version that is current may stand among the superseded
-// ones as well, where an update ended between its two writes; it is kept once.
+// newest sorts records as a history does and keeps the first limit; 0 keeps all.
 func newest(recs []storage.Record, limit int) []storage.Record {
 	slices.SortFunc(recs, func(a, b storage.Record) int {
 		return cmp.Or(b.Updated.Compare(a.Updated), a.Key.Compare(b.Key), cmp.Compare(b.Version, a.Version))
 	})
-	recs = slices.CompactFunc(recs, func(a, b storage.Record) bool { return a.Key == b.Key && a.Version == b.Version })
 	if limit > 0 && len(recs) > limit {
 		recs = recs[:limit]
 	}

@@ -316,7 +316,7 @@ func (r *reader) planFew(ctx context.Context, p *plan, list []search.Expr, rest 
 		if f == nil {
 			continue
 		}
-		n, err := r.countUpTo(ctx, p.typ, f, index, few)
+		n, err := r.frequencyOf(ctx, p.typ, f, index)
 		if err != nil {
 			return false, err
 		}

@@ -66,8 +66,8 @@ func (t *tx) flushType(ctx context.Context, typ string, puts []*put) error {
 	if err := t.before(ctx, typ, puts); err != nil {
 		return err
 	}
-	var inserts []any
-	var old, replaces []mongo.WriteModel
+	var old, inserts []any
+	var replaces []mongo.WriteModel
 	for _, p := range puts {
 		doc, err := currentDocument(p.rec)
 		if err != nil {
@@ -77,16 +77,14 @@ func (t *tx) flushType(ctx context.Context, typ string, puts []*put) error {
 			inserts = append(inserts, doc)
 			continue
 		}
-		old = append(old, mongo.NewReplaceOneModel().SetUpsert(true).
-			SetFilter(bson.D{{Key: fieldID, Value: versionID(p.rec.Key.ID, p.expect)}}).
-			SetReplacement(supersededDocument(p.rec.Key.ID, p.expect, p.before)))
+		old = append(old, supersededDocument(p.rec.Key.ID, p.expect, p.before))
 		replaces = append(replaces, mongo.NewReplaceOneModel().
 			SetFilter(bson.D{{Key: fieldID, Value: p.rec.Key.ID}, {Key: fieldVersion, Value: p.expect}}).
 			SetReplacement(doc))
 	}
 	sctx := t.session(ctx)
 	if len(old) > 0 {
-		if _, err := t.s.superseded(typ).BulkWrite(sctx, old); err != nil {
+		if _, err := t.s.superseded(typ).InsertMany(sctx, old); err != nil {
 			return wrap("put", err)
 		}
 		res, err := t.s.current(typ).BulkWrite(sctx, replaces)
@@ -110,10 +108,18 @@ func (t *tx) before(ctx context.Context, typ string, puts []*put) error {
 	byID := map[string]*put{}
 	var ids []string
 	for _, p := range puts {
-		if p.expect > 0 {
-			byID[p.rec.Key.ID] = p
-			ids = append(ids, p.rec.Key.ID)
+		if p.expect == 0 {
+			continue
 		}
+		// A version never changes, so what was read before the transaction serves; the replace makes sure that it is current.
+		if raw := t.seen[p.rec.Key]; raw != nil {
+			if err := t.supersedes(p, raw); err != nil {
+				return err
+			}
+			continue
+		}
+		byID[p.rec.Key.ID] = p
+		ids = append(ids, p.rec.Key.ID)
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), loadChunk)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
@@ -32,7 +31,7 @@ const (
 )
 
 // tx is the unit of work of one try of an Update. It begins as a view: what is put is kept, and written when the function has returned, by
-// one write where it is one resource and by a transaction where it is more. Where more is asked of it than resources by their keys it goes on
+// one insert where it is one new resource and by a transaction where it is more. Where more is asked of it than resources by their keys it goes on
 // in a transaction, once it has made sure that there, what it has read is the same.
 type tx struct {
 	reader
@@ -129,11 +128,17 @@ func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err
 // write commits.
 func (t *tx) write(ctx context.Context) error {
 	if !t.transaction {
-		switch {
-		case len(t.pending) == 0 && len(t.metas) == 0 && len(t.reindex) == 0:
-			return nil
-		case len(t.pending) == 1 && len(t.metas) == 0 && len(t.reindex) == 0:
-			return t.writeOne(ctx, t.pending[0])
+		if len(t.metas) == 0 && len(t.reindex) == 0 {
+			switch {
+			case len(t.pending) == 0:
+				return nil
+			case len(t.pending) == 1 && t.pending[0].expect == 0:
+				doc, err := currentDocument(t.pending[0].rec)
+				if err == nil {
+					_, err = t.s.current(t.pending[0].rec.Key.Type).InsertOne(ctx, doc)
+				}
+				return err
+			}
 		}
 		t.end(ctx)
 		if err := t.startTransaction(); err != nil {
@@ -213,46 +218,6 @@ func (t *tx) commit(ctx context.Context) error {
 			return unavailable("commit", err)
 		}
 	}
-}
-
-// writeOne stores one version without a transaction: what it supersedes first, then the version where the expected one is current. Where it
-// ends between the two, the current version stands among the superseded ones too, which readers know.
-func (t *tx) writeOne(ctx context.Context, p *put) error {
-	doc, err := currentDocument(p.rec)
-	if err != nil {
-		return err
-	}
-	typ := p.rec.Key.Type
-	if p.expect == 0 {
-		_, err := t.s.current(typ).InsertOne(ctx, doc)
-		return err
-	}
-	before := t.seen[p.rec.Key]
-	if before == nil {
-		before, err = t.s.current(typ).FindOne(ctx, bson.D{{Key: fieldID, Value: p.rec.Key.ID}}, options.FindOne().SetProjection(noIndex)).Raw()
-		if errors.Is(err, mongo.ErrNoDocuments) {
-			return errSuperseded
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := t.supersedes(p, before); err != nil {
-		return err
-	}
-	old := supersededDocument(p.rec.Key.ID, p.expect, before)
-	_, err = t.s.superseded(typ).ReplaceOne(ctx, bson.D{{Key: fieldID, Value: versionID(p.rec.Key.ID, p.expect)}}, old, options.Replace().SetUpsert(true))
-	if err != nil && !code(err, codeDuplicateKey) { // the same document, from another who tried
-		return err
-	}
-	res, err := t.s.current(typ).ReplaceOne(ctx, bson.D{{Key: fieldID, Value: p.rec.Key.ID}, {Key: fieldVersion, Value: p.expect}}, doc)
-	if err != nil {
-		return err
-	}
-	if res.MatchedCount == 0 {
-		return errSuperseded
-	}
-	return nil
 }
 
 // supersedes checks that before is the version that p follows, in number and in time.
