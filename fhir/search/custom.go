@@ -6,13 +6,15 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/fhirpath"
 )
 
 // Add makes a client's SearchParameter resource known, in place of one of the same url. It is in force when Add returns: later calls of
 // Extract and Parse see it, calls that are running do not. changed are the resource types whose stored resources need their entries made
 // again; it is empty where nothing changed: for a parameter of R4 itself, one that is retired, and one that restates an R4 parameter of the
-// same code and search type, as implementation guides do; R4's stays in force. The error is of KindUnprocessable and has an issue for each fault: parameter-invalid (an element is missing or unknown), parameter-expression,
-// parameter-conflict (the code belongs to another parameter of the type).
+// same code, search type and expression, as implementation guides do; R4's stays in force. The error is of KindUnprocessable and has an issue
+// for each fault: parameter-invalid (an element is missing or unknown), parameter-expression, parameter-conflict (the code, or the url,
+// belongs to another parameter).
 func (s *Parameters) Add(r fhir.Resource) (changed []string, err error) {
 	s.write.Lock()
 	defer s.write.Unlock()
@@ -55,10 +57,17 @@ func (s *Parameters) accept(set *parameterSet, r fhir.Resource) (*definition.Sea
 		return nil, nil
 	}
 	def, issues := s.readDefinition(r)
-	if len(issues) == 0 {
-		if _, base := s.registry.SearchParameterByURL(def.URL); base || s.restates(def) {
-			return nil, nil
-		}
+	own, base := s.registry.SearchParameterByURL(def.URL)
+	switch {
+	case base && own.Code == def.Code && own.Type == def.Type && own.Expression == def.Expression:
+		return nil, nil
+	case len(issues) > 0:
+	case s.restates(def, textOf(r.Get("derivedFrom"))):
+		return nil, nil
+	case base:
+		issues = []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "parameter-conflict", Expression: "SearchParameter.url",
+			Text: "R4 has a search parameter of this url that finds something else; give this one a url of its own"}}
+	default:
 		issues = s.check(set, def)
 	}
 	if len(issues) > 0 {
@@ -172,7 +181,7 @@ func (s *Parameters) readDefinition(r fhir.Resource) (*definition.SearchParamete
 	if def.URL == "" {
 		fault("url", "a search parameter has a url")
 	}
-	if !validCode(def.Code) && !s.restates(def) {
+	if !validCode(def.Code) && !s.taken(def) {
 		fault("code", "a search parameter's code begins with a letter and has letters, digits, - and _")
 	}
 	if _, ok := modifiersOf[def.Type]; !ok || def.Type == "special" {
@@ -195,8 +204,8 @@ func (s *Parameters) readDefinition(r fhir.Resource) (*definition.SearchParamete
 	return def, issues
 }
 
-// restates reports whether R4 has a parameter of the same code and search type on all bases.
-func (s *Parameters) restates(def *definition.SearchParameter) bool {
+// taken reports whether R4 has a parameter of the same code and search type on all bases.
+func (s *Parameters) taken(def *definition.SearchParameter) bool {
 	for _, typ := range def.Base {
 		have, ok := s.registry.SearchParameter(typ, def.Code)
 		if !ok || have.Type != def.Type {
@@ -204,6 +213,52 @@ func (s *Parameters) restates(def *definition.SearchParameter) bool {
 		}
 	}
 	return len(def.Base) > 0
+}
+
+// restates reports whether R4 has a parameter on all bases that finds the same: one of the same code, search type, expression and components,
+// or one that derivedFrom names ("the details in the search parameter must be consistent with the definition from which it is defined").
+// Expressions are compared by what of them concerns the base, as R4 has one expression for many types.
+func (s *Parameters) restates(def *definition.SearchParameter, derivedFrom string) bool {
+	if !s.taken(def) {
+		return false
+	}
+	for _, typ := range def.Base {
+		have, _ := s.registry.SearchParameter(typ, def.Code)
+		if url, _, _ := strings.Cut(derivedFrom, "|"); url == have.URL {
+			continue
+		}
+		if !s.sameBranches(typ, have.Expression, def.Expression) || len(have.Components) != len(def.Components) {
+			return false
+		}
+		for i, c := range def.Components {
+			url, _, _ := strings.Cut(c.Definition, "|")
+			if have.Components[i].Definition != url || have.Components[i].Expression != c.Expression {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// sameBranches reports whether two expressions yield the same for resources of a type, as far as their text tells.
+func (s *Parameters) sameBranches(typ, a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := s.branches(typ, a)
+	if err != nil {
+		return false
+	}
+	y, err := s.branches(typ, b)
+	return err == nil && slices.Equal(x, y)
+}
+
+func (s *Parameters) branches(typ, expression string) ([]string, error) {
+	e, err := fhirpath.Parse(expression)
+	if err != nil {
+		return nil, err
+	}
+	return e.SearchBranches(typ, fhirpath.WithRegistry(s.registry))
 }
 
 // validCode reports whether a code can stand in a URL without being taken for anything else.
@@ -239,7 +294,7 @@ func (s *Parameters) check(set *parameterSet, def *definition.SearchParameter) [
 	for _, typ := range s.concrete(def.Base) {
 		for _, have := range set.byType[typ] {
 			if have.Code == def.Code && have.URL != def.URL {
-				fault("parameter-conflict", "code", typ+" has another search parameter "+quote(def.Code)+" already: "+have.URL)
+				fault("parameter-conflict", "code", typ+" has another search parameter "+quote(def.Code)+" already, which finds something else: "+have.URL)
 				return issues
 			}
 		}

@@ -51,4 +51,8 @@
 //
 // 9. No chains through canonicals (2026-11-23). Context: a canonical names a resource by url, a chain follows type and id. Choice: refused, and in
 // the unsupported list, where a parameter reads canonicals alone; where it reads references too, the chain follows these.
+//
+// 10. A code of R4 keeps R4's meaning (2026-11-23). Context: implementation guides restate R4's parameters, US Core 72 of its 74, and a site may
+// give one of these codes to elements of its own. Choice: one whose expression finds the same on the base, or that names R4's as derivedFrom,
+// is accepted and R4's serves it; any other is refused with parameter-conflict. Consequence: what is accepted is served.
 package search
