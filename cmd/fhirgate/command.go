@@ -64,6 +64,10 @@ func newRoot(p *program) *cobra.Command {
 
 // flagError makes one line of what the flag parser found wrong.
 func flagError(cmd *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, cause(err))
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return err

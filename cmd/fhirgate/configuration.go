@@ -63,13 +63,22 @@ func configure(cmd *cobra.Command, env []string) error {
 	return fault
 }
 
-// cause returns what a flag's value says is wrong with a text, without the flag parser's words around it.
+// cause returns what is wrong with the text given to a flag, without the words of the flag parser and of the packages it parses with.
 func cause(err error) error {
 	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
-		return fmt.Errorf("%q is not valid: %w", invalid.GetValue(), invalid.Unwrap())
+	if !errors.As(err, &invalid) {
+		return err
 	}
-	return err
+	why := invalid.Unwrap()
+	switch invalid.GetFlag().Value.Type() {
+	case "int":
+		why = errors.New("a whole number is expected, as 20")
+	case "bool":
+		why = errors.New("it is one of true, false")
+	case "duration":
+		why = errors.New("a time with its unit is expected, as 30s or 1m30s")
+	}
+	return fmt.Errorf("%q is not valid: %w", invalid.GetValue(), why)
 }
 
 // settingNames returns the names of the flags of all commands that are settings.

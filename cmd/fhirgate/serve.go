@@ -66,6 +66,9 @@ func newServe(p *program) *cobra.Command {
 			if cmd.Flags().Changed("mongodb") && cmd.Flags().Changed("data") {
 				return errors.New("--data and --mongodb are two places for the data; set one of them")
 			}
+			if !cmd.Flags().Changed("default-page") {
+				s.defaultPage = min(s.defaultPage, s.maxPage)
+			}
 			return serve(cmd.Context(), p, &s)
 		},
 	}
@@ -87,7 +90,7 @@ func newServe(p *program) *cobra.Command {
 	f.IntVar(&s.maxDepth, "max-depth", 128, "greatest depth of a resource's JSON")
 	f.IntVar(&s.maxEntries, "max-bundle-entries", 10000, "greatest number of entries of a batch or transaction")
 	f.IntVar(&s.maxPage, "max-page", 1000, "greatest page of a search or history")
-	f.IntVar(&s.defaultPage, "default-page", 20, "page of a search or history where the client asks for none")
+	f.IntVar(&s.defaultPage, "default-page", 20, "page of a search or history where the client asks for none; at most --max-page")
 	f.DurationVar(&s.searchTimeout, "search-timeout", time.Minute, "greatest time of a search or history")
 	f.DurationVar(&s.shutdownTimeout, "shutdown-timeout", 30*time.Second, "how long running requests may go on after SIGTERM")
 	f.Var(&s.logLevel, "log-level", "what is logged to standard error; info logs every request, without what was asked for")

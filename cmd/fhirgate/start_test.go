@@ -47,6 +47,16 @@ func TestWhatWasStoredIsThereAfterARestart(t *testing.T) {
 	}
 }
 
+func TestASmallGreatestPageIsThePageToo(t *testing.T) {
+	p := startServer(t, freshData(t), "--max-page", "2")
+	for _, id := range []string{"a", "b", "c"} {
+		must(t, 201, "PUT", p.base+"/Patient/"+id, `{"resourceType":"Patient","id":"`+id+`"}`)
+	}
+	if r := must(t, 200, "GET", p.base+"/Patient", ""); strings.Count(string(r.body), `"fullUrl"`) != 2 {
+		t.Fatalf("%s", r.body)
+	}
+}
+
 func TestStartErrorsAreOneLine(t *testing.T) {
 	running := startServer(t, freshData(t))
 	address := strings.TrimPrefix(running.root, "http://")
