@@ -1,6 +1,7 @@
 package search
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -17,7 +18,7 @@ func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error)
 	}
 	list := splitEscaped(value, ',')
 	if len(list) > q.limits.Values {
-		return nil, tooCostly("a parameter has too many values")
+		return nil, tooCostly("a parameter has at most " + strconv.Itoa(q.limits.Values) + " values")
 	}
 	if p.Code == SortByID {
 		return keys(m, list)
@@ -40,7 +41,7 @@ func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error)
 		}
 		conditions = append(conditions, c...)
 		if len(conditions) > 4*q.limits.Values {
-			return nil, tooCostly("a parameter has too many values")
+			return nil, tooCostly("a parameter has at most " + strconv.Itoa(q.limits.Values) + " values")
 		}
 	}
 	if err := q.count(len(conditions)); err != nil {
@@ -227,7 +228,7 @@ func (q *reading) compositeCondition(p *Parameter, raw string) ([]condition, err
 			}
 		}
 		if out = next; len(out) > q.limits.Values {
-			return nil, tooCostly("the composite has too many alternatives")
+			return nil, tooCostly("the composite has more than " + strconv.Itoa(q.limits.Values) + " alternatives")
 		}
 	}
 	return out, nil

@@ -3,6 +3,7 @@ package search
 import (
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -15,16 +16,19 @@ const listItem = "http://hl7.org/fhir/SearchParameter/List-item"
 // "reference:Type.name", and "_has:Type:reference:name". depth counts the references followed so far.
 func (q *reading) condition(types []string, name, value string, depth int) (Expr, error) {
 	if depth > q.limits.Depth {
-		return nil, tooCostly("the chain follows too many references")
+		return nil, tooCostly("a chain follows at most " + strconv.Itoa(q.limits.Depth) + " references")
 	}
 	if err := q.count(1); err != nil {
 		return nil, err
 	}
-	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
-		return q.has(types, rest, value, depth)
+	if rest, ok := strings.CutPrefix(name, "_has"); ok && (rest == "" || rest[0] == ':') {
+		return q.has(types, strings.TrimPrefix(rest, ":"), value, depth)
 	}
 	head, rest, chained := strings.Cut(name, ".")
 	code, modifier, _ := strings.Cut(head, ":")
+	if code == "" || chained && rest == "" {
+		return nil, badValue("unknown-parameter", "the name of a search parameter is missing")
+	}
 	if chained {
 		return q.chain(types, code, modifier, rest, value, depth)
 	}
@@ -34,7 +38,7 @@ func (q *reading) condition(types []string, name, value string, depth int) (Expr
 // count counts n conditions against the limit.
 func (q *reading) count(n int) error {
 	if q.nodes += n; q.nodes > q.limits.Nodes {
-		return tooCostly("the search has too many conditions; name the types that chains go through")
+		return tooCostly("a search has at most " + strconv.Itoa(q.limits.Nodes) + " conditions, which a chain multiplies by the types it may go through; name them")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package search
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,7 +25,7 @@ func ReadQuery(raw string) ([]Pair, error) {
 			continue
 		}
 		if len(pairs) == maxPairs {
-			return nil, tooCostly("a search has at most 1000 parameters")
+			return nil, tooCostly("a search has at most " + strconv.Itoa(maxPairs) + " parameters")
 		}
 		name, value, _ := strings.Cut(part, "=")
 		n, err1 := url.QueryUnescape(name)
@@ -122,7 +123,7 @@ func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Requ
 		q.now = time.Now()
 	}
 	if len(pairs) > maxPairs {
-		return Request{}, nil, tooCostly("a search has at most 1000 parameters")
+		return Request{}, nil, tooCostly("a search has at most " + strconv.Itoa(maxPairs) + " parameters")
 	}
 	req := Request{Count: -1}
 	var issues []fhir.Issue
@@ -190,7 +191,7 @@ func named(name string, err error) []fhir.Issue {
 func (q *reading) checkPair(p Pair) error {
 	switch {
 	case len(p.Name) > maxName:
-		return tooCostly("a parameter's name is too long")
+		return tooCostly("a parameter's name has at most " + strconv.Itoa(maxName) + " bytes")
 	case !clean(p.Name) || !clean(p.Value):
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "control characters or invalid UTF-8")
 	case p.Value == "":

@@ -60,6 +60,12 @@ func TestErrorsNameTheNearestValidNames(t *testing.T) {
 		{"Patient?_include=Patient:organisation", "organization"},
 		{"Patient?_elements=nam", "name"},
 		{"Patient?birthdate=xx1", "eq ne gt lt ge le sa eb ap"},
+		{"Patient?_has=1", "_has:Type:reference:parameter"},
+		{"Patient?=1", "the name of a search parameter is missing"},
+		{"Patient?_sort=-", "a key of _sort is missing"},
+		{"Patient?link.link.link.link.link.link.link.link.link.link.link.name=x", "at most 10 references"},
+		{"Patient?name=" + strings.Repeat("x,", 9000) + "x", "at most 8192 values"},
+		{"Patient?_text=" + strings.Repeat("x%20", 200), "at most 100 words"},
 	} {
 		_, _, err := parse(t, newParameters(), c.url, search.ParseOptions{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {

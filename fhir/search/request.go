@@ -200,6 +200,9 @@ func (q *reading) readSort(types []string, value string) ([]Sort, error) {
 			s.Chain = &SortChain{Param: name, Target: targets[0]}
 			sorted = targets
 		}
+		if code == "" {
+			return nil, badValue("bad-sort", "a key of _sort is missing: keys are names of parameters, separated by commas, after - for descending")
+		}
 		if code == "_score" {
 			return nil, unsupportedName(code)
 		}

@@ -2,6 +2,7 @@ package search
 
 import (
 	"iter"
+	"strconv"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
@@ -32,7 +33,7 @@ func (q *reading) valueSetConditions(p *Parameter, valueSet string) ([]condition
 	var out []condition
 	for system, code := range codes {
 		if len(out) >= q.limits.Values {
-			return nil, tooCostly("the value set has more codes than one search may name")
+			return nil, tooCostly("the value set has more codes than the " + strconv.Itoa(q.limits.Values) + " that one search may name")
 		}
 		out = append(out, q.codingCondition(p, system, code)...)
 	}
@@ -58,7 +59,7 @@ func (q *reading) subsumption(p *Parameter, m modifier, raw string) ([]condition
 	out := q.codingCondition(p, system, code)
 	for c := range codes {
 		if len(out) >= q.limits.Values {
-			return nil, tooCostly("the hierarchy has more codes than one search may name")
+			return nil, tooCostly("the hierarchy has more codes than the " + strconv.Itoa(q.limits.Values) + " that one search may name")
 		}
 		out = append(out, q.codingCondition(p, system, c)...)
 	}

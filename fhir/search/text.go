@@ -2,6 +2,7 @@ package search
 
 import (
 	"html"
+	"strconv"
 	"strings"
 )
 
@@ -88,11 +89,17 @@ func (t *textQuery) and(depth int) (Expr, error) {
 	}
 }
 
+// maxTextDepth and maxTextWords bound what one value of _text or _content asks.
+const (
+	maxTextDepth = 20
+	maxTextWords = 100
+)
+
 func (t *textQuery) operand(depth int) (Expr, error) {
 	n := t.next()
 	switch {
-	case depth > 20 || t.words > 100:
-		return nil, tooCostly("the text has too many words or parentheses")
+	case depth > maxTextDepth || t.words > maxTextWords:
+		return nil, tooCostly("the text has at most " + strconv.Itoa(maxTextWords) + " words, and parentheses " + strconv.Itoa(maxTextDepth) + " deep")
 	case n == "(":
 		t.take(n)
 		e, err := t.or(depth + 1)
