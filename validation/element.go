@@ -98,7 +98,8 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 	}
 }
 
-// unknown notes a member that t does not have, with the nearest name that it has. A name is shown only where it has the form of one.
+// unknown notes a member that t does not have, with the nearest name that it has. A name is shown only where it has the form of one, as other
+// text may be a patient's.
 func (w *walker) unknown(n, c fhir.Node, es *elements) {
 	name := c.Name()
 	if !elementName(name) {
@@ -112,14 +113,14 @@ func (w *walker) unknown(n, c fhir.Node, es *elements) {
 	w.add(n, name, fhir.IssueStructure, "element-unknown", text)
 }
 
-// elementName reports whether s could be the name of an element: letters and digits, with an underscore in front of a sibling.
+// elementName reports whether s could be the name of an element: letters, digits and underscores, beginning with no digit, as identifiers of
+// FHIRPath do.
 func elementName(s string) bool {
-	s = strings.TrimPrefix(s, "_")
 	if s == "" || len(s) > 64 {
 		return false
 	}
 	for i := 0; i < len(s); i++ {
-		if c := s[i] | 0x20; (c < 'a' || c > 'z') && (i == 0 || s[i] < '0' || s[i] > '9') {
+		if c := s[i] | 0x20; (c < 'a' || c > 'z') && s[i] != '_' && (i == 0 || s[i] < '0' || s[i] > '9') {
 			return false
 		}
 	}

@@ -51,6 +51,7 @@ var faults = []struct{ name, src, want string }{
 	{"an element in the wrong case", patient(`"Active":true`), "element-unknown structure Patient.Active"},
 	{"a name of google/fhir's own", patient(`"managingOrganization":{"organizationId":{"value":"1"}}`), "element-unknown structure Patient.managingOrganization.organizationId"},
 	{"a name that is none", patient(`"given name of Jane":1`), "element-unknown structure Patient"},
+	{"a name with an underscore", patient(`"fhir_comments":["x"]`), "element-unknown structure Patient.fhir_comments"},
 	{"a name with a point", patient(`"a.b":1`), "element-unknown structure Patient"},
 	{"an element of another type", patient(`"valueString":"x"`), "element-unknown structure Patient.valueString"},
 	{"a choice without type", observation(`"value":1`), "element-unknown structure Observation.value"},
