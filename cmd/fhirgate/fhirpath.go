@@ -71,15 +71,11 @@ func evaluate(w io.Writer, stdin io.Reader, expr, name string, types bool) error
 	if err != nil {
 		return err
 	}
-	for _, it := range items {
-		text := it.Text()
-		if !it.HasValue() {
-			text = string(it.Node().AppendJSON(nil))
-		}
+	for i, line := range items.Lines() {
 		if types {
-			text = it.Type() + "\t" + text
+			line = items[i].Type() + "\t" + line
 		}
-		if _, err := fmt.Fprintln(w, text); err != nil {
+		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,9 @@ func TestFHIRPathOnTheCommandLine(t *testing.T) {
 		{[]string{"name.where(use='official')"}, 0, `{"use":"official","given":["A","B"]}` + "\n"},
 		{[]string{"--types", "active | birthDate | name.count()"}, 0, "boolean\ttrue\ndate\t1970-03\nSystem.Integer\t2\n"},
 		{[]string{"contact"}, 0, ""},
+		{[]string{"birthDate.type() | name[0].type() | 1.type()"}, 0, "FHIR.date\nFHIR.HumanName\nSystem.Integer\n"},
+		{[]string{"--types", "name[0].type()"}, 0, "System.ClassInfo\tFHIR.HumanName\n"},
+		{[]string{"name.where(uze = 'official')"}, 1, "fhirgate: -: FHIRPath, column 12: HumanName has no such element"},
 		{[]string{"nmae"}, 1, "fhirgate: -: "},
 		{[]string{"name.given("}, 1, "fhirgate: -: "},
 	} {
