@@ -5,12 +5,8 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -52,105 +48,6 @@ const (
 	memberLeast  = "a" // of a sort key: the value that it has ascending
 	memberMost   = "d" // of a sort key of width several: the value that it has descending
 )
-
-// The kinds of a term, which stand behind the parameter's name.
-const (
-	kindCode      = "c" // code
-	kindToken     = "t" // system|code
-	kindFolded    = "f"
-	kindExact     = "x"
-	kindReference = "r" // type|id
-	kindURI       = "u"
-	kindComposite = "k" // the terms of the parts
-	kindJoint     = "j" // of a compound: the terms of its parameters
-)
-
-// termLive is the term of every resource that is not deleted.
-const termLive = "*"
-
-// The widths of a range tell how many leading bytes its bounds share, so that "hi is above A" bounds lo from below: where lo and hi enclose A,
-// A shares those bytes with them. Sort keys carry them too. A parameter that sorts by several values is of width several: its ranges are not
-// told by one pair of scalars.
-const (
-	widthSeveral = 0
-	widthFar     = 1 // nothing is known
-	width6       = 2 // 6 bytes or more: a month, or a digit of a number
-	width8       = 3 // a day
-	width12      = 4 // a minute
-	widthPoint   = 5 // hi is lo and "!"
-	widthNone    = 6 // of a sort key: what has no range
-)
-
-// shared is the number of bytes that ranges of a width share at least.
-var shared = [...]int{widthFar: 0, width6: 6, width8: 8, width12: 12}
-
-// pointMark is what stands behind lo in the hi of a point (see fhir/search).
-const pointMark = "!"
-
-func width(lo, hi string) int32 {
-	if lo > hi || lo == "" {
-		return widthSeveral
-	}
-	if len(hi) == len(lo)+1 && hi[:len(lo)] == lo && hi[len(lo):] == pointMark {
-		return widthPoint
-	}
-	n := 0
-	for n < len(lo) && n < len(hi) && lo[n] == hi[n] {
-		n++
-	}
-	for w := int32(width12); w > widthFar; w-- {
-		if n >= shared[w] {
-			return w
-		}
-	}
-	return widthFar
-}
-
-// appendPart appends s so that the bar behind it can be told from those in it.
-func appendPart(dst []byte, s string) []byte {
-	if strings.IndexByte(s, '|') < 0 && strings.IndexByte(s, '\\') < 0 {
-		return append(append(dst, s...), '|')
-	}
-	for i := 0; i < len(s); i++ {
-		if s[i] == '|' || s[i] == '\\' {
-			dst = append(dst, '\\')
-		}
-		dst = append(dst, s[i])
-	}
-	return append(dst, '|')
-}
-
-// term returns a term: its parameter, its kind, leading parts and the last, which stands as it is.
-func term(param, kind string, values ...string) string {
-	dst := appendPart(make([]byte, 0, 64), param)
-	dst = appendPart(dst, kind)
-	for i, v := range values {
-		if i == len(values)-1 {
-			dst = append(dst, v...)
-		} else {
-			dst = appendPart(dst, v)
-		}
-	}
-	return string(dst)
-}
-
-// keyName returns a parameter's name as a member of a document: paths have no meaning in it.
-func keyName(param string) string {
-	if param != "" && !strings.ContainsAny(param, ".$%\x00") {
-		return param
-	}
-	var b strings.Builder
-	b.WriteByte('%')
-	for i := 0; i < len(param); i++ {
-		switch c := param[i]; c {
-		case '.', '$', '%', 0:
-			b.WriteString("%" + strconv.FormatInt(int64(c), 16))
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
 
 // isRange reports whether an entry stands in ranges.
 func isRange(e *search.Entry) bool { return len(e.Parts) == 0 && (e.Lo != "" || e.Hi != "") }
@@ -503,74 +400,4 @@ func appendBytes(dst []byte, name string, s []byte) []byte {
 	n := len(s) + 1
 	dst = append(dst, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
 	return append(append(dst, s...), 0)
-}
-
-// pairLasts returns the parameters that pairs of a type stand before, sorted.
-func pairLasts(typ string) []string {
-	var out []string
-	for _, c := range search.Compounds(typ) {
-		if _, last := lead(c); !slices.Contains(out, last) {
-			out = append(out, last)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// Names of indexes, by which a plan asks for one.
-const (
-	indexTerms  = "terms"
-	indexRanges = "ranges"
-)
-
-// orderPrefix begins the names of indexes that order by a parameter.
-const orderPrefix = "order "
-
-func indexPairs(last, order string) string { return "pairs " + last + " by " + order }
-func indexOrder(param string) string       { return orderPrefix + param }
-
-// lastUpdated is the parameter that every resource is ordered by from the start.
-const lastUpdated = "_lastUpdated"
-
-// ucum ends the name under which quantities stand in canonical units.
-const ucum = ":ucum"
-
-// pairOrders returns the parameters by which the pairs of last are ordered: itself and, for a quantity, its canonical form.
-func pairOrders(last string) []string {
-	if strings.HasSuffix(last, "quantity") {
-		return []string{last, last + ucum}
-	}
-	return []string{last}
-}
-
-// indexes returns the indexes of a type's current versions. _id is last in each, for pages.
-func indexes(typ string) []mongo.IndexModel {
-	out := []mongo.IndexModel{
-		{Keys: bson.D{{Key: pathTerms, Value: 1}, {Key: fieldID, Value: 1}}, Options: options.Index().SetName(indexTerms)},
-		{Keys: bson.D{{Key: pathRanges + "." + memberParam, Value: 1}, {Key: pathRanges + "." + memberWidth, Value: 1},
-			{Key: pathRanges + "." + memberLo, Value: 1}, {Key: fieldID, Value: 1}}, Options: options.Index().SetName(indexRanges)},
-		{Keys: bson.D{{Key: fieldUpdated, Value: -1}, {Key: fieldID, Value: 1}}, Options: options.Index().SetName("history")},
-		orderIndex(lastUpdated),
-	}
-	for _, last := range pairLasts(typ) {
-		out = append(out, orderIndex(last))
-		for _, order := range pairOrders(last) {
-			out = append(out, mongo.IndexModel{
-				Keys: append(bson.D{{Key: pathPairs + keyName(last), Value: 1}}, orderKeys(order)...),
-				Options: options.Index().SetName(indexPairs(last, order)).
-					SetPartialFilterExpression(bson.D{{Key: pathPairs + keyName(last), Value: bson.D{{Key: "$exists", Value: true}}}}),
-			})
-		}
-	}
-	return out
-}
-
-// orderKeys are the members of an index that orders by a parameter.
-func orderKeys(param string) bson.D {
-	p := pathSort + keyName(param) + "."
-	return bson.D{{Key: p + memberWidth, Value: 1}, {Key: p + memberLeast, Value: 1}, {Key: fieldID, Value: 1}}
-}
-
-func orderIndex(param string) mongo.IndexModel {
-	return mongo.IndexModel{Keys: orderKeys(param), Options: options.Index().SetName(indexOrder(param))}
 }
