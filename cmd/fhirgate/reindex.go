@@ -52,7 +52,7 @@ func newReindex(p *program) *cobra.Command {
 			if err := endZone(ctx, gw.store, z); err != nil {
 				return err
 			}
-			fmt.Fprintf(p.stdout, "%d resources indexed in %.1f s\n", count, time.Since(start).Seconds())
+			fmt.Fprintf(p.stdout, "%s indexed in %.1f s\n", resources(count), time.Since(start).Seconds())
 			return gw.close()
 		},
 	}
@@ -61,4 +61,12 @@ func newReindex(p *program) *cobra.Command {
 	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of the MongoDB that holds the data")
 	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name as Europe/Berlin; default is the one that the data is indexed in")
 	return cmd
+}
+
+// resources returns the number with its noun.
+func resources(n int64) string {
+	if n == 1 {
+		return "1 resource"
+	}
+	return fmt.Sprintf("%d resources", n)
 }

@@ -237,7 +237,7 @@ func TestReindexNeedsTheFolderForItself(t *testing.T) {
 	must(t, 201, "PUT", p.base+"/Patient/a", `{"resourceType":"Patient","id":"a","gender":"female"}`)
 	fails(t, "in use by another process", "reindex", "--data", data)
 	p.stop(t)
-	if status, out, fault := execute(t, "reindex", "--data", data); status != 0 || !strings.HasPrefix(out, "1 resources indexed") {
+	if status, out, fault := execute(t, "reindex", "--data", data); status != 0 || !strings.HasPrefix(out, "1 resource indexed") {
 		t.Fatalf("%d %q %q", status, out, fault)
 	}
 	p = startServer(t, data)

@@ -49,6 +49,46 @@ func TestTheFirstErrorEndsTheRun(t *testing.T) {
 	}
 }
 
+func TestWhatStandsBeforeABrokenLineIsLoaded(t *testing.T) {
+	for name, broken := range map[string]string{"syntax": "{\n", "value": "7\n", "a type": "{\"id\":\"x\"}\n", "a resource": `{"resourceType":"Patient","resourceType":"Patient"}` + "\n"} {
+		t.Run(name, func(t *testing.T) {
+			rec := newRecorder(t)
+			file := write(t, t.TempDir(), "a.ndjson", []byte(patient("a")+"\n"+broken+patient("b")+"\n"))
+			s, err := rec.run(t, Options{Files: []string{file}})
+			var f *Failure
+			if !errors.As(err, &f) || !strings.Contains(f.Error(), "line 2") || s.Resources != 1 || s.Failed != 1 {
+				t.Fatalf("%v %+v", err, s)
+			}
+			var out bytes.Buffer
+			s.Write(&out)
+			if !strings.HasPrefix(out.String(), "1 resource loaded from 1 file in ") {
+				t.Error(out.String())
+			}
+		})
+	}
+}
+
+func TestFilesWithNothingInThem(t *testing.T) {
+	dir := t.TempDir()
+	full, empty := write(t, dir, "full.json", []byte(patient("a"))), write(t, dir, "empty.json", nil)
+	lines, blank := write(t, dir, "empty.ndjson", nil), write(t, dir, "blank.json", []byte(" \n"))
+	for _, tc := range []struct {
+		files []string
+		want  string // "" for none
+	}{
+		{[]string{empty}, "empty.json: there is no JSON in it"},
+		{[]string{full, empty}, "empty.json: there is no JSON in it"},
+		{[]string{blank}, "blank.json: there is no JSON in it"},
+		{[]string{lines}, "empty.ndjson: there is no resource in it"},
+		{[]string{full, lines}, ""}, // an export may have a type without resources
+	} {
+		_, err := newRecorder(t).run(t, Options{Files: tc.files})
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.HasSuffix(err.Error(), tc.want)) {
+			t.Errorf("%v: %v, want %q", tc.files, err, tc.want)
+		}
+	}
+}
+
 func TestContinueGoesPastErrors(t *testing.T) {
 	rec := newRecorder(t)
 	rec.entry = faulty

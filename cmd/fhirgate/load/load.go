@@ -95,6 +95,9 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	if l.failure != nil && (err == nil || errors.Is(err, errStopped)) {
 		err = l.failure
 	}
+	if err == nil && l.documents == 0 {
+		err = fmt.Errorf("%s: there is no resource in it", strings.Join(o.Files, ", "))
+	}
 	if ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
@@ -108,6 +111,8 @@ type loader struct {
 	tally    *tally
 	progress *progress
 	jobs     chan *job
+	// documents counts what the sources held. It is the reading goroutine's.
+	documents int
 
 	mu sync.Mutex
 	// failure is the first failure; stop is closed where the run is not to go on.
@@ -160,7 +165,15 @@ func (l *loader) read(ctx context.Context, files []file) error {
 
 // source reads the documents of one source.
 func (l *loader) source(ctx context.Context, src *source) error {
-	g := &group{source: src.name, send: func(j *job) error { return l.send(ctx, j) }, fault: l.fault, b: &batch{kind: "batch"}}
+	g := &group{source: src.name, send: func(j *job) error { return l.send(ctx, j) }, b: &batch{kind: "batch"}}
+	g.fault = func(place string, err error) error {
+		if !l.o.Continue { // what stands before the fault is sent before the run ends
+			if err := g.flush(); err != nil {
+				return err
+			}
+		}
+		return l.fault(place, err)
+	}
 	for {
 		d, err := src.next()
 		if err == io.EOF {
@@ -168,7 +181,7 @@ func (l *loader) source(ctx context.Context, src *source) error {
 		}
 		if err != nil {
 			broken := src.scan.err != nil && src.scan.err != io.EOF
-			if err := l.fault(src.name, err); err != nil {
+			if err := g.fault(src.name, err); err != nil {
 				return err
 			}
 			if broken || !src.scan.lines {
@@ -185,6 +198,12 @@ func (l *loader) source(ctx context.Context, src *source) error {
 			src.scan.lines = true
 		}
 	}
+	if src.documents == 0 && !src.scan.lines {
+		if err := l.fault(src.name, errors.New("there is no JSON in it")); err != nil {
+			return err
+		}
+	}
+	l.documents += src.documents
 	return g.flush()
 }
 
@@ -197,7 +216,7 @@ func (l *loader) document(ctx context.Context, src *source, d *document, g *grou
 		}
 		if d.resourceType == "" {
 			d.body.remove()
-			return l.fault(d.place, errors.New("no FHIR resource: it has no resourceType"))
+			return g.fault(d.place, errors.New("no FHIR resource: it has no resourceType"))
 		}
 		return send(jobOf(d))
 	}
@@ -213,7 +232,7 @@ func (l *loader) document(ctx context.Context, src *source, d *document, g *grou
 		return l.fault(d.place, err)
 	}
 	d.body.remove()
-	return l.fault(d.place, fmt.Errorf("a Bundle of type %q can't be loaded", d.kind))
+	return g.fault(d.place, fmt.Errorf("a Bundle of type %q can't be loaded", d.kind))
 }
 
 // group collects the resources of a sequence into batches.

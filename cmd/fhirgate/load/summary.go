@@ -123,7 +123,7 @@ func (t *tally) summary(elapsed time.Duration) *Summary {
 func (s *Summary) Write(w io.Writer) {
 	var b strings.Builder
 	seconds := max(s.Elapsed.Seconds(), 0.001)
-	fmt.Fprintf(&b, "%s resources loaded from %s in %.1f s (%s a second)\n", grouped(int64(s.Resources)), plural(s.Files, "file"), seconds,
+	fmt.Fprintf(&b, "%s loaded from %s in %.1f s (%s a second)\n", plural(s.Resources, "resource"), plural(s.Files, "file"), seconds,
 		grouped(int64(float64(s.Resources)/seconds)))
 	if s.Resources > 0 {
 		var did []string
