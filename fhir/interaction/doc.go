@@ -23,8 +23,9 @@
 // Consequence: inserts stand side by side, ids sort by age, and one id does not give the next.
 //
 // 2. Equal means equal bytes (2026-11-23). Context: an update that changes nothing makes no version; what is read back is what was written,
-// its order of members included. Choice: the new content, stamped like the current version, is compared byte for byte. Consequence: a body that
-// was read and sent back makes no version; one with its members in another order, or 1.0 for 1.00, does.
+// its order of members included. Choice: the new content, stamped like the current version, is compared byte for byte; resourceType, id and meta may
+// stand anywhere, since the server puts id and meta where the client has none. Consequence: a body that was read and sent back, or one that was posted
+// and is put under its id, makes no version; one with its other members in another order, or 1.0 for 1.00, does.
 //
 // 3. Conditions are looked up twice (2026-11-23). Context: what a transaction's references become depends on what its conditions find, and
 // rewriting and validating under the write lock would stop all other writers. Choice: resolve in a View, prepare, resolve again in the Update, and

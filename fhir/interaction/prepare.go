@@ -136,9 +136,50 @@ func stampEntries(content []search.Entry, version int64, updated time.Time) []se
 	return all
 }
 
-// same reports whether d's content is that of the version cur: equal but for meta.versionId and meta.lastUpdated.
+// same reports whether d's content is that of the version cur: equal but for meta.versionId and meta.lastUpdated, and for where resourceType,
+// id and meta stand among the other members.
 func (d *draft) same(cur storage.Record) bool {
-	return bytes.Equal(d.resource.Stamp(cur.Key.ID, cur.Version, cur.Updated), cur.Body)
+	stamped := d.resource.Stamp(cur.Key.ID, cur.Version, cur.Updated)
+	if len(stamped) != len(cur.Body) {
+		return false
+	}
+	if bytes.Equal(stamped, cur.Body) {
+		return true
+	}
+	a, err := fhir.ParseResource(stamped, fhir.Limits{})
+	if err != nil {
+		return false
+	}
+	b, err := fhir.ParseResource(cur.Body, fhir.Limits{})
+	if err != nil {
+		return false
+	}
+	return sameContent(a, b)
+}
+
+// sameContent reports whether two resources without white space have the same members: resourceType, id and meta anywhere, the others in one
+// order.
+func sameContent(a, b fhir.Resource) bool {
+	movable := func(n fhir.Node) bool { return n.Name() == "resourceType" || n.Name() == "id" || n.Name() == "meta" }
+	settled := func(n fhir.Node) fhir.Node {
+		for n.Valid() && movable(n) {
+			n = n.Next()
+		}
+		return n
+	}
+	for n := range a.Children() {
+		if movable(n) && !bytes.Equal(n.Raw(), b.Get(n.Name()).Raw()) {
+			return false
+		}
+	}
+	x, y := settled(a.First()), settled(b.First())
+	for x.Valid() && y.Valid() {
+		if x.Name() != y.Name() || !bytes.Equal(x.Raw(), y.Raw()) {
+			return false
+		}
+		x, y = settled(x.Next()), settled(y.Next())
+	}
+	return !x.Valid() && !y.Valid()
 }
 
 // current returns the current version of key, a deletion included; a Record with Version 0 where the resource never existed.

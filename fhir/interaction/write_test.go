@@ -99,6 +99,7 @@ func TestUpdateWithEqualContentMakesNoVersion(t *testing.T) {
 		`{"resourceType":"Patient","id":"a","meta":{"tag":[{"code":"x"}]},"active":true}`,
 		`{"resourceType":"Patient","id":"a","meta":{"versionId":"7","lastUpdated":"2001-01-01T00:00:00Z","tag":[{"code":"x"}]}, "active": true}`,
 		string(first.Record.Body),
+		`{"active":true,"meta":{"tag":[{"code":"x"}]},"id":"a","resourceType":"Patient"}`,
 	} {
 		if res := put(t, s, "%s", same); res.Action != Unchanged || res.Record.Version != 1 {
 			t.Errorf("%s: %+v", same, res)
@@ -107,10 +108,24 @@ func TestUpdateWithEqualContentMakesNoVersion(t *testing.T) {
 	for i, other := range []string{
 		`{"resourceType":"Patient","id":"a","meta":{"tag":[{"code":"y"}]},"active":true}`,
 		`{"resourceType":"Patient","id":"a","active":true}`,
+		`{"resourceType":"Patient","id":"a","gender":"male","active":true}`,
+		`{"resourceType":"Patient","id":"a","active":true,"gender":"male"}`,
+		`{"resourceType":"Patient","id":"a","active":true,"gender":"mola"}`,
 	} {
 		if res := put(t, s, "%s", other); res.Action != Updated || res.Record.Version != int64(i)+2 {
 			t.Errorf("%s: %+v", other, res)
 		}
+	}
+}
+
+func TestUpdateWithWhatWasCreatedMakesNoVersion(t *testing.T) {
+	s := open(t, Options{})
+	created, err := s.Create(t.Context(), "Patient", resource(t, `{"resourceType":"Patient","active":true}`), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := put(t, s, `{"active":true,"id":"%s","resourceType":"Patient"}`, created.Record.Key.ID); res.Action != Unchanged || res.Record.Version != 1 {
+		t.Errorf("%+v", res)
 	}
 }
 
