@@ -235,7 +235,7 @@ func (h *Handler) includes() (includes, referring map[string][]string) {
 	for _, t := range h.typeNames {
 		includes[t] = []string{"*"}
 		for _, p := range h.cfg.Search.Of(t) {
-			if _, no := p.Unsupported(); no || p.Type != "reference" {
+			if _, no := p.Unsupported(); no || p.Type != "reference" || p.CanonicalOnly() {
 				continue
 			}
 			name := t + ":" + p.Code

@@ -49,8 +49,8 @@
 // 8. Hierarchies of references to 12 levels (2026-11-23). Context: :below on references follows partOf transitively, and expressions are finite.
 // Choice: a disjunction of 12 chains. Consequence: deeper parts are not found; no real organization is known to go there.
 //
-// 9. No chains through canonicals (2026-11-23). Context: a canonical names a resource by url, a chain follows type and id. Choice: refused, and in
-// the unsupported list, where a parameter reads canonicals alone; where it reads references too, the chain follows these.
+// 9. Nothing follows canonicals (2026-11-23). Context: a canonical names a resource by url; chains, _has and includes follow type and id. Choice:
+// refused, and in the unsupported list, where a parameter reads canonicals alone; where it reads references too, these are followed.
 //
 // 10. A code of R4 keeps R4's meaning (2026-11-23). Context: implementation guides restate R4's parameters, US Core 72 of its 74, and a site may
 // give one of these codes to elements of its own. Choice: one whose expression finds the same on the base, or that names R4's as derivedFrom,

@@ -77,7 +77,7 @@ func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
 	return out, nil
 }
 
-// reference returns the parameters that the types have under code, which must be references.
+// reference returns the parameters that the types have under code, which must be references that can be followed.
 func (q *reading) reference(types []string, code string) ([]*Parameter, error) {
 	list, err := q.lookup(types, code)
 	if err != nil {
@@ -85,6 +85,9 @@ func (q *reading) reference(types []string, code string) ([]*Parameter, error) {
 	}
 	if list[0].Type != "reference" {
 		return nil, badValue("bad-chain", "the parameter "+quote(code)+" is a "+list[0].Type+", and only references can be followed")
+	}
+	if !slices.ContainsFunc(list, func(p *Parameter) bool { return !p.CanonicalOnly() }) {
+		return nil, unsupportedName(throughCanonicals)
 	}
 	return list, nil
 }
@@ -140,9 +143,6 @@ func (q *reading) chain(types []string, code, of, rest, value string, depth int)
 	ref, err := q.reference(types, code)
 	if err != nil {
 		return nil, err
-	}
-	if ref[0].canonicalOnly() {
-		return nil, unsupportedName(canonicalChains)
 	}
 	targets, err := q.chainTargets(types, ref, of, rest)
 	if err != nil {

@@ -49,8 +49,9 @@ func (p *Parameter) has(dataType string) bool {
 	return e.unknown || slices.Contains(e.types, dataType)
 }
 
-// canonicalOnly reports whether a reference parameter reads canonicals and URIs alone, which name no resource of this server by type and id.
-func (p *Parameter) canonicalOnly() bool {
+// CanonicalOnly reports whether a reference parameter reads canonicals and URIs alone, which name no resource of this server by type and id:
+// its entries have a URI, and chains, _has and includes do not follow them. One that reads references too follows these.
+func (p *Parameter) CanonicalOnly() bool {
 	e := p.elements()
 	return !e.unknown && len(e.types) > 0 && !slices.ContainsFunc(e.types, func(t string) bool {
 		return !slices.Contains([]string{"canonical", "uri", "url", "oid", "uuid"}, t)

@@ -290,7 +290,7 @@ func TestUnsupportedListIsRefusedByName(t *testing.T) {
 		switch u.Name {
 		case "_score":
 			url = "Patient?_sort=_score"
-		case "chains through canonicals":
+		case "chains, _has, _include and _revinclude through canonicals":
 			url = "QuestionnaireResponse?questionnaire.title=x"
 		}
 		if _, _, err := parse(t, s, url, search.ParseOptions{}); err == nil || !strings.Contains(err.Error(), u.Reason) {
