@@ -81,10 +81,14 @@ func inOrder(c int, reverse bool) int {
 // sortsOf returns the sorts of q that say something: where one type is searched an order by id at the end is that of every answer.
 func sortsOf(q search.Query) []search.Sort {
 	sorts := q.Sort
-	if n := len(sorts) - 1; n >= 0 && len(q.Types) == 1 && sorts[n].Param == search.SortByID && sorts[n].Chain == nil && !sorts[n].Desc {
-		sorts = sorts[:n]
+	n := len(sorts) - 1
+	if n < 0 || len(q.Types) > 1 || sorts[n].Param != search.SortByID || sorts[n].Chain != nil || sorts[n].Desc {
+		return sorts
 	}
-	return sorts
+	if a := q.After; a != nil && (len(a.Sort) <= n || a.Sort[n] != search.SortKey{Value: a.Key.ID}) {
+		return sorts // a position that no row has
+	}
+	return sorts[:n]
 }
 
 // start is where a type's rows begin: behind a position, which need not be of the type.
