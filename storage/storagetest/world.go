@@ -321,9 +321,11 @@ func (w *world) query() search.Query {
 	if w.IntN(4) == 0 {
 		q.Types = w.types
 	}
-	switch w.IntN(5) {
+	switch w.IntN(6) {
 	case 0, 1:
 		q.Where = w.hot()
+	case 5:
+		return w.window(q)
 	case 2:
 		q.Where = nil
 		if w.IntN(4) > 0 {
@@ -340,6 +342,45 @@ func (w *world) query() search.Query {
 			}
 			q.Sort = append(q.Sort, s)
 		}
+	}
+	return q
+}
+
+// window makes of q what clients ask of a period, or of what reaches into it, in its order: what a resource has of it is narrow or wide.
+func (w *world) window(q search.Query) search.Query {
+	p, of := "date", moments
+	if w.IntN(4) == 0 {
+		p, of = "score", numbers
+	}
+	and := search.And{}
+	if w.IntN(2) == 0 {
+		and = append(and, search.Some{Param: "code", Where: []search.Comparison{{Field: search.Code, Op: search.Eq, Value: pick(w, codes)}}})
+	}
+	if w.IntN(3) == 0 {
+		and = append(and, search.Some{Param: "patient", Where: []search.Comparison{{Field: search.Type, Op: search.Eq, Value: w.typ()}, {Field: search.ID, Op: search.Eq, Value: w.id()}}})
+	}
+	above := func(v string) search.Expr {
+		return search.Some{Param: p, Where: []search.Comparison{{Field: search.Hi, Op: search.Gt, Value: v}}}
+	}
+	begin := pick(w, of)
+	switch w.IntN(3) {
+	case 0:
+		and = append(and, above(begin))
+	case 1:
+		and = append(and, search.Or{search.Some{Param: p, Where: []search.Comparison{{Field: search.Lo, Op: search.Ge, Value: begin}}}, above(begin + "5")})
+	default:
+		and = append(and, search.Some{Param: p, Where: []search.Comparison{{Field: search.Lo, Op: search.Lt, Value: pick(w, of)}, {Field: search.Hi, Op: search.Gt, Value: begin}}})
+	}
+	if w.IntN(2) == 0 {
+		and = append(and, search.Some{Param: p, Where: []search.Comparison{{Field: search.Lo, Op: search.Lt, Value: pick(w, of)}}})
+	}
+	if w.IntN(8) == 0 {
+		and = append(and, w.expr(1))
+	}
+	q.Where = and
+	q.Sort = []search.Sort{{Param: p, Desc: w.IntN(2) == 0}}
+	if w.IntN(3) == 0 {
+		q.Sort = append(q.Sort, search.Sort{Param: pick(w, params), Desc: w.IntN(2) == 0})
 	}
 	return q
 }
