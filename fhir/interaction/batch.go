@@ -22,9 +22,10 @@ const (
 
 // batch performs each entry on its own (R4 http, 3.1.0.11.1 Batch Processing Rules): entries fail one by one, and the order between them
 // means nothing. It follows the order of transactions all the same, so that a client who writes and reads in one batch is not surprised.
-// Entries are not told of each other: references between them are stored as they are written.
+// Entries are not told of each other: references between them are refused, entry by entry.
 func (s *Service) batch(ctx context.Context, q BundleRequest, entries []*bundleEntry) Bundle {
 	b := &batch{Service: s, request: q, replies: make([]reply, len(entries))}
+	s.refuseLinks(entries)
 	for _, methods := range order {
 		var together, alone []*bundleEntry
 		for _, e := range entries {
@@ -73,7 +74,7 @@ func failed(e *bundleEntry) reply {
 func (b *batch) group(ctx context.Context, entries []*bundleEntry) {
 	parallel(len(entries), func(i int) {
 		if e := entries[i]; e.method != http.MethodDelete {
-			e.draft, e.err = b.prepare(e.url.typ, e.resource)
+			e.draft, e.err = b.settled(ctx, e.url.typ, e.resource)
 		}
 	})
 	entries = slices.DeleteFunc(entries, func(e *bundleEntry) bool { return e.err != nil })

@@ -88,9 +88,10 @@ func TestBundleOfFiveThousandEntries(t *testing.T) {
 	for _, kind := range []string{"transaction", "batch"} {
 		s := open(t, Options{})
 		var entries []string
+		names := map[string]string{"transaction": "urn:uuid:%d", "batch": "http://example.org/fhir/Observation/%d"}[kind]
 		for i := range 5000 {
-			entries = append(entries, request("POST", "Observation", fmt.Sprintf("urn:uuid:%d", i),
-				fmt.Sprintf(`{"resourceType":"Observation","hasMember":[{"reference":"urn:uuid:%d"}]}`, (i+1)%5000)))
+			entries = append(entries, request("POST", "Observation", fmt.Sprintf(names, i),
+				fmt.Sprintf(`{"resourceType":"Observation","hasMember":[{"reference":"`+names+`"}]}`, (i+1)%5000)))
 		}
 		b, err := send(t, s, kind, "", entries...)
 		if err != nil {

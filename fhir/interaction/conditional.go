@@ -100,7 +100,7 @@ func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Reso
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}
-	d, err := s.prepare(typ, r)
+	d, err := s.settled(ctx, typ, r)
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}

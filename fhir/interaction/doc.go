@@ -68,4 +68,8 @@
 // page of a search, history or $everything ends where its bodies pass 16 MiB, what they include counted, with one match at least; how many bodies are
 // read at once follows from how long those of the type were. Consequence: a page costs a few times 16 MiB at most, whatever is stored; the reads of a
 // Bundle are refused past four pages.
+//
+// 13. Conditional references everywhere (2026-11-23). Context: R4 has them in transactions; elsewhere "Patient?identifier=x" was stored as text that
+// refers to nothing. Choice: single creates and updates, and the entries of batches, resolve them in a view before the write, with the transaction's
+// faults; a patch that makes one is refused, and so is a batch's entry that names another by its urn:. Consequence: no stored reference is a search.
 package interaction

@@ -124,5 +124,8 @@ func (s *Service) patched(p Patch, cur storage.Record) (*draft, error) {
 	if after.Type() != cur.Key.Type || after.ID() != cur.Key.ID {
 		return nil, fhir.NewError(fhir.KindUnprocessable, fhir.IssueBusinessRule, "patch-identity", "a patch keeps the resource's type and id")
 	}
+	if err := s.unsettled(after); err != nil {
+		return nil, err
+	}
 	return s.prepare(cur.Key.Type, after)
 }

@@ -27,16 +27,25 @@ const (
 	mentionUnknown                          // Reference.reference is a urn: that no entry has
 )
 
-// entryNames finds entries by what names them in other entries: their fullUrls.
+// entryNames finds entries by what names them in other entries: their fullUrls, as entryName writes them.
 type entryNames map[string]int
+
+// entryName returns a fullUrl in one spelling: that of a urn: in lower case, which does not matter there (RFC 4122, section 3, and RFC 8141,
+// section 3.1).
+func entryName(fullURL string) string {
+	if isURN(fullURL) {
+		return strings.ToLower(fullURL)
+	}
+	return fullURL
+}
 
 // find returns the entry that text names, and what follows its name.
 func (n entryNames) find(text string) (entry int, rest string, ok bool) {
-	if entry, ok = n[text]; ok {
+	if entry, ok = n[entryName(text)]; ok {
 		return entry, "", true
 	}
 	if i := strings.IndexByte(text, '#'); i > 0 {
-		entry, ok = n[text[:i]]
+		entry, ok = n[entryName(text[:i])]
 		return entry, text[i:], ok
 	}
 	return 0, "", false
@@ -131,7 +140,7 @@ func mayBeURL(n fhir.Node) bool {
 
 // isURN reports whether a reference names something inside of its Bundle only.
 func isURN(s string) bool {
-	return strings.HasPrefix(s, "urn:uuid:") || strings.HasPrefix(s, "urn:oid:")
+	return len(s) > 9 && (strings.EqualFold(s[:9], "urn:uuid:") || strings.EqualFold(s[:8], "urn:oid:"))
 }
 
 // restfulBase returns the part of a fullUrl up to its "Type/id", with the slash; "" where it is no RESTful URL.

@@ -98,10 +98,10 @@ func (t *transaction) check() error {
 	keys := make(map[fhir.Key]int, len(t.entries))
 	for _, e := range t.entries {
 		if e.fullURL != "" && e.resource.Valid() && e.method != http.MethodPatch {
-			if first, twice := t.names[e.fullURL]; twice && e.err == nil {
+			if first, twice := t.names[entryName(e.fullURL)]; twice && e.err == nil {
 				e.err = badEntry("duplicate-fullurl", fmt.Sprintf("entry %d has the same fullUrl", first), ".fullUrl")
 			}
-			t.names[e.fullURL] = e.index
+			t.names[entryName(e.fullURL)] = e.index
 		}
 		if e.err == nil && e.writes() && e.cond == nil {
 			if first, twice := keys[e.key]; twice {
@@ -164,6 +164,9 @@ func whereNone(err error, expression string) error {
 		return err
 	}
 	c := *e
+	if c.Kind == fhir.KindNotFound {
+		c.Kind = fhir.KindInvalid // what is not there is the type that a body names, not what the request is about
+	}
 	c.Issues = slices.Clone(e.Issues)
 	for i := range c.Issues {
 		if c.Issues[i].Expression == "" {

@@ -301,7 +301,7 @@ func TestConditionalReferences(t *testing.T) {
 		t.Errorf("%+v", e.Issues)
 	}
 	_, err = transact(t, s, strings.Replace(about, "Patient?identifier", "Nothing?identifier", 1))
-	check(t, err, fhir.KindNotFound, "unknown-resource-type")
+	check(t, err, fhir.KindInvalid, "unknown-resource-type")
 }
 
 func TestConcurrentConditionalCreatesCreateOne(t *testing.T) {
