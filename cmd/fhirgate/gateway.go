@@ -84,6 +84,10 @@ func (g *gateway) openIn(s *settings, z zone) (err error) {
 
 // handler returns what answers requests. The gateway must be open.
 func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
+	metrics, err := newMetrics(g.store)
+	if err != nil {
+		return nil, err
+	}
 	return rest.New(rest.Config{
 		Service:        g.service,
 		Registry:       definition.R4(),
@@ -98,6 +102,7 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 		Integrity:      s.integrity,
 		MultipleDelete: s.conditionalDelete.value == "multiple",
 		Logger:         log,
+		Metrics:        metrics,
 	})
 }
 
