@@ -13,6 +13,9 @@ type elementSet struct {
 	valueSets []string // required value sets of elements of type code
 	// targets are, by the resource type that a branch begins with, the types that its references may point to; "" among them for any.
 	targets map[string][]string
+	// required are, by the resource type that a branch begins with, the required value sets of its elements; "" among them for an element
+	// that has none.
+	required map[string][]string
 	// unknown is set where some branch is not a plain path, so that types and valueSets may be incomplete.
 	unknown bool
 }
@@ -113,6 +116,7 @@ func (s *elementSet) follow(reg *definition.Registry, branch string) {
 	}
 	for _, ref := range at {
 		s.add(ref.Type.Name)
+		s.require(t.Name, element)
 		if _, of, ok := strings.Cut(branch, "resolve() is "); ok {
 			s.target(t.Name, strings.TrimRight(of, ") "))
 		} else if len(ref.Targets) == 0 {
@@ -140,6 +144,20 @@ func (s *elementSet) target(typ, target string) {
 	}
 	if !slices.Contains(s.targets[typ], target) {
 		s.targets[typ] = append(s.targets[typ], target)
+	}
+}
+
+// require adds the required value set of an element, "" where it has none.
+func (s *elementSet) require(typ string, e *definition.Element) {
+	set := ""
+	if e != nil && e.Binding != nil && e.Binding.Strength == "required" {
+		set = e.Binding.ValueSet
+	}
+	if s.required == nil {
+		s.required = make(map[string][]string)
+	}
+	if !slices.Contains(s.required[typ], set) {
+		s.required[typ] = append(s.required[typ], set)
 	}
 }
 

@@ -60,7 +60,7 @@ func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error)
 	return e, nil
 }
 
-// missing reads :missing: the resource has no value for the parameter, or has one.
+// missing reads :missing: the resource has no value for the parameter, or has one. Every resource has an id.
 func missing(p *Parameter, value string) (Expr, error) {
 	names := []string{p.Code}
 	switch p.Type {
@@ -74,6 +74,9 @@ func missing(p *Parameter, value string) (Expr, error) {
 		present = append(present, Some{Param: n})
 	}
 	e := anyOf(present)
+	if p.Code == SortByID {
+		e = Not{Expr: Or{}}
+	}
 	switch value {
 	case "true":
 		return Not{Expr: e}, nil

@@ -54,7 +54,7 @@ func (p *Parameter) Modifiers() []string {
 func (p *Parameter) modifiers() []modifier {
 	switch p.Code {
 	case "_id":
-		return []modifier{modifierNot}
+		return []modifier{modifierMissing, modifierNot}
 	case "_text", "_content":
 		return nil
 	}

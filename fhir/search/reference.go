@@ -36,6 +36,13 @@ func (s *Parameters) readReference(text string) (t target, ok bool) {
 	return target{uri: text}, true
 }
 
+// Local reads a reference to a resource of this server: "Type/id", with "/_history/version" or without, relative or below one of the
+// server's base URLs. ok is false for all others.
+func (s *Parameters) Local(reference string) (key fhir.Key, ok bool) {
+	t, ok := s.readReference(reference)
+	return fhir.Key{Type: t.typ, ID: t.id}, ok && t.id != ""
+}
+
 // splitLocal reads "Type/id" or "Type/id/_history/n".
 func splitLocal(s string) (typ, id string, ok bool) {
 	slash := strings.IndexByte(s, '/')

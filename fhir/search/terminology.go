@@ -2,6 +2,7 @@ package search
 
 import (
 	"iter"
+	"slices"
 	"strconv"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -40,13 +41,55 @@ func (q *reading) valueSetConditions(p *Parameter, valueSet string) ([]condition
 	return out, nil
 }
 
-// subsumption compares a token with "system|code" and the codes below (or above) it in the system's hierarchy.
+// subsumption compares a token with "system|code" and the codes below (or above) it in the system's hierarchy. The system may be left out where
+// the required value sets of the parameter's elements say which it is.
 func (q *reading) subsumption(p *Parameter, m modifier, raw string) ([]condition, error) {
 	parts := splitEscaped(raw, '|')
-	if len(parts) != 2 || parts[0] == "" || parts[1] == "" {
-		return nil, badValue("bad-token", `with :above and :below a token is "system|code"`)
+	if len(parts) == 1 && parts[0] != "" {
+		code := unescape(parts[0])
+		if system := q.system(p, code); system != "" {
+			return q.hierarchy(p, m, system, code)
+		}
 	}
-	system, code := unescape(parts[0]), unescape(parts[1])
+	if len(parts) != 2 || parts[0] == "" || parts[1] == "" {
+		return nil, badValue("bad-token", `with :above and :below a token is "system|code"; the system may be left out where a required binding of the element tells it`)
+	}
+	return q.hierarchy(p, m, unescape(parts[0]), unescape(parts[1]))
+}
+
+// system returns the one system that code is of by the required value sets of p's elements on the types that are asked for; "" where an element
+// has no such value set, and where they leave more than one.
+func (q *reading) system(p *Parameter, code string) string {
+	e := p.elements()
+	if e.unknown {
+		return ""
+	}
+	var found []string
+	for _, typ := range q.types {
+		sets := e.required[typ]
+		if len(sets) == 0 {
+			return ""
+		}
+		for _, set := range sets {
+			codes, ok := q.params.registry.Expand(set)
+			if set == "" || !ok {
+				return ""
+			}
+			for system, c := range codes {
+				if foldCode(c) == foldCode(code) && !slices.Contains(found, system) {
+					found = append(found, system)
+				}
+			}
+		}
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
+}
+
+// hierarchy compares a token with a code and those below (or above) it.
+func (q *reading) hierarchy(p *Parameter, m modifier, system, code string) ([]condition, error) {
 	find := q.terminology().Descendants
 	if m == modifierAbove {
 		find = q.terminology().Ancestors
