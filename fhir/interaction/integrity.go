@@ -10,7 +10,7 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// checkReferences checks that each relative reference "Type/id" of r points to a resource that exists, r itself included. It is called after
+// checkReferences checks that each reference of r to a resource of this server, "Type/id" or a URL below one of its bases, points to a resource that exists, r itself included. It is called after
 // the writes of tx. Without Options.ReferentialIntegrity it checks nothing.
 func (s *Service) checkReferences(ctx context.Context, tx storage.Reader, r fhir.Resource) error {
 	if !s.opt.ReferentialIntegrity {
@@ -41,7 +41,7 @@ func (s *Service) checkReferences(ctx context.Context, tx storage.Reader, r fhir
 	return nil
 }
 
-// localReferences calls f for each Reference.reference below n that is relative.
+// localReferences calls f for each Reference.reference below n that refers to a resource of this server.
 func (s *Service) localReferences(n fhir.Node, f func(fhir.Node, fhir.Key)) {
 	for c := range n.Children() {
 		switch {
@@ -56,17 +56,13 @@ func (s *Service) localReferences(n fhir.Node, f func(fhir.Node, fhir.Key)) {
 	}
 }
 
-// localKey reads a relative reference, "Type/id" or "Type/id/_history/version".
+// localKey reads a reference to a resource of this server: "Type/id" or "Type/id/_history/version", relative or below one of the server's bases.
 func (s *Service) localKey(reference string) (fhir.Key, bool) {
-	typ, rest, ok := strings.Cut(reference, "/")
-	if !ok {
+	key, ok := s.parameters.Local(reference)
+	if _, known := s.registry.Resource(key.Type); !ok || !known {
 		return fhir.Key{}, false
 	}
-	id, _, _ := strings.Cut(rest, "/")
-	if _, known := s.registry.Resource(typ); !known || !fhir.ValidID(id) {
-		return fhir.Key{}, false
-	}
-	return fhir.Key{Type: typ, ID: id}, true
+	return key, true
 }
 
 // checkReferrers checks that no resource has a reference to key, which tx has deleted, in an element that a search parameter reads. Without

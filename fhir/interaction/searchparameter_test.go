@@ -264,4 +264,9 @@ func TestReferentialIntegrity(t *testing.T) {
 	if err != nil || b.Entry[0].Response.Status != "201 Created" || b.Entry[1].Response.Status != "422 Unprocessable Entity" {
 		t.Errorf("%+v, %v", b, err)
 	}
+	for _, reference := range []string{base + "/Patient/x", base + "/Patient/x/_history/2", "Patient/x/_history/2"} {
+		r := resource(t, `{"resourceType":"Observation","subject":{"reference":"%s"}}`, reference)
+		_, err := s.Create(ctx, "Observation", r, "")
+		check(t, err, fhir.KindUnprocessable, "missing-reference")
+	}
 }
