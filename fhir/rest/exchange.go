@@ -142,6 +142,7 @@ func (x *exchange) fail(err error) {
 		// Part of the answer is on its way: what remains is to cut the connection, so that the client can't take it for the whole.
 		panic(http.ErrAbortHandler)
 	}
+	x.drain()
 	x.outcome(e)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
@@ -100,6 +101,28 @@ func errBody(err error, text string) error {
 	e := fhir.NewError(fhir.KindInvalid, fhir.IssueIncomplete, "body", text)
 	e.Err = err
 	return e
+}
+
+const (
+	// drainTime is how long a refused body is read on.
+	drainTime = 10 * time.Second
+	// drainFactor times the limit of bodies is how much of it is read.
+	drainFactor = 4
+)
+
+// drain reads on, for a bounded time and length, what a refused request still sends, and throws it away: many clients read no answer before
+// they have sent their body, and a connection that is closed on them shows them an error of the network and not the answer. One who asked
+// with Expect whether to send the body is only told.
+func (x *exchange) drain() {
+	if x.r.Body == nil || x.r.Body == http.NoBody || x.r.Header.Get("Expect") != "" {
+		return
+	}
+	// The server sets the deadlines of the next request itself.
+	if err := http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(drainTime)); err != nil {
+		return
+	}
+	// What breaks off breaks off: the answer is the same.
+	_, _ = io.CopyN(io.Discard, x.r.Body, drainFactor*x.h.cfg.Limits.Body)
 }
 
 // resource reads and parses a body that must be a FHIR resource in JSON.

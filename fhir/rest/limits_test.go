@@ -1,6 +1,9 @@
 package rest_test
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -37,6 +40,39 @@ func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
 		a := s.do(t, "GET", "/fhir/Binary/b", []string{"Accept", jsonType}, "")
 		if !strings.Contains(string(a.body), `"data":"`+data+`"`) {
 			t.Errorf("%d bytes came back as %d", n, len(a.body))
+		}
+	}
+}
+
+// TestTooLargeBodyIsAnsweredToClientsWhoReadLast sends a body past the limit to its end and only then reads: nothing breaks off before.
+func TestTooLargeBodyIsAnsweredToClientsWhoReadLast(t *testing.T) {
+	s := newServer(t, func(c *rest.Config) { c.Limits.Body = 4 << 20 })
+	for _, length := range []string{"Content-Length: 12582912", "Transfer-Encoding: chunked"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		chunk := strings.Repeat(" ", 1<<20)
+		if strings.HasPrefix(length, "Transfer") {
+			chunk = "100000\r\n" + chunk + "\r\n"
+		}
+		if _, err := io.WriteString(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: "+jsonType+"\r\n"+length+"\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		for range 12 {
+			if _, err := io.WriteString(conn, chunk); err != nil {
+				t.Fatalf("%s: %v", length, err)
+			}
+		}
+		if strings.HasPrefix(length, "Transfer") {
+			if _, err := io.WriteString(conn, "0\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || res.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: %v, %v", length, res, err)
 		}
 	}
 }
