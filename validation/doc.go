@@ -14,7 +14,7 @@
 // allows them are given to it as stand-ins (standin.go). No text holds a value of the resource.
 //
 // Issue ids: resource-type, resource-type-unknown; element-unknown, -required, -choice, -array, -max, -empty, -null, -siblings, -type;
-// primitive-format, primitive-length; code-enum; reference-target; narrative-script, narrative-markup; nesting-cost, library-cost, site-cost,
+// primitive-format, primitive-length; code-enum; reference-format, reference-target; narrative-script, narrative-markup; nesting-cost, library-cost, site-cost,
 // issues-truncated; shape-* from the JSON Schema alone; model-* from google/fhir alone; site-schema.
 //
 // # Decisions

@@ -231,8 +231,8 @@ func (w *walker) value(n fhir.Node, m member) {
 		w.nestedResource(n, m)
 	default:
 		w.object(n, t, false)
-		if len(m.ref.Targets) > 0 {
-			w.target(n, m)
+		if t.Name == "Reference" {
+			w.reference(n, m)
 		}
 	}
 }
@@ -256,14 +256,41 @@ func (w *walker) nestedResource(n fhir.Node, m member) {
 	w.resource(r, t)
 }
 
-// target checks that a relative reference names a type that the element may refer to. References of other forms (absolute, urn:, fragments)
-// do not say their type, or are for the server to resolve.
-func (w *walker) target(n fhir.Node, m member) {
+// reference checks what a Reference points to: "references SHALL be a reference to an actual resource", by URL
+// (http://hl7.org/fhir/R4/references.html#literal), though the element is a string.
+func (w *walker) reference(n fhir.Node, m member) {
 	ref := n.Get("reference")
 	if ref.Kind() != fhir.String {
 		return
 	}
-	typ, rest, found := strings.Cut(ref.Text(), "/")
+	text := ref.Text()
+	if !isReference(text) {
+		w.add(ref, "", fhir.IssueValue, "reference-format", "reference is no URL: white space and the characters <>\"{}\\^` may not stand in it")
+		return
+	}
+	if len(m.ref.Targets) > 0 {
+		w.target(n, text, m)
+	}
+}
+
+// isReference reports whether every character of s can stand in a URL. Conditional references are queries, for the server to read; letters
+// of all scripts, and the bar before a version, are taken as most servers do.
+func isReference(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '?':
+			return true
+		case c <= ' ', c == 0x7f, c == '<', c == '>', c == '"', c == '{', c == '}', c == '\\', c == '^', c == '`':
+			return false
+		}
+	}
+	return true
+}
+
+// target checks that a relative reference names a type that the element may refer to. References of other forms (absolute, urn:, fragments)
+// do not say their type, or are for the server to resolve.
+func (w *walker) target(n fhir.Node, ref string, m member) {
+	typ, rest, found := strings.Cut(ref, "/")
 	if q, _, query := strings.Cut(typ, "?"); query {
 		typ, found, rest = q, true, ""
 	}
