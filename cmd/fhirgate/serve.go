@@ -148,6 +148,9 @@ func serve(ctx context.Context, p *program, s *settings) error {
 			}
 		}()
 	}
+	collected, stopCollecting := context.WithCancel(ctx)
+	defer stopCollecting()
+	go collectGarbage(collected)
 	srv := rest.NewServer(f, log)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
