@@ -2,13 +2,15 @@ package search
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/fhirgate/fhirgate/fhir/fhirpath"
 )
 
 // Composites (https://hl7.org/fhir/R4/search.html#combining): an entry has a part for each component, all of one and the same element.
 
-// maxTuples bounds the entries that one element of a composite makes. An element with more combinations of values keeps the first ones.
+// maxTuples bounds the entries that one element of a composite makes. An element with more combinations of values keeps the first ones, which
+// is reported.
 const maxTuples = 4096
 
 // composite appends the combinations of the components' values within one element: one entry where each has one value. Where a component
@@ -84,6 +86,7 @@ func (x *extraction) tuples(name, suffix string, ends []int) {
 			return
 		}
 	}
+	x.skipped(x.rule.param.Code, tooCostly("an element has more than "+strconv.Itoa(maxTuples)+" combinations of the components' values"))
 }
 
 // newParts returns n entries to keep, cut from a larger piece.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -67,6 +68,40 @@ func TestCustomParameterOfAllResources(t *testing.T) {
 	}
 	if _, _, err := s.Parse(nil, []search.Pair{{Name: "ward", Value: "x"}}, search.ParseOptions{}); err != nil {
 		t.Errorf("whole-system search: %v", err)
+	}
+}
+
+func TestExpressionThatFailsOnAResourceIsReported(t *testing.T) {
+	var skipped []string
+	s := search.NewParameters(newParameters().Registry(), search.Options{OnSkipped: func(typ, param string, err error) {
+		if strings.Contains(err.Error(), "Jane") {
+			t.Errorf("the error repeats the resource: %v", err)
+		}
+		skipped = append(skipped, typ+" "+param+" "+issueIDs(err)[0])
+	}})
+	single := strings.NewReplacer("eye-colour", "single", `"token"`, `"string"`, "Patient.extension.where(url='http://example.org/eye').value.ofType(code)", "Patient.name.given.single()").Replace(eyeColour)
+	if _, err := s.Add(resource(t, single)); err != nil {
+		t.Fatal(err)
+	}
+	for _, given := range []string{`"Jane"`, `"Jane","Ann"`} {
+		if _, err := s.Extract(resource(t, `{"resourceType":"Patient","id":"1","name":[{"given":[`+given+`]}]}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"Patient single fhirpath-singleton"}; !slices.Equal(skipped, want) {
+		t.Errorf("skipped %v, want %v", skipped, want)
+	}
+	skipped = nil
+	values := strings.Repeat(`{"system":"s","code":"c0"},`, 99) + `{"system":"s","code":"c"}`
+	for i := range 99 {
+		values = strings.Replace(values, `"c0"`, `"c`+strconv.Itoa(i+1)+`"`, 1)
+	}
+	body := `{"resourceType":"Observation","id":"1","status":"final","code":{"coding":[` + values + `]},"valueCodeableConcept":{"coding":[` + values + `]}}`
+	if _, err := s.Extract(resource(t, body)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(skipped, "Observation code-value-concept search-too-costly") {
+		t.Errorf("10,000 combinations: skipped %v", skipped)
 	}
 }
 

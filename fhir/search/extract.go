@@ -139,6 +139,7 @@ func (s *parameterSet) extractor(reg *definition.Registry, typ string) *extracto
 // extraction is the state of one Extract.
 type extraction struct {
 	params      *Parameters
+	typ         string // of the resource
 	rule        *rule
 	entries     []Entry
 	start       int // of the current rule's entries
@@ -174,7 +175,7 @@ func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
 	}
 	x := extractions.Get().(*extraction)
 	defer x.release()
-	x.params = s
+	x.params, x.typ = s, ex.typ.Name
 	focus := fhirpath.ElementItem(r.Node, fhir.Node{}, ex.typ)
 	for i := range ex.rules {
 		x.run(&ex.rules[i], focus)
@@ -189,10 +190,19 @@ func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
 	return append(make([]Entry, 0, len(x.entries)+2), x.entries...), nil
 }
 
-// run appends the entries of one rule. What an expression could not evaluate has no entries.
+// run appends the entries of one rule. What an expression could not evaluate has no entries, which is reported.
 func (x *extraction) run(r *rule, focus fhirpath.Item) {
 	x.rule, x.start = r, len(x.entries)
-	_ = r.program.Each(focus, nil, x.each)
+	if err := r.program.Each(focus, nil, x.each); err != nil {
+		x.skipped(r.param.Code, err)
+	}
+}
+
+// skipped reports a parameter that the resource is not found by, or not by all of its values.
+func (x *extraction) skipped(param string, err error) {
+	if f := x.params.onSkipped; f != nil {
+		f(x.typ, param, err)
+	}
 }
 
 // release gives the scratch back without what it held.
@@ -206,7 +216,7 @@ func (x *extraction) release() {
 	clear(x.found[:cap(x.found)])
 	clear(x.folds[:])
 	clear(x.measures[:])
-	x.params, x.rule, x.item, x.piece = nil, nil, fhirpath.Item{}, nil
+	x.params, x.typ, x.rule, x.item, x.piece = nil, "", nil, fhirpath.Item{}, nil
 	extractions.Put(x)
 }
 

@@ -16,7 +16,7 @@ func (s *Parameters) References(r fhir.Resource, code string) ([]Entry, error) {
 	}
 	x := extractions.Get().(*extraction)
 	defer x.release()
-	x.params = s
+	x.params, x.typ = s, ex.typ.Name
 	focus := fhirpath.ElementItem(r.Node, fhir.Node{}, ex.typ)
 	for i := range ex.rules {
 		if p := ex.rules[i].param; p.Type == "reference" && (code == "" || p.Code == code) {

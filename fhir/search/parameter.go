@@ -83,6 +83,10 @@ type Options struct {
 	Zone *time.Location
 	// Terminology serves :in, :not-in, :above and :below of tokens; nil for the definitions alone.
 	Terminology Terminology
+	// OnSkipped, where not nil, is called by Extract for a parameter that a resource of type typ is not found by because its expression failed on
+	// it, or passed a limit. err repeats nothing of the resource. It may be called from several goroutines at the same time, many times for one
+	// resource, and must not wait.
+	OnSkipped func(typ, param string, err error)
 }
 
 // Parameters are the search parameters that a server serves: those of R4, which never change, and those that clients add while it runs. All
@@ -91,6 +95,7 @@ type Parameters struct {
 	registry    *definition.Registry
 	terminology Terminology
 	zone        *time.Location
+	onSkipped   func(typ, param string, err error)
 	bases       []string
 
 	write sync.Mutex // held by Add and Remove
@@ -106,7 +111,7 @@ type parameterSet struct {
 
 // NewParameters returns the parameters of reg's definitions.
 func NewParameters(reg *definition.Registry, opt Options) *Parameters {
-	s := &Parameters{registry: reg, terminology: opt.Terminology, zone: opt.Zone}
+	s := &Parameters{registry: reg, terminology: opt.Terminology, zone: opt.Zone, onSkipped: opt.OnSkipped}
 	if s.terminology == nil {
 		s.terminology = NewTerminology(reg)
 	}
