@@ -181,6 +181,18 @@ func (c *checkedReader) Count(ctx context.Context, q search.Query) (int64, error
 	return n, err
 }
 
+// ExplainCount checks that the number is Count's, where the engine explains counts; else it counts and tells nothing.
+func (c *checkedReader) ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error) {
+	n, err := c.Count(ctx, q)
+	e, ok := c.r.(CountExplainer)
+	if err != nil || !ok {
+		return n, search.Plan{Returned: int(n)}, err
+	}
+	m, plan, err := e.ExplainCount(ctx, q)
+	promise(err != nil || m == n && plan.Returned == int(n), "ExplainCount is %d, its plan tells of %d, Count is %d", m, plan.Returned, n)
+	return m, plan, err
+}
+
 // CountCheap checks that the number is one.
 func (c *checkedReader) CountCheap(ctx context.Context, q search.Query) (int64, bool, error) {
 	c.use()

@@ -92,6 +92,12 @@ type Reader interface {
 	Meta(ctx context.Context, name string) ([]byte, error)
 }
 
+// CountExplainer is a Reader that can say how it counts. Readers of a Store may be ones; whoever asks finds out by a type assertion.
+type CountExplainer interface {
+	// ExplainCount counts as Count does, from counters where they know the answer, and says how. Plan.Returned is the count.
+	ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error)
+}
+
 // Tx is a Reader that also writes. It reads its own writes (Find and Count included). Nothing is visible to others before Update returns
 // nil, and then all of it is, durably.
 type Tx interface {

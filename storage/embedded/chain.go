@@ -19,6 +19,8 @@ type condition struct {
 	codes   map[string][]search.Some // alternatives of one parameter by the code, id or URI that they ask for
 	param   string
 	targets map[string]bool // Refers: what is known of targets by id; Referred: of resources by id
+	// tried and passed count what a part of an And was asked of, for Explain.
+	tried, passed int
 }
 
 // setSize is the number of alternatives from which on they are looked up.
@@ -84,9 +86,11 @@ func (r *reader) holds(ctx context.Context, c *condition, key fhir.Key, entries 
 	switch e := c.expr.(type) {
 	case search.And:
 		for _, k := range c.kids {
+			k.tried++
 			if ok, err := r.holds(ctx, k, key, entries, st); !ok || err != nil {
 				return false, err
 			}
+			k.passed++
 		}
 		return true, nil
 	case search.Or:

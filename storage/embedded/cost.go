@@ -102,20 +102,26 @@ func (p *planner) costOf(s *source, want int) float64 {
 	return cost
 }
 
-// stream opens sources merged; nil sources for all ids of the type.
-func (p *planner) stream(ctx context.Context, chosen []*source, reverse bool, x *explainer) (ids, error) {
+// stream opens sources merged; nil sources for all ids of the type. reads counts each of them, or is nil.
+func (p *planner) stream(ctx context.Context, chosen []*source, reverse bool, x *explainer, reads []*explainer) (ids, error) {
+	counts := func(i int) *explainer {
+		if reads == nil {
+			return x
+		}
+		return reads[i]
+	}
 	if len(chosen) == 0 {
-		return p.r.allIDs(p.num, reverse, x.stats)
+		return p.r.allIDs(p.num, reverse, counts(0).stats)
 	}
 	var in []ids
 	for i, s := range chosen {
-		st, err := s.open(ctx, reverse, x)
+		st, err := s.open(ctx, reverse, counts(i))
 		if err != nil {
 			for _, o := range in {
 				o.close()
 			}
 			if i == 0 && errors.Is(err, errNoStream) {
-				return p.r.allIDs(p.num, reverse, x.stats)
+				return p.r.allIDs(p.num, reverse, counts(0).stats)
 			}
 			return nil, err
 		}

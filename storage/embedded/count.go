@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -89,7 +90,16 @@ func (r *reader) countType(typ string) (int64, error) {
 
 // Count returns how many rows q has.
 func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
+	return r.countAll(ctx, q, &explainer{stats: &stats{}})
+}
+
+// countAll is Count; it tells x how.
+func (r *reader) countAll(ctx context.Context, q search.Query, x *explainer) (int64, error) {
 	if n, ok, err := r.CountCheap(ctx, q); ok || err != nil {
+		if ok {
+			x.step(search.Step{Kind: "count", Index: strings.Join(q.Types, ", ") + ": " + describe(search.And(conjuncts(q.Where, nil))),
+				Detail: "counters know it", Rows: len(q.Types)})
+		}
 		return n, err
 	}
 	if err := r.ready(ctx); err != nil {
@@ -97,7 +107,7 @@ func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
 	}
 	var sum int64
 	for _, typ := range q.Types {
-		n, err := r.countMatches(ctx, typ, q.Where)
+		n, err := r.countMatches(ctx, typ, q.Where, x)
 		if err != nil {
 			return 0, err
 		}
@@ -107,7 +117,7 @@ func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
 }
 
 // countMatches counts the matches of one type; where an index is sure of a match, its resource is not looked at.
-func (r *reader) countMatches(ctx context.Context, typ string, where search.Expr) (n int64, err error) {
+func (r *reader) countMatches(ctx context.Context, typ string, where search.Expr, x *explainer) (n int64, err error) {
 	num, ok := r.s.names.find(typ, "")
 	if !ok {
 		return 0, nil
@@ -116,19 +126,18 @@ func (r *reader) countMatches(ctx context.Context, typ string, where search.Expr
 	if err != nil {
 		return 0, err
 	}
-	x := &explainer{stats: &stats{}}
 	chosen := p.choose(0)
 	covered := p.covers(chosen)
 	if !covered {
 		chosen, covered = p.cover(chosen)
 	}
 	exist := len(chosen) == 0 || slices.ContainsFunc(chosen, func(s *source) bool { return !s.loose })
-	in, err := p.stream(ctx, chosen, false, x)
+	cond := prepare(search.And(p.conj))
+	in, err := p.stream(ctx, chosen, false, x, x.chosen(p, chosen, cond))
 	if err != nil {
 		return 0, err
 	}
 	defer in.close()
-	cond := prepare(search.And(p.conj))
 	var fd found
 	m := match{found: &fd}
 	for ok, i := in.next(), 1; ok; ok, i = in.next(), i+1 {

@@ -5,32 +5,72 @@ import (
 	"fmt"
 
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 // explainer collects how a query ran. Only the statistics are kept where nobody asks for the plan.
 type explainer struct {
-	stats     *stats
-	wanted    bool
-	entries   bool // matches need their entries
-	steps     []search.Step
+	stats   *stats
+	entries bool  // matches need their entries
+	told    *told // nil where nobody asks
+}
+
+// told is what Explain tells.
+type told struct {
+	steps     []*step
 	unindexed []string
 }
 
-// step adds a step.
-func (x *explainer) step(s search.Step) {
-	if x.wanted {
-		x.steps = append(x.steps, s)
-	}
+// step is a step with what counts its rows: those that it read, or those that its condition was tried on.
+type step struct {
+	search.Step
+	stats *stats
+	cond  *condition
 }
 
-// chosen tells which sources drive a query, and what is tried row by row.
-func (x *explainer) chosen(p *planner, chosen []*source) {
-	if !x.wanted {
-		return
+// step adds a step that reads, and returns what counts it.
+func (x *explainer) step(s search.Step) *explainer {
+	if x.told == nil {
+		return x
+	}
+	own := *x
+	own.stats = &stats{want: x.stats.want}
+	x.told.steps = append(x.told.steps, &step{Step: s, stats: own.stats})
+	return &own
+}
+
+// probe adds a condition that is tried row by row.
+func (x *explainer) probe(index, detail string, cond *condition) {
+	x.told.steps = append(x.told.steps, &step{Step: search.Step{Kind: "probe", Index: index, Detail: detail}, cond: cond})
+}
+
+// plan is what was told, and what all steps read together.
+func (x *explainer) plan(returned int) search.Plan {
+	out := search.Plan{Unindexed: x.told.unindexed, Examined: x.stats.examined, Fetched: x.stats.fetched, Returned: returned}
+	for _, s := range x.told.steps {
+		if s.stats != nil {
+			out.Examined += s.stats.examined
+			out.Fetched += s.stats.fetched
+			s.Rows += s.stats.examined
+		}
+		if s.cond != nil {
+			s.Rows = s.cond.tried
+			s.Detail += fmt.Sprintf(", %d passed", s.cond.passed)
+		}
+		out.Steps = append(out.Steps, s.Step)
+	}
+	return out
+}
+
+// chosen tells which sources drive a query, and what is tried row by row; cond is all of the query's conditions. It returns what counts
+// each source, or all resources of the type where there is none; nil where nobody asks.
+func (x *explainer) chosen(p *planner, chosen []*source, cond *condition) (reads []*explainer) {
+	if x.told == nil {
+		return nil
 	}
 	served := map[int]bool{}
 	if len(chosen) == 0 {
-		x.step(search.Step{Kind: "scan", Index: p.typ, Detail: "all resources in the order of ids", Rows: int(p.total)})
+		reads = append(reads, x.step(search.Step{Kind: "scan", Index: p.typ, Detail: "all resources in the order of ids"}))
 	}
 	for i, s := range chosen {
 		detail := "read in order"
@@ -43,9 +83,9 @@ func (x *explainer) chosen(p *planner, chosen []*source) {
 		kind := s.kind
 		if s.full {
 			kind, detail = "scan", "all rows of the index are read"
-			x.unindexed = append(x.unindexed, s.index)
+			x.told.unindexed = append(x.told.unindexed, s.index)
 		}
-		x.step(search.Step{Kind: kind, Index: s.index, Detail: detail, Rows: int(s.est)})
+		reads = append(reads, x.step(search.Step{Kind: kind, Index: s.index, Detail: detail}))
 		for _, c := range s.conj {
 			served[c] = true
 		}
@@ -56,12 +96,13 @@ func (x *explainer) chosen(p *planner, chosen []*source) {
 		}
 		name := describe(e)
 		if s := p.per[i]; s != nil && !s.full {
-			x.step(search.Step{Kind: "probe", Index: p.typ + ": " + name, Detail: "tried on what is left"})
+			x.probe(p.typ+": "+name, "tried on what is left", cond.kids[i])
 			continue
 		}
-		x.step(search.Step{Kind: "probe", Index: p.typ + ": " + name, Detail: "no index serves it"})
-		x.unindexed = append(x.unindexed, p.typ+": "+name)
+		x.probe(p.typ+": "+name, "no index serves it", cond.kids[i])
+		x.told.unindexed = append(x.told.unindexed, p.typ+": "+name)
 	}
+	return reads
 }
 
 // describe names a condition without its values.
@@ -107,10 +148,22 @@ func (r *reader) Explain(ctx context.Context, q search.Query) ([]search.Row, sea
 	if err := r.ready(ctx); err != nil {
 		return nil, search.Plan{}, err
 	}
-	x := &explainer{stats: &stats{}, wanted: true}
+	x := &explainer{stats: &stats{}, told: &told{}}
 	rows, err := r.find(ctx, q, x)
 	if err != nil {
 		return nil, search.Plan{}, err
 	}
-	return rows, search.Plan{Steps: x.steps, Unindexed: x.unindexed, Examined: x.stats.examined, Fetched: x.stats.fetched, Returned: len(rows)}, nil
+	return rows, x.plan(len(rows)), nil
+}
+
+var _ storage.CountExplainer = (*reader)(nil)
+
+// ExplainCount counts the rows of q as Count does, and says how.
+func (r *reader) ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error) {
+	x := &explainer{stats: &stats{}, told: &told{}}
+	n, err := r.countAll(ctx, q, x)
+	if err != nil {
+		return 0, search.Plan{}, err
+	}
+	return n, x.plan(int(n)), nil
 }

@@ -146,19 +146,18 @@ type match struct {
 // returns false.
 func (p *planner) each(ctx context.Context, q search.Query, reverse bool, from []byte, inclusive bool, x *explainer, f func(*match) (bool, error)) error {
 	chosen := p.choose(q.Limit)
-	x.chosen(p, chosen)
+	cond := prepare(search.And(p.conj))
 	x.stats.want = q.Limit
-	in, err := p.stream(ctx, chosen, reverse, x)
+	in, err := p.stream(ctx, chosen, reverse, x, x.chosen(p, chosen, cond))
 	if err != nil {
 		return err
 	}
 	defer in.close()
-	return p.try(ctx, in, p.covers(chosen), from, inclusive, reverse, x, f)
+	return p.try(ctx, in, cond, p.covers(chosen), from, inclusive, x, f)
 }
 
 // try asks the resources of a stream one by one. covered tells that those the stream is sure of need not be asked.
-func (p *planner) try(ctx context.Context, in ids, covered bool, from []byte, inclusive, reverse bool, x *explainer, f func(*match) (bool, error)) error {
-	cond := prepare(search.And(p.conj))
+func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool, from []byte, inclusive bool, x *explainer, f func(*match) (bool, error)) error {
 	var fd found
 	m := match{found: &fd}
 	ok := false

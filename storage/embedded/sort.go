@@ -44,8 +44,7 @@ func (p *planner) collect(ctx context.Context, q search.Query, x *explainer) ([]
 	if err != nil {
 		return nil, err
 	}
-	x.steps = inner.steps
-	x.step(search.Step{Kind: "sort", Index: p.typ, Detail: "the first rows of the order are kept", Rows: len(top.rows)})
+	x.step(search.Step{Kind: "sort", Index: p.typ, Detail: "the first rows of the order are kept", Rows: top.seen})
 	return top.list(), nil
 }
 
@@ -97,6 +96,7 @@ func cloneEntries(in []search.Entry) []search.Entry {
 type topRows struct {
 	q    search.Query
 	rows []search.Row
+	seen int // rows that add was given
 }
 
 // compare orders rows in the query's direction.
@@ -124,6 +124,7 @@ func (t *topRows) Pop() any {
 
 // add takes a row if it is among the first.
 func (t *topRows) add(row search.Row) {
+	t.seen++
 	if t.q.After != nil && t.compare(&row.Position, t.q.After) <= 0 {
 		return
 	}

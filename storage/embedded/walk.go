@@ -33,6 +33,8 @@ type walk struct {
 	cost   float64
 
 	x       *explainer
+	reads   *explainer // counts the rows of s
+	whole   *explainer // counts those of wide
 	cond    *condition
 	it      *pebble.Iterator
 	rr      *rowReader
@@ -178,8 +180,8 @@ func (w *walk) full() bool { return len(w.rows) >= w.q.Limit }
 // run answers the query.
 func (w *walk) run(ctx context.Context, x *explainer) ([]search.Row, error) {
 	w.x = x
-	w.explain()
 	w.cond = prepare(search.And(w.p.conj))
+	w.explain()
 	w.down = w.q.Sort[0].Desc != w.q.Reverse
 	w.idsDown = w.q.Reverse
 	after := w.q.After
@@ -203,12 +205,13 @@ func (w *walk) run(ctx context.Context, x *explainer) ([]search.Row, error) {
 
 // explain tells the plan.
 func (w *walk) explain() {
-	if !w.x.wanted {
+	w.reads, w.whole = w.x, w.x
+	if w.x.told == nil {
 		return
 	}
-	w.x.step(search.Step{Kind: "sort", Index: w.index, Detail: "read in the order of the answer"})
+	w.reads = w.x.step(search.Step{Kind: "sort", Index: w.index, Detail: "read in the order of the answer"})
 	if len(w.wide) > 0 {
-		w.x.step(search.Step{Kind: "range", Index: w.index, Detail: "wide ranges are read whole, by their end"})
+		w.whole = w.x.step(search.Step{Kind: "range", Index: w.index, Detail: "wide ranges are read whole, by their end"})
 	}
 	for i, e := range w.p.conj {
 		if slices.Contains(w.conj, i) {
@@ -218,9 +221,9 @@ func (w *walk) explain() {
 		detail := "tried on rows in order"
 		if w.p.per[i] == nil {
 			detail = "no index serves it"
-			w.x.unindexed = append(w.x.unindexed, w.p.typ+": "+name)
+			w.x.told.unindexed = append(w.x.told.unindexed, w.p.typ+": "+name)
 		}
-		w.x.step(search.Step{Kind: "probe", Index: w.p.typ + ": " + name, Detail: detail})
+		w.x.probe(w.p.typ+": "+name, detail, w.cond.kids[i])
 	}
 }
 
@@ -253,7 +256,7 @@ func (w *walk) addWide(ctx context.Context, had int) error {
 	top.q.Limit -= had
 	inner := *w.x
 	inner.entries = true
-	in, err := w.p.r.openScans(ctx, w.wide, false, inner.stats)
+	in, err := w.p.r.openScans(ctx, w.wide, false, w.whole.stats)
 	if err != nil {
 		return err
 	}
@@ -440,7 +443,7 @@ func (w *walk) take(ctx context.Context, f func(search.Row)) error {
 			return err
 		}
 	}
-	w.x.stats.examined++
+	w.reads.stats.examined++
 	key := w.it.Key()[1:]
 	id, free, tail, good := w.rr.split(key)
 	if !good {
@@ -484,7 +487,7 @@ func (w *walk) missing(ctx context.Context) error {
 		top.q.After = nil
 	}
 	inner := *w.x
-	inner.entries, inner.wanted = true, false
+	inner.entries, inner.told = true, nil
 	var from []byte
 	byID := len(q.Sort) == 1
 	if a := top.q.After; byID && a != nil && a.Key.Type == w.p.typ {

@@ -255,6 +255,11 @@ func (d *driver) others(r storage.Reader, q search.Query, n int) {
 	if d.w.IntN(8) > 0 {
 		return
 	}
+	if e, ok := r.(storage.CountExplainer); ok {
+		if count, _, err := e.ExplainCount(ctx, q); err != nil || count != int64(n) {
+			d.fail("ExplainCount is %d (error %v), Find has %d rows\n%s", count, err, n, show(q))
+		}
+	}
 	rows, plan, err := r.Explain(ctx, q)
 	if err != nil || len(rows) != n || plan.Returned != n {
 		d.fail("Explain has %d rows, its plan %d (error %v), Find has %d\n%s", len(rows), plan.Returned, err, n, show(q))
