@@ -46,7 +46,7 @@ func newGateway(ctx context.Context, s *settings, address string, log *slog.Logg
 		g.store, err = mongodb.Open(ctx, mongodb.Options{URI: s.mongodb, Logger: log})
 	} else {
 		if g.place, err = filepath.Abs(s.data); err == nil {
-			g.store, err = embedded.Open(g.place, embedded.Options{Log: log})
+			g.store, err = embedded.Open(g.place, embedded.Options{Log: log, Cache: blockCache()})
 		}
 	}
 	if err != nil {

@@ -55,9 +55,14 @@ func (c *collecting) tick(allocated, live uint64) (percent int, free bool) {
 	return percent, false
 }
 
-// collectGarbage applies collecting to this process until ctx ends. GOGC in the environment goes before it; GOMEMLIMIT holds with it.
+// collectGarbage applies collecting to this process until ctx ends, and collects harder from three quarters of the machine's or container's
+// memory on. GOGC and GOMEMLIMIT in the environment go before either.
 func collectGarbage(ctx context.Context) {
-	c := collecting{room: min(320<<20, machineMemory()/8)}
+	memory := machineMemory()
+	c := collecting{room: min(320<<20, memory/8)}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(memory / 4 * 3))
+	}
 	fixed, percent := os.Getenv("GOGC") != "", defaultPercent
 	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	ticks := time.NewTicker(time.Second)
@@ -91,10 +96,20 @@ func machineMemory() uint64 {
 			memory = kb << 10
 		}
 	}
-	if b, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
-		if n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err == nil {
-			memory = min(memory, n)
+	return leastOf(memory, "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+}
+
+// leastOf returns the least of a number and those in the files. A file that is missing or holds a word (max) has no number.
+func leastOf(n uint64, files ...string) uint64 {
+	for _, name := range files {
+		if b, err := os.ReadFile(name); err == nil {
+			if m, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err == nil {
+				n = min(n, m)
+			}
 		}
 	}
-	return memory
+	return n
 }
+
+// blockCache returns the size of the embedded store's cache: an eighth of memory, within 32 and 512 MB.
+func blockCache() int64 { return int64(min(max(machineMemory()/8, 32<<20), 512<<20)) }

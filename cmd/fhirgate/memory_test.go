@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
 
 func TestTheHeapGrowsUnderWorkAndShrinksAtRest(t *testing.T) {
 	const mb = 1 << 20
@@ -36,5 +40,18 @@ func TestTheHeapGrowsUnderWorkAndShrinksAtRest(t *testing.T) {
 func TestTheMachineHasMemory(t *testing.T) {
 	if n := machineMemory(); n < 64<<20 {
 		t.Errorf("%d bytes", n)
+	}
+}
+
+func TestAContainersMemoryIsItsLimit(t *testing.T) {
+	dir := t.TempDir()
+	for content, want := range map[string]uint64{"536870912\n": 512 << 20, "max\n": 1 << 30, "9223372036854771712\n": 1 << 30, "": 1 << 30} {
+		name := filepath.Join(dir, "memory.max")
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n := leastOf(1<<30, filepath.Join(dir, "none"), name); n != want {
+			t.Errorf("%q: %d, want %d", content, n, want)
+		}
 	}
 }
