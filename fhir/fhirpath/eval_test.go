@@ -372,3 +372,33 @@ func TestNarrativeIsChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestTypeInfosAreTheSameOnEveryWayOut(t *testing.T) {
+	r, err := fhir.ParseResource([]byte(`{"resourceType":"Patient","birthDate":"2000","name":[{"family":"x"}]}`), fhir.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ expr, kind, text string }{
+		{"birthDate.type()", "System.SimpleTypeInfo", "FHIR.date"},
+		{"1.type()", "System.SimpleTypeInfo", "System.Integer"},
+		{"name.type()", "System.ClassInfo", "FHIR.HumanName"},
+		{"type()", "System.ClassInfo", "FHIR.Patient"},
+		{"birthDate.type().type()", "System.SimpleTypeInfo", "System.SimpleTypeInfo"},
+		{"type().element.where(name = 'active')", "System.ClassInfoElement", "active: FHIR.boolean"},
+	} {
+		p, err := Compile(c.expr, WithType("Patient"))
+		if err != nil {
+			t.Fatalf("%s: %v", c.expr, err)
+		}
+		got, err := p.EvalResource(r)
+		if err != nil || len(got) != 1 {
+			t.Fatalf("%s: %v %v", c.expr, got.Lines(), err)
+		}
+		if got[0].Type() != c.kind || got[0].Text() != c.text || got.Lines()[0] != c.text {
+			t.Errorf("%s: %s %q, line %q", c.expr, got[0].Type(), got[0].Text(), got.Lines()[0])
+		}
+		if out := string(got.AppendParameters(nil)); !strings.Contains(out, `"valueString":"`+c.text+`"`) {
+			t.Errorf("%s: %s", c.expr, out)
+		}
+	}
+}

@@ -103,6 +103,9 @@ func (it Item) Definition() *definition.Type { return it.typ }
 // Type returns the name of the FHIR type, "CodeableConcept", "code", "Patient.contact", and of a System type with its namespace,
 // "System.Boolean". It is "" where the definitions do not know the element.
 func (it Item) Type() string {
+	if info, ok := it.box.(reflected); ok {
+		return "System." + info.kind()
+	}
 	if it.box != nil {
 		return "System." + it.Kind().String()
 	}
@@ -130,11 +133,14 @@ func (it Item) HasValue() bool {
 	return false
 }
 
-// Text returns a primitive's characters as they stand in the tree, which does not allocate unless there are escapes, and the text of a
-// System value as toString() gives it. It is "" for complex elements.
+// Text returns a primitive's characters as they stand in the tree, which does not allocate unless there are escapes, the text of a System
+// value as toString() gives it, and of what type() answers the type's name, "FHIR.date". It is "" for complex elements.
 func (it Item) Text() string {
 	if it.box == nil {
 		return it.node.Text()
+	}
+	if info, ok := it.box.(reflected); ok {
+		return info.String()
 	}
 	s, _ := it.value().text()
 	return s

@@ -38,9 +38,6 @@ func (c Collection) Lines() []string {
 		default:
 			lines[i] = it.Text()
 		}
-		if info, ok := it.box.(reflected); ok {
-			lines[i] = info.String()
-		}
 	}
 	return lines
 }
@@ -64,7 +61,7 @@ func (it Item) AppendValue(dst []byte) []byte { return it.appendParameter(dst) }
 
 func (it Item) appendParameter(dst []byte) []byte {
 	if it.box != nil {
-		return it.value().appendParameter(dst, it.box)
+		return it.value().appendParameter(dst, it.Text())
 	}
 	n := it.node
 	if n.Get("resourceType").Valid() {
@@ -100,8 +97,7 @@ func (it Item) appendParameter(dst []byte) []byte {
 	return append(dst, ']')
 }
 
-func (v value) appendParameter(dst []byte, box any) []byte {
-	text, _ := v.text()
+func (v value) appendParameter(dst []byte, text string) []byte {
 	switch v.kind {
 	case Boolean:
 		return append(append(dst, `,"valueBoolean":`...), text...)
@@ -122,9 +118,6 @@ func (v value) appendParameter(dst []byte, box any) []byte {
 			dst = fhir.AppendString(append(dst, `,"system":"`+ucumSystem+`","code":`...), v.s)
 		}
 		return append(dst, '}')
-	}
-	if info, ok := box.(reflected); ok {
-		text = info.String()
 	}
 	return fhir.AppendString(append(dst, `,"valueString":`...), text)
 }

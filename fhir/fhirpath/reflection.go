@@ -12,6 +12,8 @@ type reflected interface {
 	child(m *machine, name string)
 	// names lists what child knows.
 	names() []string
+	// kind is N1's name of what it is.
+	kind() string
 	String() string
 }
 
@@ -26,6 +28,13 @@ type typeInfo struct {
 type elementInfo struct{ name, typ string }
 
 func (i typeInfo) String() string { return i.namespace + "." + i.name }
+
+func (i typeInfo) kind() string {
+	if i.typ == nil || i.typ.Kind == definition.KindPrimitive {
+		return "SimpleTypeInfo"
+	}
+	return "ClassInfo"
+}
 
 func (i typeInfo) names() []string {
 	if i.typ == nil || i.typ.Kind == definition.KindPrimitive {
@@ -67,6 +76,8 @@ func (i typeInfo) child(m *machine, name string) {
 }
 
 func (i elementInfo) String() string { return i.name + ": " + i.typ }
+
+func (i elementInfo) kind() string { return "ClassInfoElement" }
 
 func (i elementInfo) names() []string { return []string{"name", "type", "isOneBased"} }
 
