@@ -39,6 +39,9 @@ type cursor struct {
 	// version and updated complete position.Key to a place in a history.
 	version int64
 	updated time.Time
+	// query are the parameters of a search that was posted; fresh makes the cursor the search itself, which is run again, and no place in it.
+	query string
+	fresh bool
 }
 
 // place returns the position to start behind; nil for the beginning or end.
@@ -124,7 +127,7 @@ func errCursor(what string) error {
 }
 
 // cursorVersion is the first byte of a cursor's plain text.
-const cursorVersion = 1
+const cursorVersion = 2
 
 func (c *cursor) append(dst []byte) []byte {
 	dst = append(dst, cursorVersion)
@@ -133,23 +136,24 @@ func (c *cursor) append(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, c.total)
 	dst = binary.AppendVarint(dst, c.version)
 	dst = binary.AppendVarint(dst, c.updated.UnixMicro())
-	if c.back {
-		dst = append(dst, 1)
-	} else {
-		dst = append(dst, 0)
-	}
-	text := func(s string) {
-		dst = binary.AppendUvarint(dst, uint64(len(s)))
-		dst = append(dst, s...)
-	}
-	text(c.position.Key.Type)
-	text(c.position.Key.ID)
-	for _, k := range c.position.Sort {
-		if k.Missing {
+	flag := func(set bool) {
+		if set {
 			dst = append(dst, 1)
 		} else {
 			dst = append(dst, 0)
 		}
+	}
+	flag(c.back)
+	flag(c.fresh)
+	text := func(s string) {
+		dst = binary.AppendUvarint(dst, uint64(len(s)))
+		dst = append(dst, s...)
+	}
+	text(deflated(c.query))
+	text(c.position.Key.Type)
+	text(c.position.Key.ID)
+	for _, k := range c.position.Sort {
+		flag(k.Missing)
 		text(k.Value)
 	}
 	return dst
@@ -195,6 +199,9 @@ func readCursor(b []byte) (c cursor, ok bool) {
 	c.version = number()
 	c.updated = time.UnixMicro(number()).UTC()
 	c.back = flag()
+	c.fresh = flag()
+	query, whole := inflated(text())
+	c.query, ok = query, ok && whole
 	c.position.Key.Type = text()
 	c.position.Key.ID = text()
 	for ok && len(b) > 0 {

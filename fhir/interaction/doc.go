@@ -72,4 +72,9 @@
 // 13. Conditional references everywhere (2026-11-23). Context: R4 has them in transactions; elsewhere "Patient?identifier=x" was stored as text that
 // refers to nothing. Choice: single creates and updates, and the entries of batches, resolve them in a view before the write, with the transaction's
 // faults; a patch that makes one is refused, and so is a batch's entry that names another by its urn:. Consequence: no stored reference is a search.
+//
+// 14. Posted searches have sealed links (2026-11-23). Context: the parameters of a POST _search came back in its links, so that identifiers that were
+// posted to stay out of URLs were logged by proxies, and a form of 105 KB made three links of 115 KB. Choice: the links carry nothing but a cursor, with
+// the parameters packed and sealed in it; first and the first page's self run the search again. Consequence: the links are about two thirds of the form,
+// say nothing, and work for a day.
 package interaction

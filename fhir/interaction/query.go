@@ -26,8 +26,14 @@ type searching struct {
 	// issues are what lenient handling passed over.
 	issues  []fhir.Issue
 	explain bool
-	cursor  string
-	// links are the parameters that links repeat, escaped; binding are the same in one order, which cursors are bound to.
+	// cursor is the text of the request's cursor; "" where it has none.
+	cursor string
+	// place is where the page starts: that of the cursor, or the beginning at this moment. later is set where the cursor leads to a place.
+	place cursor
+	later bool
+	// posted is set where the parameters came in a body: links then carry them in their cursor, out of sight.
+	posted bool
+	// links are the parameters that links repeat, escaped; binding is what cursors are bound to: the path and the parameters in one order.
 	links, binding string
 }
 
@@ -44,7 +50,7 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 		}
 		pairs = append(pairs, more...)
 	}
-	p := searching{explain: q.Explain}
+	p := searching{explain: q.Explain, posted: q.Body != "", place: cursor{moment: momentOf(r), total: -1}}
 	for _, pair := range pairs {
 		switch pair.Name {
 		case cursorParameter:
@@ -59,31 +65,59 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 			p.explain = p.explain || pair.Value == "true"
 		}
 	}
+	if strings.HasPrefix(p.cursor, postedPrefix) {
+		if pairs, err = s.openPosted(&p, q.Path, pairs); err != nil {
+			return p, err
+		}
+	}
+	if err := s.parsePairs(ctx, r, q, pairs, &p); err != nil {
+		return p, err
+	}
+	if p.cursor == "" || strings.HasPrefix(p.cursor, postedPrefix) {
+		return p, nil
+	}
+	if p.place, err = s.sealer.open(p.cursor, p.binding); err != nil {
+		return p, err
+	}
+	p.later = true
+	if strings.Contains(p.binding, approximately) {
+		// What is about now was said at the moment of the first page.
+		err = s.parsePairs(ctx, r, q, pairs, &p)
+	}
+	return p, err
+}
+
+// approximately is the prefix of values that are compared with the moment of the search.
+const approximately = "ap"
+
+// parsePairs reads the parameters of a search whose place is known, or is this moment's beginning.
+func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequest, pairs []search.Pair, p *searching) error {
 	types := q.Types
 	if q.Compartment != (fhir.Key{}) && len(types) == 0 {
 		types = s.parameters.CompartmentTypes(q.Compartment.Type)
 	}
 	terms := &terminology{ctx: ctx, reader: r, registry: s.registry}
 	req, issues, err := s.parameters.Parse(types, pairs, search.ParseOptions{
-		Lenient: q.Lenient, Now: momentOf(r), Terminology: terms, Ignore: []string{cursorParameter, explainParameter},
+		Lenient: q.Lenient, Now: p.place.moment, Terminology: terms, Ignore: []string{cursorParameter, explainParameter},
 	})
 	if terms.err != nil {
-		return p, terms.err
+		return terms.err
 	}
 	if err != nil {
-		return p, err
+		return err
 	}
+	p.includes = nil
 	for _, inc := range req.Includes {
 		if !slices.Contains(p.includes, inc) {
 			p.includes = append(p.includes, inc)
 		}
 	}
 	if len(p.includes) > maxIncludes {
-		return p, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "search-too-costly",
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "search-too-costly",
 			fmt.Sprintf("a search has at most %d different includes", maxIncludes))
 	}
 	if p.finding, err = s.findingOf(req, q.Compartment); err != nil {
-		return p, err
+		return err
 	}
 	p.issues, p.total = issues, req.Total
 	p.countOnly = req.CountOnly()
@@ -93,7 +127,8 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 	p.count = min(p.count, s.opt.MaxPage)
 	p.subset, err = newSubset(req.Summary.String(), req.Elements)
 	p.links, p.binding = encodePairs(req.Pairs)
-	return p, err
+	p.binding = q.Path + "?" + p.binding
+	return err
 }
 
 // encodePairs escapes parameters for links, and once more sorted by name, values of one name in their order.

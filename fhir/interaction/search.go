@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -32,22 +31,15 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 	if err != nil {
 		return Bundle{}, err
 	}
-	binding := q.Path + "?" + p.binding
-	place := cursor{moment: momentOf(r), total: -1}
-	if p.cursor != "" {
-		if place, err = s.sealer.open(p.cursor, binding); err != nil {
-			return Bundle{}, err
-		}
-		if place.place() != nil && len(place.position.Sort) != len(p.finding.sorts()) {
-			return Bundle{}, errCursor("belongs to another search")
-		}
+	if p.later && p.place.place() != nil && len(p.place.position.Sort) != len(p.finding.sorts()) {
+		return Bundle{}, errCursor("belongs to another search")
 	}
 	var found page
 	var plan *search.Plan
 	switch {
 	case p.countOnly:
-	case p.cursor != "":
-		found, err = s.laterPage(ctx, r, p.finding, p.count, place)
+	case p.later:
+		found, err = s.laterPage(ctx, r, p.finding, p.count, p.place)
 	default:
 		found, err = firstPage(ctx, r, p.finding, p.count)
 	}
@@ -57,16 +49,16 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 	if err != nil {
 		return Bundle{}, err
 	}
-	if p.cursor == "" {
-		if place.total, err = total(ctx, r, p, found); err != nil {
+	if !p.later {
+		if p.place.total, err = total(ctx, r, p, found); err != nil {
 			return Bundle{}, err
 		}
 	}
-	matches, included, err := s.fill(ctx, r, &found, place.back, p.includes)
+	matches, included, err := s.fill(ctx, r, &found, p.place.back, p.includes)
 	if err != nil {
 		return Bundle{}, err
 	}
-	return s.renderSearch(q, p, place, binding, found, matches, included, plan)
+	return s.renderSearch(q, p, found, matches, included, plan)
 }
 
 // total returns what Bundle.total says; -1 for nothing (R4 search, 3.1.1.5.3). Without _total it is there wherever it costs nothing.
@@ -116,32 +108,11 @@ func recordsOf(ctx context.Context, r storage.Reader, keys []fhir.Key, rows []se
 }
 
 // renderSearch writes the Bundle of a page.
-func (s *Service) renderSearch(q SearchRequest, p searching, place cursor, binding string, found page, matches, included []storage.Record, plan *search.Plan) (Bundle, error) {
-	self := q.Base
-	if q.Path != "" {
-		self += "/" + q.Path
-	}
-	url := func(cursor string) string {
-		query := p.links
-		if cursor != "" {
-			if query != "" {
-				query += "&"
-			}
-			query += cursorParameter + "=" + cursor
-		}
-		if query == "" {
-			return self
-		}
-		return self + "?" + query
-	}
-	to := func(position search.Position, back bool) string {
-		c := place
-		c.made, c.position, c.back = time.Now(), position, back
-		return url(s.sealer.seal(c, binding))
-	}
-	links := []link{{"self", url(p.cursor)}}
+func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches, included []storage.Record, plan *search.Plan) (Bundle, error) {
+	l := s.linksOf(q, &p)
+	links := []link{{"self", l.self()}}
 	if !p.countOnly {
-		links = append(links, link{"first", url("")})
+		links = append(links, link{"first", l.first()})
 	}
 	// Where all that was on a page has been deleted, the links lead to the last page, or to the first.
 	var first, last search.Position
@@ -149,10 +120,10 @@ func (s *Service) renderSearch(q SearchRequest, p searching, place cursor, bindi
 		first, last = found.rows[0].Position, found.rows[n-1].Position
 	}
 	if found.before {
-		links = append(links, link{"previous", to(first, true)})
+		links = append(links, link{"previous", l.to(first, true)})
 	}
 	if found.after {
-		links = append(links, link{"next", to(last, false)})
+		links = append(links, link{"next", l.to(last, false)})
 	}
 	size := 1024
 	for i := range matches {
@@ -161,7 +132,7 @@ func (s *Service) renderSearch(q SearchRequest, p searching, place cursor, bindi
 	for i := range included {
 		size += len(included[i].Body) + 200
 	}
-	a := newAnswer("searchset", s.ids.next(), place.moment, place.total, links, size)
+	a := newAnswer("searchset", s.ids.next(), p.place.moment, p.place.total, links, size)
 	for _, part := range []struct {
 		records []storage.Record
 		mode    string
