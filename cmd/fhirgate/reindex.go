@@ -59,6 +59,7 @@ func newReindex(p *program) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data")
 	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of the MongoDB that holds the data")
+	f.StringVar(&s.baseURL, "base-url", "", "`URL` of the server, where serve is given one: references that start with it are local")
 	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name as Europe/Berlin; default is the one that the data is indexed in")
 	return cmd
 }

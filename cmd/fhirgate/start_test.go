@@ -248,3 +248,21 @@ func TestReindexNeedsTheFolderForItself(t *testing.T) {
 		t.Fatalf("%s", r.body)
 	}
 }
+
+func TestReindexKnowsTheServersOwnURL(t *testing.T) {
+	const base = "https://fhir.example.org/r4"
+	data := freshData(t)
+	p := startServer(t, data, "--base-url", base)
+	must(t, 201, "PUT", p.base+"/Patient/a", `{"resourceType":"Patient","id":"a"}`)
+	must(t, 201, "PUT", p.base+"/Observation/o", `{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"subject":{"reference":"`+base+`/Patient/a"}}`)
+	if !found(t, p, "Observation?subject=Patient/a") {
+		t.Fatal("a reference with the server's own URL is not local")
+	}
+	p.stop(t)
+	if status, _, fault := execute(t, "reindex", "--data", data, "--base-url", base); status != 0 {
+		t.Fatal(fault)
+	}
+	if p = startServer(t, data, "--base-url", base); !found(t, p, "Observation?subject=Patient/a") {
+		t.Fatal("the reference is not local after a reindex")
+	}
+}
