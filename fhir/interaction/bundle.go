@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -32,7 +33,21 @@ func (s *Service) Bundle(ctx context.Context, q BundleRequest) (Bundle, error) {
 		return s.batch(ctx, q, entries), nil
 	}
 	out, err := s.transaction(ctx, q, entries)
-	return out, failure("transaction", fhir.Key{}, err)
+	return out, wholly(failure("transaction", fhir.Key{}, err))
+}
+
+// wholly makes the fault of a part one of the whole: what an entry or a reference asks for may not be there, the URL of the request is.
+func wholly(err error) error {
+	if kind := fhir.KindOf(err); kind != fhir.KindNotFound && kind != fhir.KindGone {
+		return err
+	}
+	var e *fhir.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	c := *e
+	c.Kind = fhir.KindInvalid
+	return &c
 }
 
 // bundleEntry is one request of a batch or transaction.
@@ -290,9 +305,7 @@ func (s *Service) parseRequestURL(n fhir.Node, base string) (u requestURL, err e
 		return u, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "entry-operation", "operations are not served in a Bundle")
 	}
 	if u.typ != "" {
-		if err := s.knownType(u.typ); err != nil {
-			return u, err
-		}
+		return u, whereNone(s.knownType(u.typ), ".request.url")
 	}
 	return u, nil
 }

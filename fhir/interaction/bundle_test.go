@@ -81,7 +81,7 @@ func TestPatchInBundles(t *testing.T) {
 		}
 	}
 	_, err := transact(t, s, request("PATCH", "Patient/none", "", `{"resourceType":"Binary"}`))
-	check(t, err, fhir.KindNotFound, "not-found")
+	check(t, err, fhir.KindInvalid, "not-found")
 }
 
 func TestBundleOfFiveThousandEntries(t *testing.T) {

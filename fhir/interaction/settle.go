@@ -25,7 +25,7 @@ func (s *Service) settle(ctx context.Context, r fhir.Resource) (fhir.Resource, e
 		}
 		cond, err := s.parseCondition(cutQuery(m.rest))
 		if err != nil {
-			return r, whereNone(err, m.node.Path())
+			return r, wholly(whereNone(err, m.node.Path()))
 		}
 		if conditions == nil {
 			conditions = make(map[string]*condition)

@@ -145,7 +145,7 @@ func (t *transaction) scan() error {
 			typ, query := cutQuery(m.rest)
 			cond, err := t.parseCondition(typ, query)
 			if err != nil {
-				e.err = whereNone(err, m.node.Path())
+				e.err = wholly(whereNone(err, m.node.Path()))
 				break
 			}
 			if t.references == nil {
@@ -164,9 +164,6 @@ func whereNone(err error, expression string) error {
 		return err
 	}
 	c := *e
-	if c.Kind == fhir.KindNotFound {
-		c.Kind = fhir.KindInvalid // what is not there is the type that a body names, not what the request is about
-	}
 	c.Issues = slices.Clone(e.Issues)
 	for i := range c.Issues {
 		if c.Issues[i].Expression == "" {

@@ -167,7 +167,7 @@ func TestTransactionIsRefusedAsAWhole(t *testing.T) {
 		{"create with an id", []string{good, request("POST", "Patient/1", "", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
 		{"create of another type", []string{good, request("POST", "Group", "", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "resource-type", "Bundle.entry[1]"},
 		{"create without a resource", []string{good, request("POST", "Patient", "", "")}, fhir.KindInvalid, "entry-resource", "Bundle.entry[1]"},
-		{"unknown type", []string{good, request("GET", "Nothing/1", "", "")}, fhir.KindNotFound, "unknown-resource-type", "Bundle.entry[1]"},
+		{"unknown type", []string{good, request("GET", "Nothing/1", "", "")}, fhir.KindInvalid, "unknown-resource-type", "Bundle.entry[1].request.url"},
 		{"operation", []string{good, request("POST", "Patient/$match", "", `{"resourceType":"Parameters"}`)}, fhir.KindNotSupported, "entry-operation", "Bundle.entry[1]"},
 		{"update of another id", []string{good, request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"2"}`)}, fhir.KindInvalid, "id-mismatch", "Bundle.entry[1].resource.id"},
 		{"relative fullUrl", []string{good, request("POST", "Patient", "Patient/1", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "entry-fullurl", "Bundle.entry[1].fullUrl"},
@@ -179,7 +179,7 @@ func TestTransactionIsRefusedAsAWhole(t *testing.T) {
 		{"unresolved urn", []string{good, request("POST", "Observation", "", `{"resourceType":"Observation","performer":[{"reference":"urn:uuid:good"},{"reference":"urn:uuid:other"}]}`)},
 			fhir.KindInvalid, "unresolved-reference", "Bundle.entry[1].resource.performer[1].reference"},
 		{"stale If-Match", []string{good, request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"1"}`, `"ifMatch":"W/\"3\""`)}, fhir.KindPrecondition, "if-match", "Bundle.entry[1]"},
-		{"read of what is not there", []string{good, request("GET", "Patient/none", "", "")}, fhir.KindNotFound, "not-found", "Bundle.entry[1]"},
+		{"read of what is not there", []string{good, request("GET", "Patient/none", "", "")}, fhir.KindInvalid, "not-found", "Bundle.entry[1]"},
 		{"patch", []string{good, request("PATCH", "Patient/1", "", `{"resourceType":"Binary"}`)}, fhir.KindNotSupported, "patch-not-supported", "Bundle.entry[1]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

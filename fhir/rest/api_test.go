@@ -218,6 +218,6 @@ func TestBundles(t *testing.T) {
 		{"returned", "POST", "/fhir", ct(jsonType, "Prefer", "return=representation"), transaction, 200, nil, []string{`"resourceType":"Patient"`}},
 		{"batch", "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient/nobody"}},{"request":{"method":"GET","url":"Patient?_count=1"}}]}`, 200, nil,
 			[]string{`"type":"batch-response"`, `"status":"404`, `"searchset"`}},
-		{"one bad entry", "POST", "/fhir", ct(jsonType), strings.Replace(transaction, `"url":"Observation"`, `"url":"Observatory"`, 1), 404, nil, []string{"Bundle.entry[1]"}},
+		{"one bad entry", "POST", "/fhir", ct(jsonType), strings.Replace(transaction, `"url":"Observation"`, `"url":"Observatory"`, 1), 400, nil, []string{"Bundle.entry[1]"}},
 	})
 }

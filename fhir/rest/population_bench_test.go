@@ -131,7 +131,7 @@ func BenchmarkPopulation(b *testing.B) {
 		table.WriteString("\n")
 	}
 	if len(sizes) == 2 {
-		b.Log("\n" + table.String())
+		fmt.Print("\n", table.String())
 	}
 }
 
