@@ -6,6 +6,7 @@ import (
 
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/embedded"
+	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
 )
 
 // found reports whether a search on p finds anything.
@@ -13,6 +14,20 @@ func found(t *testing.T, p *process, query string) bool {
 	t.Helper()
 	r := must(t, 200, "GET", p.base+"/"+query, "")
 	return strings.Contains(string(r.body), `"entry"`)
+}
+
+func TestTheZoneIsKeptInMongoDB(t *testing.T) {
+	uri := mongotest.URI(t)
+	p := startServer(t, "", "--mongodb", uri, "--zone", "Asia/Tokyo")
+	must(t, 201, "PUT", p.base+"/Encounter/a", `{"resourceType":"Encounter","id":"a","status":"finished","class":{"code":"AMB"},"period":{"start":"2024-06-30","end":"2024-06-30"}}`)
+	p.stop(t)
+	fails(t, "indexed in the time zone Asia/Tokyo", "serve", "--listen", "127.0.0.1:0", "--mongodb", uri, "--zone", "UTC")
+	if status, _, fault := execute(t, "reindex", "--mongodb", uri, "--zone", "UTC"); status != 0 {
+		t.Fatal(fault)
+	}
+	if p = startServer(t, "", "--mongodb", uri); found(t, p, "Encounter?date=lt2024-06-29T23:00:00Z") {
+		t.Error("the date is not in UTC after a reindex")
+	}
 }
 
 func TestTheZoneOfDatesWithoutOneIsTheDatas(t *testing.T) {
