@@ -103,7 +103,11 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 func (w *walker) unknown(n, c fhir.Node, es *elements) {
 	name := c.Name()
 	if !elementName(name) {
-		w.add(n, "", fhir.IssueStructure, "element-unknown", "a member's name is not an element of "+es.typ.Name)
+		text := "a member's name"
+		if elementName("_" + name) {
+			text = name
+		}
+		w.add(n, "", fhir.IssueStructure, "element-unknown", text+" is not an element of "+es.typ.Name)
 		return
 	}
 	text := name + " is not an element of " + es.typ.Name

@@ -38,6 +38,16 @@ func div(content string) string {
 	return patient(`"text":{"status":"generated","div":` + string(fhir.AppendString(nil, `<div xmlns="http://www.w3.org/1999/xhtml">`+content+`</div>`)) + `}`)
 }
 
+func TestUnknownMembersAreNamedUnlessTheirNameMayBeData(t *testing.T) {
+	v := newValidator(t)
+	for name, named := range map[string]bool{"nam": true, "fhir_comments": true, "1st": true, "Jane Doe": false, "a.b": false, "Jäne": false, strings.Repeat("a", 65): false} {
+		issues := v.Validate(mustResource(t, patient(`"`+name+`":[]`)), Base)
+		if len(issues) != 1 || strings.Contains(issues[0].Text, name) != named {
+			t.Errorf("%s: %+v", name, issues)
+		}
+	}
+}
+
 // faults is what Base finds: the resource, and every issue as lines writes it.
 var faults = []struct{ name, src, want string }{
 	{"nothing", patient(`"active":true`), ""},
@@ -52,6 +62,7 @@ var faults = []struct{ name, src, want string }{
 	{"a name of google/fhir's own", patient(`"managingOrganization":{"organizationId":{"value":"1"}}`), "element-unknown structure Patient.managingOrganization.organizationId"},
 	{"a name that is none", patient(`"given name of Jane":1`), "element-unknown structure Patient"},
 	{"a name with an underscore", patient(`"fhir_comments":["x"]`), "element-unknown structure Patient.fhir_comments"},
+	{"a name that begins with a digit", patient(`"1st":["x"]`), "element-unknown structure Patient"},
 	{"a name with a point", patient(`"a.b":1`), "element-unknown structure Patient"},
 	{"an element of another type", patient(`"valueString":"x"`), "element-unknown structure Patient.valueString"},
 	{"a choice without type", observation(`"value":1`), "element-unknown structure Observation.value"},
