@@ -2,6 +2,7 @@ package operation
 
 import (
 	"context"
+	"math"
 	"strconv"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -41,8 +42,8 @@ func ReindexStatus(s Indexer) Operation {
 				}
 				dst = append(dst, `},{"name":"since","valueInstant":"`...)
 				dst = append(dst, fhir.FormatInstant(p.Since)...)
-				dst = strconv.AppendInt(append(dst, `"},{"name":"done","valueDecimal":`...), p.Done, 10)
-				dst = strconv.AppendInt(append(dst, `},{"name":"total","valueDecimal":`...), p.Total, 10)
+				dst = strconv.AppendInt(append(dst, `"},{"name":"done","valueInteger":`...), min(p.Done, math.MaxInt32), 10)
+				dst = strconv.AppendInt(append(dst, `},{"name":"total","valueInteger":`...), min(p.Total, math.MaxInt32), 10)
 				dst = append(dst, `}]}`...)
 			}
 			if len(jobs) > 0 {
