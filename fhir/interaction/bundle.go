@@ -304,6 +304,9 @@ func (s *Service) parseRequestURL(n fhir.Node, base string) (u requestURL, err e
 	if strings.HasPrefix(u.id, "$") || strings.HasPrefix(u.typ, "$") {
 		return u, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "entry-operation", "operations are not served in a Bundle")
 	}
+	if u.typ == "metadata" && u.id == "" {
+		return u, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "entry-metadata", "the CapabilityStatement is not served in a Bundle; read [base]/metadata by itself")
+	}
 	if u.typ != "" {
 		return u, whereNone(s.knownType(u.typ), ".request.url")
 	}

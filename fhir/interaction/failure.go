@@ -47,6 +47,13 @@ func errNotFound(key fhir.Key) *fhir.Error {
 	return e
 }
 
+// errNoVersion says that a resource which is there, or was, has no such version.
+func errNoVersion(key fhir.Key) *fhir.Error {
+	e := fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-found", key.String()+" has no version of this id")
+	e.Key = key
+	return e
+}
+
 func errGone(key fhir.Key) *fhir.Error {
 	e := fhir.NewError(fhir.KindGone, fhir.IssueDeleted, "deleted", key.String()+" is deleted")
 	e.Key = key

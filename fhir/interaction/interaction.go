@@ -27,8 +27,8 @@ type Options struct {
 	// Patch reads the patch of a Bundle's PATCH entry from its resource: a Binary with a JSON Patch, or Parameters. Nil where PATCH is not
 	// served there.
 	Patch func(document fhir.Resource) (Patch, error)
-	// poll replaces sharedPoll in tests.
-	poll time.Duration
+	// poll and retry replace sharedPoll and reindexRetry in tests.
+	poll, retry time.Duration
 	// MaxDeletes bounds what one conditional delete may delete; 0 means 1,000.
 	MaxDeletes int
 }

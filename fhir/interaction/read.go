@@ -44,11 +44,21 @@ func (s *Service) VRead(ctx context.Context, key fhir.Key, version string) (stor
 }
 
 func vread(ctx context.Context, r storage.Reader, key fhir.Key, version string) (storage.Record, error) {
+	var rec storage.Record
 	n, ok := parseVersion(version)
-	if !ok {
-		return storage.Record{}, errNotFound(key)
+	err := storage.ErrNotFound
+	if ok {
+		rec, err = r.GetVersion(ctx, key, n)
 	}
-	rec, err := r.GetVersion(ctx, key, n)
+	if isNotFound(err) {
+		newest, err := current(ctx, r, key)
+		if err == nil && newest.Version == 0 {
+			err = errNotFound(key)
+		} else if err == nil {
+			err = errNoVersion(key)
+		}
+		return storage.Record{}, err
+	}
 	if err != nil {
 		return storage.Record{}, err
 	}

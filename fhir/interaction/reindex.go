@@ -36,16 +36,20 @@ func (c *customParameters) run(ctx context.Context) {
 			c.follow(ctx)
 		}
 		for ctx.Err() == nil {
-			c.mu.Lock()
-			jobs := slices.Clone(c.jobs)
-			c.mu.Unlock()
-			if len(jobs) == 0 {
-				break
+			err := c.readAgain(ctx)
+			if err == nil {
+				c.mu.Lock()
+				jobs := slices.Clone(c.jobs)
+				c.mu.Unlock()
+				if len(jobs) == 0 {
+					break
+				}
+				err = c.index(ctx, jobs)
 			}
-			if err := c.index(ctx, jobs); err != nil {
+			if err != nil {
 				select {
 				case <-ctx.Done():
-				case <-time.After(reindexRetry):
+				case <-time.After(c.service.opt.retry):
 				}
 			}
 		}

@@ -38,6 +38,8 @@ type customParameters struct {
 	jobs []*job
 	// revised is the mark of the last change that was seen.
 	revised string
+	// unread are the SearchParameters that have changed and could not be read since.
+	unread []fhir.Key
 
 	wake chan struct{}
 	stop context.CancelFunc
@@ -208,13 +210,39 @@ func (s *Service) wrote(ctx context.Context, results ...Result) {
 	}
 }
 
-// refresh activates the current version of a SearchParameter. It reads it again, so that of two writes at the same time the later one wins
-// whichever comes here first.
+// refresh activates the current version of a SearchParameter. Where the store fails, which has just stored it, the background work tries
+// again until it has been read.
 func (c *customParameters) refresh(ctx context.Context, key fhir.Key) {
-	ctx = context.WithoutCancel(ctx)
+	if err := c.read(context.WithoutCancel(ctx), key); err != nil {
+		c.mu.Lock()
+		c.unread = append(c.unread, key)
+		c.mu.Unlock()
+	}
+	c.poke()
+}
+
+// readAgain reads what could not be read.
+func (c *customParameters) readAgain(ctx context.Context) error {
+	c.mu.Lock()
+	keys := slices.Clone(c.unread)
+	c.mu.Unlock()
+	for _, key := range keys {
+		if err := c.read(ctx, key); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.unread = slices.DeleteFunc(c.unread, func(k fhir.Key) bool { return k == key })
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// read activates the current version of a SearchParameter. It reads it in a view of its own, so that of two writes at the same time the later
+// one wins whichever comes here first.
+func (c *customParameters) read(ctx context.Context, key fhir.Key) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_ = c.service.store.View(ctx, func(r storage.Reader) error {
+	return c.service.store.View(ctx, func(r storage.Reader) error {
 		rec, err := current(ctx, r, key)
 		if err != nil {
 			return err
@@ -228,7 +256,6 @@ func (c *customParameters) refresh(ctx context.Context, key fhir.Key) {
 		c.adopt(jobs)
 		return nil
 	})
-	c.poke()
 }
 
 func (j *job) same(o *job) bool { return j.ID == o.ID && j.Since.Equal(o.Since) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,6 +62,39 @@ func TestStoredSearchParameterIsActiveAtOnce(t *testing.T) {
 	put(t, s, "%s", strings.Replace(eyeColor, `"active"`, `"retired"`, 1))
 	_, err = try(t, s, "Patient?eye-color=blue")
 	check(t, err, fhir.KindInvalid, "unknown-parameter")
+}
+
+// interrupted is a store whose views fail while it is told to.
+type interrupted struct {
+	storage.Store
+	fails atomic.Bool
+}
+
+func (i *interrupted) View(ctx context.Context, f func(storage.Reader) error) error {
+	if i.fails.Load() {
+		return errors.New("the engine can't be read")
+	}
+	return i.Store.View(ctx, f)
+}
+
+func TestSearchParameterIsActiveOnceTheStoreCanBeReadAgain(t *testing.T) {
+	store := &interrupted{Store: openStore(t)}
+	s := openOn(t, store, Options{retry: 5 * time.Millisecond})
+	r := withEyes(t, "a", "blue")
+	if _, err := s.Update(t.Context(), r.Key(), r, Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	store.fails.Store(true)
+	put(t, s, "%s", eyeColor)
+	time.Sleep(20 * time.Millisecond)
+	store.fails.Store(false)
+	for range 1000 {
+		if b, err := try(t, s, "Patient?eye-color=blue"); err == nil && len(b.names()) == 1 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Error("the parameter is not served after the store has come back")
 }
 
 func TestSearchParameterThatCanNotBeServedIsRefused(t *testing.T) {

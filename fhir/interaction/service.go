@@ -53,6 +53,9 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if opt.PageBytes == 0 {
 		opt.PageBytes = defaultPageBytes
 	}
+	if opt.retry == 0 {
+		opt.retry = reindexRetry
+	}
 	if opt.poll == 0 {
 		opt.poll = sharedPoll
 	}

@@ -168,6 +168,7 @@ func TestTransactionIsRefusedAsAWhole(t *testing.T) {
 		{"create of another type", []string{good, request("POST", "Group", "", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "resource-type", "Bundle.entry[1]"},
 		{"create without a resource", []string{good, request("POST", "Patient", "", "")}, fhir.KindInvalid, "entry-resource", "Bundle.entry[1]"},
 		{"unknown type", []string{good, request("GET", "Nothing/1", "", "")}, fhir.KindInvalid, "unknown-resource-type", "Bundle.entry[1].request.url"},
+		{"metadata", []string{good, request("GET", "metadata", "", "")}, fhir.KindNotSupported, "entry-metadata", "Bundle.entry[1]"},
 		{"operation", []string{good, request("POST", "Patient/$match", "", `{"resourceType":"Parameters"}`)}, fhir.KindNotSupported, "entry-operation", "Bundle.entry[1]"},
 		{"update of another id", []string{good, request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"2"}`)}, fhir.KindInvalid, "id-mismatch", "Bundle.entry[1].resource.id"},
 		{"relative fullUrl", []string{good, request("POST", "Patient", "Patient/1", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "entry-fullurl", "Bundle.entry[1].fullUrl"},

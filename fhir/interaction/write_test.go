@@ -63,6 +63,12 @@ func TestReadOfWhatIsNotThere(t *testing.T) {
 	for _, v := range []string{"2", "0", "-1", "01", "x", "", "99999999999999999999"} {
 		_, err = s.VRead(ctx, key("Patient/a"), v)
 		check(t, err, fhir.KindNotFound, "not-found")
+		if !strings.Contains(err.Error(), "Patient/a has no version") {
+			t.Errorf("%s: %v", v, err)
+		}
+		if _, err = s.VRead(ctx, key("Patient/none"), v); err == nil || !strings.Contains(err.Error(), "Patient/none does not exist") {
+			t.Errorf("%s: %v", v, err)
+		}
 	}
 	if res, err := s.Delete(ctx, key("Patient/none"), Conditions{}); err != nil || res.Action != Unchanged || res.Record.Version != 0 {
 		t.Errorf("%+v, %v", res, err)
