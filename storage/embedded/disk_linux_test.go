@@ -106,6 +106,9 @@ func TestARealDiskFills(t *testing.T) {
 		}
 	}
 	t.Logf("%d resources until the reserve", stored)
+	if stored < 30_000 {
+		t.Errorf("the disk of 96 MB takes no more than %d resources of some 1.2 KB", stored)
+	}
 	check(s)
 	// Another program takes the rest of the disk.
 	f, err := os.Create(filler)

@@ -99,3 +99,100 @@ func (r *reader) groupScan(num uint32, a atom, g string, c choice) (*scan, error
 	}
 	return part, nil
 }
+
+// jointGroups returns scans that read in the order of ids what scans of composites and compounds read in the order of their last column,
+// and the scans of wide ranges as they are. ok is false where there are too many groups, or a scan has none.
+func (r *reader) jointGroups(scans []*scan) (out []*scan, ok bool, err error) {
+	for _, s := range scans {
+		if s.variant != byParts {
+			if s.few, err = r.estimateScan(s); err != nil {
+				return nil, false, err
+			}
+			out = append(out, s)
+			continue
+		}
+		if s.fixed != s.columns-1 || s.letters[len(s.letters)-1] != byLo || !isGrouped(s.letters[0]) || s.filter == nil || !s.last.hasLow && !s.last.hasHigh {
+			return nil, false, nil
+		}
+		groups, err := r.groupsWithin(s)
+		if err != nil || len(out)+len(groups) > maxGroups {
+			return nil, false, err
+		}
+		for _, g := range groups {
+			one, err := r.jointGroup(s, g, len(groups))
+			if err != nil {
+				return nil, false, err
+			}
+			out = append(out, one)
+		}
+	}
+	return out, true, nil
+}
+
+// grouped is a scan of the groups of s: of all of them, to be narrowed.
+func grouped(s *scan) *scan {
+	g := *s
+	g.variant, g.letters = byPartsGroup, s.letters[:len(s.letters)-1]+string(byGroup)
+	g.lower = append([]byte(nil), s.lower[:s.prefix]...)
+	g.lower[numberSize] = byPartsGroup
+	g.upper = prefixEnd(g.lower)
+	return &g
+}
+
+// groupsWithin returns the groups of Lo within the bounds of a scan, one more than there may be at most.
+func (r *reader) groupsWithin(s *scan) (out []string, err error) {
+	all := grouped(s)
+	it, err := r.iter(tableIndex, all.lower, all.upper)
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	b := s.last
+	at := tabled(tableIndex, all.lower)
+	base := len(at)
+	if b.hasLow {
+		at = appendEscaped(at, group(b.low))
+	}
+	for more := it.SeekGE(at); more && len(out) <= maxGroups; {
+		end := columnEnd(it.Key()[base:])
+		if end < 0 {
+			return nil, errDamaged
+		}
+		g := string(columnValue(it.Key()[base : base+end]))
+		if b.hasHigh && g > b.high && !(b.prefix && strings.HasPrefix(g, b.high)) {
+			break
+		}
+		out = append(out, g)
+		more = it.SeekGE(prefixEnd(it.Key()[:base+end]))
+	}
+	return out, it.Error()
+}
+
+// jointGroup returns the scan of one of a number of groups. Where there are few, and few of its rows are within the bounds, those are read
+// whole instead.
+func (r *reader) jointGroup(s *scan, g string, of int) (*scan, error) {
+	whole := grouped(s)
+	whole.narrowTo(bounds{low: g, high: g, hasLow: true, hasHigh: true})
+	edge := s.last
+	if of > 2 || len(g) < narrow || (!edge.hasLow || edge.low <= g) && (!edge.hasHigh || edge.prefix || edge.high > g && !strings.HasPrefix(edge.high, g)) {
+		return whole, nil
+	}
+	if !edge.hasLow || edge.low < g {
+		edge.low, edge.hasLow = g, true
+	}
+	if !edge.hasHigh || edge.prefix || !strings.HasPrefix(edge.high, g) {
+		edge.high, edge.hasHigh, edge.prefix = g, true, true
+	}
+	part := *s
+	part.lower, part.upper = append([]byte(nil), s.lower[:s.prefix]...), prefixEnd(s.lower[:s.prefix])
+	part.narrowTo(edge)
+	var err error
+	if part.few, err = r.estimateScan(&part); err != nil {
+		return nil, err
+	}
+	all, err := r.estimateScan(whole)
+	if err != nil || part.few > all/4 {
+		return whole, err
+	}
+	return &part, nil
+}

@@ -12,17 +12,18 @@ import (
 // The variants of an index: which field of the last slot its last column is. A simple parameter has one slot, its entry; a composite has
 // one for each part, a compound one for each parameter.
 const (
-	byCode      byte = 'c'
-	byFolded    byte = 'f'
-	byExact     byte = 'x'
-	byLo        byte = 'l'
-	byHi        byte = 'h'
-	byID        byte = 'i'
-	byURI       byte = 'u'
-	byGroup     byte = 'g' // the first bytes of Lo: within one group rows are in the order of ids
-	byNothing   byte = 'o' // no column: tells only that there is an entry
-	byParts     byte = 'p' // all slots, ranges by Lo
-	byPartsHigh byte = 'q' // all slots, the last by Hi
+	byCode       byte = 'c'
+	byFolded     byte = 'f'
+	byExact      byte = 'x'
+	byLo         byte = 'l'
+	byHi         byte = 'h'
+	byID         byte = 'i'
+	byURI        byte = 'u'
+	byGroup      byte = 'g' // the first bytes of Lo: within one group rows are in the order of ids
+	byNothing    byte = 'o' // no column: tells only that there is an entry
+	byParts      byte = 'p' // all slots, ranges by Lo
+	byPartsHigh  byte = 'q' // all slots, the last by Hi
+	byPartsGroup byte = 'r' // all slots, the last by the first bytes of Lo
 )
 
 // narrow is how many leading bytes Lo and Hi have in common in a narrow range (year and month of a date; sign, magnitude and first digit of a
@@ -215,17 +216,28 @@ func (n *names) collectEntry(set *keySet, num uint32, id string, e *search.Entry
 	return one(byNothing)
 }
 
-// rows adds the row of several slots, and the one by Hi where the last is a wide range.
+// rows adds the row of several slots, and where the last is a range, the one by its group, and the one by Hi if it is wide.
 func (n *names) rows(set *keySet, num uint32, id string, slots []slot) error {
 	last := &slots[len(slots)-1]
-	if err := n.row(set, num, byParts, id, slots...); err != nil || last.letter != byLo || !isWide(last.entry) {
+	if err := n.row(set, num, byParts, id, slots...); err != nil || last.letter != byLo {
 		return err
 	}
+	defer func() { last.letter = byLo }()
+	if isGrouped(slots[0].letter) {
+		last.letter = byGroup
+		if err := n.row(set, num, byPartsGroup, id, slots...); err != nil {
+			return err
+		}
+	}
+	if !isWide(last.entry) {
+		return nil
+	}
 	last.letter = byHi
-	err := n.row(set, num, byPartsHigh, id, slots...)
-	last.letter = byLo
-	return err
+	return n.row(set, num, byPartsHigh, id, slots...)
 }
+
+// isGrouped reports whether rows whose first slot has a form have groups. Those of one reference are few: they are read whole.
+func isGrouped(first byte) bool { return first != byID }
 
 // row adds one key: number, variant, columns, id, 0x00, and for each slot its form and the fields that are no column.
 func (n *names) row(set *keySet, num uint32, variant byte, id string, slots ...slot) error {

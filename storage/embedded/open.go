@@ -21,8 +21,8 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// format is the version of the key layout. Open refuses a store of a later one.
-const format = 1
+// format is the version of the key layout. Open refuses a store of another one.
+const format = 2
 
 // Options configure Open. The zero value is right for a server.
 type Options struct {
@@ -171,7 +171,10 @@ func (s *Store) start() error {
 	default:
 		f, _ := binary.Uvarint(v)
 		closer.Close()
-		if f == 0 || f > format {
+		if f < format {
+			return fmt.Errorf("the data folder %s was written by an earlier release (format %d, this one reads %d): load its resources into another folder", s.dir, f, format)
+		}
+		if f > format {
 			return fmt.Errorf("the data folder %s was written by a later release (format %d, this one reads %d): run that release, or choose another folder", s.dir, f, format)
 		}
 	}
@@ -201,7 +204,7 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		CacheSize:                   size,
 		FormatMajorVersion:          pebble.FormatNewest,
 		Lock:                        s.lock,
-		MemTableSize:                8 << 20,
+		MemTableSize:                memTable(s.opt.FS, s.dir),
 		MemTableStopWritesThreshold: 3,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       24,
@@ -220,6 +223,16 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return o
+}
+
+// memTable is the size of a memory table: 8 MB, less on a small disk, where each of the up to five logs is allocated with a tenth more.
+func memTable(fs vfs.FS, dir string) uint64 {
+	const most, least = 8 << 20, 1 << 20
+	u, err := fs.GetDiskUsage(dir)
+	if err != nil || u.TotalBytes == 0 {
+		return most
+	}
+	return min(most, max(least, u.TotalBytes/64))
 }
 
 // compression is light where data is rewritten soon and strong at the bottom, where most of it lies.

@@ -71,17 +71,19 @@ func TestOpenRefusesAnUnwritableFolder(t *testing.T) {
 	wantsRefusal(t, dir, Options{}, "can't be written")
 }
 
-func TestOpenRefusesALaterFormat(t *testing.T) {
-	fs := vfs.NewMem()
-	s, err := Open("data", small(fs))
-	if err != nil {
-		t.Fatal(err)
+func TestOpenRefusesAnotherFormat(t *testing.T) {
+	for f, words := range map[uint64]string{0: "earlier release", format - 1: "earlier release", format + 1: "later release", 1 << 40: "later release"} {
+		fs := vfs.NewMem()
+		s, err := Open("data", small(fs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.db.Set([]byte{tableFormat}, binary.AppendUvarint(nil, f), pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		wantsRefusal(t, "data", small(fs), words)
 	}
-	if err := s.db.Set([]byte{tableFormat}, binary.AppendUvarint(nil, format+1), pebble.Sync); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	wantsRefusal(t, "data", small(fs), "later release")
 }
 
 // fullDisk is a file system that takes no more bytes while it is full.

@@ -35,6 +35,7 @@ type source struct {
 	full   bool    // it reads all rows of an index for a condition that does not bound them
 	loose  bool    // it may give ids of resources that do not exist
 	open   func(ctx context.Context, reverse bool, x *explainer) (ids, error)
+	scans  []*scan // what it reads, if that is known
 }
 
 // planner makes the plan of a query on one type.
@@ -268,6 +269,18 @@ func (p *planner) addGroups() error {
 		p.all = append(p.all, s)
 		return nil
 	}
+	for _, of := range slices.Clone(p.all) {
+		if of.whole < p.r.s.tune.grouped || !slices.ContainsFunc(of.scans, func(s *scan) bool { return s.variant == byParts }) {
+			continue
+		}
+		scans, ok, err := p.r.jointGroups(of.scans)
+		if err != nil {
+			return err
+		}
+		if ok {
+			p.all = append(p.all, p.groupSource(scans, of))
+		}
+	}
 	for _, m := range p.merged {
 		if err := add(m.atom, p.per[m.conj[0]]); err != nil {
 			return err
@@ -283,6 +296,23 @@ func (p *planner) addGroups() error {
 	return nil
 }
 
+// groupSource returns the source that reads in groups what another reads whole: about as many rows, and those that it still reads whole.
+func (p *planner) groupSource(scans []*scan, of *source) *source {
+	s := *of
+	s.scans, s.parts, s.kind, s.sorted = scans, len(scans), "range", true
+	s.rows, s.whole = 1.5*of.est, 0
+	for _, sc := range scans {
+		if !sc.sorted() {
+			s.sorted = false
+			s.whole += sc.few
+		}
+	}
+	s.open = func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
+		return p.r.openScans(ctx, scans, reverse, x.stats)
+	}
+	return &s
+}
+
 // atomSource returns the source of a condition on one parameter.
 func (p *planner) atomSource(a atom) (*source, error) {
 	scans, ok := p.r.scans(p.typ, a)
@@ -294,7 +324,7 @@ func (p *planner) atomSource(a atom) (*source, error) {
 
 // scanSource returns the source that reads scans.
 func (p *planner) scanSource(scans []*scan, index string) (*source, error) {
-	s := &source{index: index, sorted: true, parts: len(scans), kind: "range"}
+	s := &source{index: index, sorted: true, parts: len(scans), kind: "range", scans: scans}
 	for i, sc := range scans {
 		s.sorted = s.sorted && sc.sorted()
 		s.full = s.full || sc.full

@@ -25,6 +25,8 @@ type scan struct {
 	verify       bool          // the rows can't decide: the entries must be asked
 	full         bool          // nothing bounds it: all rows of the index are read for a condition
 	skipWide     bool          // leave out wide ranges: another scan has them
+	last         bounds        // of the column that is not fixed
+	few          float64       // its rows, where groups left it to be read whole
 }
 
 // sorted reports whether the rows are in the order of ids.
@@ -146,6 +148,7 @@ func (s *scan) narrowTo(b bounds) {
 		s.prefix = len(s.lower)
 		return
 	}
+	s.last = b
 	s.full = s.fixed == 0 && !b.hasLow && !b.hasHigh && s.filter != nil
 	base := s.lower
 	if b.hasHigh {
