@@ -24,6 +24,7 @@ type capabilities struct {
 			Operation                                    []struct{ Name, Definition string }
 		}
 		Interaction []struct{ Code string }
+		SearchParam []struct{ Name, Definition, Type string }
 		Operation   []struct{ Name, Definition string }
 		Compartment []string
 	}
@@ -47,6 +48,18 @@ func TestCapabilityStatementSaysWhatIsServed(t *testing.T) {
 	}
 	if len(r.Compartment) != 5 || len(r.Interaction) != 4 {
 		t.Errorf("compartments %v, interactions %v", r.Compartment, r.Interaction)
+	}
+	for name, query := range map[string]string{"_id": "_id=1", "_lastUpdated": "_lastUpdated=gt2020", "_tag": "_tag=x", "_type": "_type=Patient,Group", "_list": "_type=Patient&_list=1",
+		"_has": "_type=Patient&_has:Observation:patient:code=x"} {
+		stated := 0
+		for _, p := range r.SearchParam {
+			if p.Name == name && p.Type != "" {
+				stated++
+			}
+		}
+		if a := s.do(t, "GET", "/fhir?"+query, nil, ""); stated != 1 || a.status != 200 {
+			t.Errorf("%s is stated %d times, and answered with %d %.300s", name, stated, a.status, a.body)
+		}
 	}
 	served := false
 	for _, o := range r.Operation {

@@ -132,6 +132,7 @@ func (h *Handler) renderCapability() []byte {
 	}
 	w.close(']')
 	w.codes("interaction", systemInteractions)
+	renderParameters(w, h.cfg.Search.Of("Resource"), systemParameters...)
 	h.renderOperations(w, "", func(o *operation.Operation) bool { return o.System })
 	w.list("compartment", h.compartments())
 	w.close('}')
@@ -187,6 +188,23 @@ func (h *Handler) renderType(w *jsonWriter, typ string, includes, referring []st
 	w.list("referencePolicy", policy)
 	w.list("searchInclude", includes)
 	w.list("searchRevInclude", referring)
+	renderParameters(w, params)
+	h.renderOperations(w, typ, func(o *operation.Operation) bool { return (o.Type || o.Instance) && o.On(typ) })
+	w.close('}')
+}
+
+// systemParameter is a parameter that R4 describes without defining a SearchParameter.
+type systemParameter struct{ name, typ, text string }
+
+// systemParameters are those of them that are served, on all types.
+var systemParameters = []systemParameter{
+	{"_type", "token", "The resource types that a search of the system is about, separated by commas."},
+	{"_list", "special", "The resources that a List refers to, named by its id."},
+	{"_has", "special", "Selects resources by those that refer to them: _has:Observation:patient:code=1234-5."},
+}
+
+// renderParameters writes the member searchParam with the parameters that are served.
+func renderParameters(w *jsonWriter, params []*search.Parameter, more ...systemParameter) {
 	w.name("searchParam")
 	w.open('[')
 	for _, p := range params {
@@ -200,9 +218,14 @@ func (h *Handler) renderType(w *jsonWriter, typ string, includes, referring []st
 		w.str("documentation", parameterText(p))
 		w.close('}')
 	}
+	for _, p := range more {
+		w.open('{')
+		w.str("name", p.name)
+		w.str("type", p.typ)
+		w.str("documentation", p.text)
+		w.close('}')
+	}
 	w.close(']')
-	h.renderOperations(w, typ, func(o *operation.Operation) bool { return (o.Type || o.Instance) && o.On(typ) })
-	w.close('}')
 }
 
 // notServed says which parameters and interactions that R4 has for all types are refused, and why.
