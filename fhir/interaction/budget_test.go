@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 // shelf stores Basics of about 1,000 bytes, of which i < long have ten times as many.
@@ -161,5 +162,14 @@ func TestReadsOfABundleAreBounded(t *testing.T) {
 	}
 	if refused == 0 || refused == 20 {
 		t.Errorf("%d of 20 reads are refused", refused)
+	}
+}
+
+func TestRepliesKeepBodiesOnlyWhereTheyAreAskedFor(t *testing.T) {
+	res := Result{Action: Created, Record: storage.Record{Key: key("Patient/a"), Version: 1, Body: []byte(`{"resourceType":"Patient"}`)}}
+	for prefer, want := range map[string]string{"": "", "minimal": "", "representation": string(res.Record.Body)} {
+		if got := written(res, prefer); got.record.Body != nil || string(got.resource) != want {
+			t.Errorf("%s: %s", prefer, got.resource)
+		}
 	}
 }

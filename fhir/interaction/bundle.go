@@ -339,6 +339,7 @@ func written(res Result, prefer string) reply {
 			r.resource = res.Record.Body
 		}
 	}
+	r.record.Body = nil // so that a large Bundle is not kept once more until it is answered
 	if prefer == "OperationOutcome" || len(res.Issues) > 0 {
 		r.outcome = fhir.AppendOutcome(nil, res.Issues)
 	}

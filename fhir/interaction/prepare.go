@@ -117,6 +117,7 @@ func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, key fhir.K
 	if err := tx.Put(ctx, rec, version-1); err != nil {
 		return storage.Record{}, err
 	}
+	rec.Entries = nil // the engine has them
 	return rec, s.planIndexing(ctx, tx, key, d.resource)
 }
 

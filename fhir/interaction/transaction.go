@@ -286,8 +286,9 @@ func (t *transaction) perform(ctx context.Context, tx storage.Tx, plan *resoluti
 	if err != nil {
 		return err
 	}
-	t.results = append(t.results, res)
 	t.replies[e.index] = written(res, t.request.Return)
+	res.Record.Body = nil
+	t.results = append(t.results, res)
 	return nil
 }
 
