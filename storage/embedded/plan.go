@@ -70,6 +70,9 @@ func conjuncts(e search.Expr, out []search.Expr) []search.Expr {
 
 // plan collects the sources of a condition.
 func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.Expr) (*planner, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // deep chains spend their time in plans
+	}
 	n, err := r.countType(typ)
 	if err != nil {
 		return nil, err
