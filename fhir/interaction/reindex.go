@@ -44,7 +44,7 @@ func (c *customParameters) run(ctx context.Context) {
 				if len(jobs) == 0 {
 					break
 				}
-				err = c.index(ctx, jobs)
+				err = c.index(ctx, together(jobs))
 			}
 			if err != nil {
 				select {
@@ -54,6 +54,13 @@ func (c *customParameters) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// together returns the jobs to do next: those of the fewest types, so that a parameter of one type does not wait for one of all, and with
+// them all others of the same types.
+func together(jobs []*job) []*job {
+	few := slices.MinFunc(jobs, func(a, b *job) int { return len(a.Types) - len(b.Types) })
+	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return !slices.Equal(j.Types, few.Types) })
 }
 
 // index indexes all types of jobs once and strikes the jobs off.
