@@ -26,6 +26,7 @@ type gateway struct {
 	place string
 	// address is where the server listens.
 	address    string
+	log        *slog.Logger
 	parameters *search.Parameters
 	validator  *validation.Validator
 	service    *interaction.Service
@@ -36,14 +37,14 @@ type gateway struct {
 // newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not answer is waited for. What
 // is wrong for good is an error that says what to do. address is where the server listens.
 func newGateway(ctx context.Context, s *settings, address string, log *slog.Logger) (*gateway, error) {
-	g := &gateway{address: address}
+	g := &gateway{address: address, log: log}
 	var err error
 	if g.validator, err = validation.New(definition.R4(), validation.Options{SchemaDir: s.schemaDir}); err != nil {
 		return nil, err
 	}
 	if s.mongodb != "" {
 		g.place = "MongoDB"
-		g.store, err = mongodb.Open(ctx, mongodb.Options{URI: s.mongodb, Logger: log})
+		g.store, err = mongodb.Open(ctx, mongodb.Options{URI: s.mongodb, MaxPool: uint64(max(0, s.mongodbPool)), Timeout: s.mongodbTimeout, Logger: log})
 	} else {
 		if g.place, err = filepath.Abs(s.data); err == nil {
 			g.store, err = embedded.Open(g.place, embedded.Options{Log: log, Cache: blockCache()})
@@ -69,7 +70,7 @@ func (g *gateway) open(s *settings) error {
 
 // openIn is open in a zone.
 func (g *gateway) openIn(s *settings, z zone) (err error) {
-	g.parameters = search.NewParameters(definition.R4(), search.Options{BaseURLs: ownURLs(s, g.address), Zone: z.location})
+	g.parameters = search.NewParameters(definition.R4(), search.Options{BaseURLs: ownURLs(s, g.address), Zone: z.location, OnSkipped: skipped(g.log)})
 	g.service, err = interaction.New(g.store, definition.R4(), g.parameters, g.validator, interaction.Options{
 		Level:                levels[s.validate.value],
 		ReferentialIntegrity: s.integrity,
@@ -124,4 +125,15 @@ func ownURLs(s *settings, address string) []string {
 		urls = append(urls, strings.TrimRight(s.baseURL, "/"))
 	}
 	return urls
+}
+
+// skipped returns what tells the operator that resources are not found by a parameter, because its expression fails on them: a line in the log
+// for each parameter of a type, at its first time.
+func skipped(log *slog.Logger) func(typ, param string, err error) {
+	var told sync.Map
+	return func(typ, param string, err error) {
+		if _, before := told.LoadOrStore([2]string{typ, param}, true); !before {
+			log.Warn("resources are not found by a parameter whose expression fails on them", "type", typ, "parameter", param, "reason", err.Error())
+		}
+	}
 }

@@ -27,6 +27,8 @@ type settings struct {
 	insecureListen bool
 	data           string
 	mongodb        string
+	mongodbPool    int
+	mongodbTimeout time.Duration
 	baseURL        string
 	trustProxy     bool
 	origins        []string
@@ -77,6 +79,8 @@ func newServe(p *program) *cobra.Command {
 	f.BoolVar(&s.insecureListen, "insecure-listen", false, "allow an address that other machines can reach; anyone who can reach it can read and change all records")
 	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data; made where it is missing")
 	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of a MongoDB replica set or sharded cluster, 6.0 or later, that holds the data in place of a folder")
+	f.IntVar(&s.mongodbPool, "mongodb-pool", 100, "greatest number of connections to each server of MongoDB; maxPoolSize in the URI wins")
+	f.DurationVar(&s.mongodbTimeout, "mongodb-timeout", 5*time.Second, "how long an operation waits for a server of MongoDB that can take it; serverSelectionTimeoutMS in the URI wins")
 	f.StringVar(&s.baseURL, "base-url", "", "`URL` that links in answers start with, as https://example.org/fhir; default is the address that the client used")
 	f.BoolVar(&s.trustProxy, "trust-proxy", false, "take the address that the client used from Forwarded and X-Forwarded-* headers")
 	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read answers; * for all")
