@@ -40,7 +40,7 @@
 //
 // # Deployment
 //
-// Everything about the connection is in the URI, as the driver documents it: maxPoolSize (100), serverSelectionTimeoutMS (5000),
+// Everything about the connection is in the URI, as the driver documents it: maxPoolSize (100, or --mongodb-pool), serverSelectionTimeoutMS (5000, or --mongodb-timeout),
 // connectTimeoutMS, tls and tlsCAFile, authSource. Read preference, read and write concern are not: reads are from the primary with concern
 // snapshot or majority, writes have concern majority, journaled, because the promises of storage.Store need them.
 //
