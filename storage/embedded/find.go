@@ -88,14 +88,24 @@ func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *ex
 	if !ok {
 		return nil, nil
 	}
-	p, err := r.plan(ctx, typ, num, q.Where)
-	if err != nil {
+	p, err := r.newPlanner(ctx, typ, num, q.Where)
+	if err != nil || p.total == 0 {
 		return nil, err
 	}
-	if p.total == 0 {
-		return nil, nil
+	ordered := len(q.Sort) > 0 && !(len(q.Sort) == 1 && q.Sort[0].Chain == nil && q.Sort[0].Param == search.SortByID)
+	if ordered {
+		w, err := p.decided(q)
+		if err != nil {
+			return nil, err
+		}
+		if w != nil {
+			return w.run(ctx, x)
+		}
 	}
-	if len(q.Sort) > 0 && !(len(q.Sort) == 1 && q.Sort[0].Chain == nil && q.Sort[0].Param == search.SortByID) {
+	if err := p.addSources(ctx); err != nil {
+		return nil, err
+	}
+	if ordered {
 		return p.sorted(ctx, q, x)
 	}
 	reverse := q.Reverse

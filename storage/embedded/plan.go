@@ -70,6 +70,15 @@ func conjuncts(e search.Expr, out []search.Expr) []search.Expr {
 
 // plan collects the sources of a condition.
 func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.Expr) (*planner, error) {
+	p, err := r.newPlanner(ctx, typ, num, where)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.addSources(ctx)
+}
+
+// newPlanner takes a condition apart. Its sources are not collected yet, which reads indexes for estimates.
+func (r *reader) newPlanner(ctx context.Context, typ string, num uint32, where search.Expr) (*planner, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err // deep chains spend their time in plans
 	}
@@ -86,10 +95,15 @@ func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.
 		}
 	}
 	p.merged = p.mergeRanges()
+	return p, nil
+}
+
+// addSources collects the sources of the conditions.
+func (p *planner) addSources(ctx context.Context) error {
 	for _, m := range p.merged {
 		s, err := p.atomSource(m.atom)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if s != nil {
 			s.conj = m.conj
@@ -105,7 +119,7 @@ func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.
 		}
 		s, err := p.sourceOf(ctx, e)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if s != nil {
 			s.conj = []int{i}
@@ -114,9 +128,9 @@ func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.
 		}
 	}
 	if err := p.addCompounds(p.merged); err != nil {
-		return nil, err
+		return err
 	}
-	return p, p.addGroups()
+	return p.addGroups()
 }
 
 // mergedAtom is several conditions on one parameter that a single entry has to satisfy.

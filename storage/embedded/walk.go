@@ -3,9 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
-	"math"
 	"slices"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -43,135 +41,6 @@ type walk struct {
 	rows    []search.Row
 	fd      found
 	tried   int
-}
-
-// walkFor returns the cheapest walk for a query; nil where there is none.
-func (p *planner) walkFor(q search.Query) (*walk, error) {
-	first := q.Sort[0]
-	if q.Limit == 0 || first.Chain != nil || first.Param == search.SortByID {
-		return nil, nil
-	}
-	num, ok := p.r.s.names.find(p.typ, first.Param)
-	if !ok {
-		return nil, nil
-	}
-	st := p.r.s.names.shapeOf(num)
-	var letter byte
-	for _, l := range letters {
-		if st.shape&shapeForms == l.form {
-			letter = l.letter
-		}
-	}
-	if letter == 0 || st.shape&shapeOddSort != 0 {
-		return nil, nil
-	}
-	base := walk{p: p, q: q, single: st.shape&shapeMany == 0}
-	merged := p.merged
-	var err error
-	if base.need, err = p.r.complete(p.typ, first.Param); err != nil {
-		return nil, err
-	}
-	if !base.need {
-		base.need = slices.ContainsFunc(p.atoms, func(a *atom) bool { return a != nil && a.param == first.Param })
-	}
-	var best *walk
-	consider := func(w walk) error {
-		est, err := p.r.estimateScan(w.s)
-		if err != nil {
-			return err
-		}
-		read := est
-		if m := p.matches(); m > float64(q.Limit) {
-			read = math.Min(est, math.Max(float64(q.Limit), est*float64(q.Limit)/m))
-		}
-		// What the rows decide is not fetched.
-		if len(w.conj) == len(p.conj) {
-			read = math.Min(read, float64(q.Limit))
-		}
-		w.cost = costSeek + read*costProbe
-		for _, s := range w.wide {
-			n, err := p.r.estimateScan(s)
-			if err != nil {
-				return err
-			}
-			w.cost += costSeek + n*costProbe
-		}
-		if best == nil || w.cost < best.cost {
-			best = &w
-		}
-		return nil
-	}
-	plain := base
-	plain.index = p.typ + ": " + first.Param
-	plain.s = newScan(num, letter, string(letter))
-	plain.s.params = []string{first.Param}
-	for i, a := range p.atoms {
-		if a == nil || a.param != first.Param {
-			continue
-		}
-		if scans, ok := p.r.scans(p.typ, *a); ok && base.single {
-			plain.bound(scans, letter, byHi, 0, []int{i})
-		}
-	}
-	for _, m := range merged {
-		if m.param != first.Param {
-			continue
-		}
-		if scans, ok := p.r.scans(p.typ, m.atom); ok {
-			plain.bound(scans, letter, byHi, 0, m.conj)
-		}
-	}
-	if err := consider(plain); err != nil {
-		return nil, err
-	}
-	for _, c := range search.Compounds(p.typ) {
-		if c.Params[len(c.Params)-1] != first.Param {
-			continue
-		}
-		atoms, conj, ok := p.compoundAtoms(c.Params, merged, true)
-		if !ok {
-			continue
-		}
-		last := len(atoms) - 1
-		scans, ok := p.r.compoundScans(p.typ, c.Params, atoms)
-		w := base
-		w.index = p.typ + ": " + strings.Join(c.Params, "+")
-		if ok = ok && (base.single || atoms[last] == nil) && w.bound(scans, byParts, byPartsHigh, last, conj); !ok && atoms[last] != nil {
-			// The order wants all rows of the other parameters; the last condition is tried on each.
-			atoms[last], conj = nil, conj[:last]
-			scans, ok = p.r.compoundScans(p.typ, c.Params, atoms)
-			ok = ok && w.bound(scans, byParts, byPartsHigh, last, conj)
-		}
-		if !ok {
-			continue
-		}
-		if err := consider(w); err != nil {
-			return nil, err
-		}
-	}
-	return best, nil
-}
-
-// bound makes w a walk of scans that together have all matches of the conditions conj: one in the order of the answer, of the variant main
-// with its first columns fixed, and beside it only ones of the wide ranges, of the variant high. It reports whether they are that.
-func (w *walk) bound(scans []*scan, main, high byte, fixed int, conj []int) bool {
-	var ordered *scan
-	var wide []*scan
-	for _, s := range scans {
-		switch {
-		case s.variant == main && ordered == nil && s.fixed == fixed && s.columns == fixed+1:
-			ordered = s
-		case s.variant == high:
-			wide = append(wide, s)
-		default:
-			return false
-		}
-	}
-	if ordered == nil || ordered.skipWide != (len(wide) > 0) {
-		return false
-	}
-	w.s, w.wide, w.conj = ordered, wide, conj
-	return true
 }
 
 // full reports whether the page is.
