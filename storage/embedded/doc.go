@@ -64,28 +64,28 @@
 //
 // First pages of 20 as clients get them, through HTTP's handler but without sockets, in us:
 //
-//	go test ./fhir/rest -run '^$' -bench Population -benchtime 1000x -population.million -population.dir DIR
+//	go test ./fhir/rest -run '^$' -bench Population -benchtime 400x -population.million -population.dir DIR
 //
 //	shape                                 10,000     p99  million     p99   ratio
-//	token                                     82   2,610      133   1,404     1.6
-//	date range, a month                      131   1,924      297   3,742     2.3
-//	code and date range, a year              268   4,883      794   5,203     3.0
-//	rarer code and date range, two years     168   2,719      964   5,217     5.7
-//	code and value above                     174     748    1,247  15,722     7.2
-//	composite of code and value              180   4,489      206   4,356     1.1
-//	patient and code                         123     244      160     296     1.3
-//	patient, code and date range             226   1,047      405   1,140     1.8
-//	patient, newest first                    132     216      199     408     1.5
-//	OR of 200 tokens                         369   4,957      453   5,540     1.2
-//	chain to family                          111   3,061      265   4,682     2.4
-//	chain to gender                          517  13,324      834   7,526     1.6
-//	_has by code                             228   3,118      320   3,126     1.4
-//	two _includes                            217   4,380      312   2,268     1.4
-//	newest first of a common code            104     196      226   1,460     2.2
-//	gender and birthdate, 40 years           132   1,015      262   1,887     2.0
-//	count of a code                            6      18        6      13     1.0
-//	string prefix                            104     371      207   1,678     2.0
-//	page 1,000                               123     709      177   1,345     1.4
+//	token                                     76     143      132     275     1.7
+//	date range, a month                      119     456      178     465     1.5
+//	code and date range, a year              123     820      200     657     1.6
+//	rarer code and date range, two years     130     494      244     767     1.9
+//	code and value above                     130     257      925   1,662     7.1
+//	composite of code and value              151     640      191     538     1.3
+//	patient and code                         129     281      165     314     1.3
+//	patient, code and date range             140     655      200     632     1.4
+//	patient, newest first                    122     218      176     321     1.4
+//	OR of 200 tokens                         391   2,533      452   1,921     1.1
+//	chain to family                          118     559      280     685     2.4
+//	chain to gender                          511   5,218      854   4,409     1.7
+//	_has by code                             240   1,565      346   1,869     1.4
+//	two _includes                            230   1,381      336   1,578     1.5
+//	newest first of a common code             92     248      161     291     1.8
+//	gender and birthdate, 40 years           146     704      288   1,176     2.0
+//	count of a code                            6      39        7      39     1.1
+//	string prefix                             98     404      227     962     2.3
+//	page 1,000                               134     742      189   1,043     1.4
 //
 // They were made while other programs took most of both cores, which the p99 shows more than the p50. Forty variants of each shape take turns. What is read for
 // a page does not grow with the population but where a range has more rows than a page; what grows is the cost of a row: more levels to seek
