@@ -59,7 +59,7 @@
 //	go test ./storage/embedded -run '^$' -bench . [-embedded.million -embedded.dir DIR]
 //
 // A resource of 700 bytes with some 13 entries makes 30 rows, 3.7 KB of keys and values, 1.2 KB on disk. Durable Updates of 250 resources
-// take 1.1 to 1.4 times as long as raw batches of the same rows (15,400 and 16,400 resources/s in one run; the budget is 2). Single durable
+// take 1.1 to 1.9 times as long as raw batches of the same rows (14,500 and 28,100 resources/s in the worst run; the budget is 2). Single durable
 // creates: 1,080/s from one client, 2,550/s from 8, 4,900/s from 64, which share syncs. A read by key, with its View, 4.5 us.
 //
 // First pages of 20 as clients get them, through HTTP's handler but without sockets, in us:
@@ -87,9 +87,9 @@
 //	string prefix                             98     404      227     962     2.3
 //	page 1,000                               134     742      189   1,043     1.4
 //
-// They were made while other programs took most of both cores, which the p99 shows more than the p50. Forty variants of each shape take turns. What is read for
-// a page does not grow with the population but where a range has more rows than a page; what grows is the cost of a row: more levels to seek
-// in, and blocks that are not in the cache.
+// Forty variants of each shape take turns. What is read for a page does not grow with the population but for "code and value above", whose
+// walk begins at the first digit of the value and passes over the rows below it (501 for a page of 20); elsewhere what grows is the cost of a
+// row: more levels to seek in, and blocks that are not in the cache.
 //
 // # Decisions
 //
