@@ -18,6 +18,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -265,7 +266,20 @@ func (c *Cluster) stop() {
 	}
 }
 
-func start(path, dir string, n int, more ...string) (*Cluster, error) {
+// start starts a set, and again on other ports where it does not come up: another program may have taken one in between.
+func start(path, dir string, n int, more ...string) (c *Cluster, err error) {
+	for range 3 {
+		if c, err = startOnce(path, dir, n, more...); err == nil {
+			return c, nil
+		}
+		for i := range n {
+			os.RemoveAll(filepath.Join(dir, fmt.Sprint("member", i)))
+		}
+	}
+	return nil, err
+}
+
+func startOnce(path, dir string, n int, more ...string) (*Cluster, error) {
 	c := &Cluster{Name: "fhirgate", path: path, more: more}
 	var docs bson.A
 	for i := range n {
@@ -299,14 +313,16 @@ func start(path, dir string, n int, more ...string) (*Cluster, error) {
 	return c, nil
 }
 
-// freeAddr returns a loopback address whose port was free a moment ago.
+// freeAddr returns a loopback address whose port was free a moment ago. It is below the ports that systems give to clients, so that no connection
+// of another test takes it before mongod does; which it is, is drawn, so that two test binaries hardly ever draw the same.
 func freeAddr() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "127.0.0.1:27999"
+	for {
+		addr := fmt.Sprintf("127.0.0.1:%d", 15000+mathrand.IntN(15000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // start runs mongod; an empty set makes it a standalone.
