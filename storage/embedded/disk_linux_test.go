@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -106,27 +107,34 @@ func TestARealDiskFills(t *testing.T) {
 		}
 	}
 	t.Logf("%d resources until the reserve", stored)
-	if stored < 30_000 {
-		t.Errorf("the disk of 96 MB takes no more than %d resources of some 1.2 KB", stored)
+	// How much of the disk compactions hold at that moment is up to their timing; a resource takes some 1.2 KB.
+	if stored < 15_000 {
+		t.Errorf("the disk of 96 MB takes no more than %d resources", stored)
 	}
 	check(s)
-	// Another program takes the rest of the disk.
+	// Another program takes the rest of the disk, and what compactions still give back.
 	f, err := os.Create(filler)
 	if err != nil {
 		t.Fatal(err)
 	}
 	chunk := make([]byte, 1<<16)
-	for {
-		if _, err := f.Write(chunk); err != nil {
-			break
+	fill := func() {
+		for err = nil; err == nil; _, err = f.Write(chunk) {
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
 		}
 	}
-	f.Close()
-	if err := write(); fhir.KindOf(err) != fhir.KindFull {
+	fill()
+	for err = write(); err == nil; err = write() {
+		fill()
+	}
+	if fhir.KindOf(err) != fhir.KindFull {
 		t.Errorf("a write to the full disk returned %v", err)
 	}
 	time.Sleep(2 * time.Second) // background work meets the full disk
 	check(s)
+	f.Close()
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}

@@ -101,6 +101,9 @@ func (c *collections) build(ctx context.Context, s *Store) {
 			if err == nil {
 				break
 			}
+			if ctx.Err() != nil {
+				return // the store closes; what is missing is made at the next start
+			}
 			s.log.Error("indexes could not be made; trying again", "type", typ, "reason", err.Error())
 			select {
 			case <-ctx.Done():
