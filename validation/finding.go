@@ -37,7 +37,6 @@ type walker struct {
 	findings []finding
 	more     bool            // findings were left out
 	standIns []fhir.Edit     // in document order; see standin.go
-	nulls    []int           // indices of the nulls that pad arrays of primitives, ascending
 	nested   []nested        // resources inside of root, in document order
 	apart    []fhir.Resource // those of nested that google/fhir must read by themselves, in document order
 	weight   int             // bytes of all objects and arrays, each counted with what is inside

@@ -32,7 +32,7 @@ func (w *walker) primitive(n fhir.Node, m member) {
 		w.add(n, "", fhir.IssueValue, "element-empty", name+" is an empty string; leave the element out")
 	case t.Name == "xhtml":
 		w.narrative(n, text)
-		if !needsStandIn(t.Name, text, n) {
+		if !needsStandIn(m, text) {
 			return
 		}
 	default:
@@ -43,7 +43,12 @@ func (w *walker) primitive(n fhir.Node, m member) {
 			w.add(n, "", fhir.IssueValue, "primitive-format", name+" is of type "+t.Name+": "+form)
 		case !m.codes.contains(text):
 			w.add(n, "", fhir.IssueCodeInvalid, "code-enum", name+" must be one of the codes "+m.codes.String())
-		case !needsStandIn(t.Name, text, n):
+		case m.element.Path == reference:
+			if text := standInReference(text); text != nil {
+				w.replace(n, text)
+			}
+			return
+		case !needsStandIn(m, text):
 			return
 		}
 	}

@@ -1,15 +1,15 @@
 package validation
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
 
-// A stand-in is a short value of the same primitive type that the libraries' phases are given in the place of one that they can't read, whether
-// R4 allows it or not, or that would cost them more than its size. The elements' phase has checked the real value by then, so nothing passes
-// unseen; and because the libraries stop at what they can't read, the stand-in lets them go on to everything else.
+// A stand-in is a value of the same primitive type that the libraries' phases are given in the place of the one in the resource: one value for
+// all texts, all dates, all numbers, all references to a type. The elements' phase has checked the real value by then, so nothing passes unseen;
+// and what the libraries are left with is the resource's form, which most records share with many others (form.go). Stand-ins are also what lets
+// them go on behind a value that they can't read, and what keeps long ones from costing more than their size.
 
 // parameterResource is the element whose resources google/fhir has no model for: its type there is Any, and it reads Any in "contained" alone.
 // It is given an empty object in their place, and reads each of them by itself.
@@ -26,28 +26,43 @@ var standIns = map[string][]byte{
 // emptyObject stands in for resources that are read apart, and for nulls among the siblings of primitives: google/fhir reads those as values.
 var emptyObject = []byte(`{}`)
 
-// longText is the length from which a text is stood in for: gojsonschema matches it with a regular expression at some 30 MB/s, and google/fhir
+// longText is the length from which a URI is stood in for: gojsonschema matches it with a regular expression at some 30 MB/s, and google/fhir
 // copies it once for each object around it.
 const longText = 1024
 
-// needsStandIn reports whether a valid value is one that a library fails on. TestBaseFinds has a case for each reason.
-func needsStandIn(typ, text string, n fhir.Node) bool {
-	switch typ {
-	case "dateTime", "instant", "time":
-		// Leap seconds: R4's regular expressions allow second 60; google/fhir's do not.
-		return strings.Contains(text, ":60")
-	case "base64Binary":
-		// Base64 with white space or escapes: google/fhir wants gaps of equal length at equal distances and does not read "\/".
-		return len(text) > longText || hasSpace(text) || bytes.IndexByte(n.Raw(), '\\') >= 0
+// needsStandIn reports whether a value that the elements' phase has found valid is stood in for. Most are: see forms. Left in place are codes of
+// bindings and true and false, which the libraries decide on as well, and URIs, where they know reserved ones.
+func needsStandIn(m member, text string) bool {
+	switch m.ref.Type.Name {
+	case "boolean":
+		return false
+	case "string":
+		return m.element.Path != reference
+	case "code":
+		return m.element.Path == "Coding.code" || m.element.Path == "Quantity.code"
 	case "uri", "url", "canonical":
 		// An escape in the host: RFC 3986 allows it (section 3.2.2), net/url, which google/fhir asks, does not.
 		_, rest, _ := strings.Cut(text, "//")
 		host, _, _ := strings.Cut(rest, "/")
 		return len(text) > longText || strings.Contains(host, "%")
-	case "string", "markdown", "xhtml":
-		return len(text) > longText
 	}
-	return false
+	return true
+}
+
+// reference is the element that holds a literal reference.
+const reference = "Reference.reference"
+
+// standInReference returns what stands in for a literal reference: the same with another id, because the libraries decide on types as well. nil
+// for references of other forms.
+func standInReference(text string) []byte {
+	if isUUID(text) {
+		return standIns["uuid"]
+	}
+	typ, id, ok := strings.Cut(text, "/")
+	if !ok || !fhir.ValidID(id) || !elementName(typ) {
+		return nil
+	}
+	return fhir.AppendString(nil, typ+"/x")
 }
 
 // standIn notes that the value n of the primitive m is stood in for.

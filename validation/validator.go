@@ -46,6 +46,9 @@ type Options struct {
 	SchemaDir string
 }
 
+// usualEdits is the number of stand-ins up to which the space for them is kept for the next resource.
+const usualEdits = 4096
+
 // Validator checks resources. It is safe for concurrent use.
 type Validator struct {
 	reg    *definition.Registry
@@ -54,6 +57,8 @@ type Validator struct {
 	codes  sync.Map // canonical of a value set -> *codeSet
 	shapes shapes
 	model  *model
+	forms  forms
+	edits  sync.Pool // *[]fhir.Edit
 	site   atomic.Pointer[siteSchemas]
 }
 
@@ -80,17 +85,39 @@ func (v *Validator) Validate(r fhir.Resource, level Level) []fhir.Issue {
 			Text: "resourceType names no resource type of R4", Expression: "resourceType"}}
 	}
 	w := walker{v: v, root: r}
+	if edits, ok := v.edits.Get().(*[]fhir.Edit); ok {
+		w.standIns = (*edits)[:0]
+	}
+	defer func() {
+		if edits := w.standIns; cap(edits) <= usualEdits {
+			v.edits.Put(&edits)
+		}
+	}()
 	if level == Off {
 		w.narratives()
 	} else {
 		w.resource(r, t)
 		if w.affordable() && !w.full() {
-			w.shape(r, t)
-			w.model()
+			w.libraries(r, t)
 		}
 	}
 	w.site()
 	return w.issues()
+}
+
+// libraries runs the phases of the libraries, unless they have found nothing in the resource's form before.
+func (w *walker) libraries(r fhir.Resource, t *definition.Type) {
+	form, ok := formKey{}, false
+	if len(w.findings) == 0 {
+		if form, ok = w.v.forms.key(r, w.standIns); ok && w.v.forms.known(form) {
+			return
+		}
+	}
+	w.shape(r, t)
+	w.model()
+	if ok && len(w.findings) == 0 {
+		w.v.forms.remember(form)
+	}
 }
 
 // ValidateMany validates each of rs, spread over the processors, and returns their issues in the order of rs.
