@@ -60,6 +60,8 @@ type Store struct {
 
 	collections collections
 	frequencies frequencies
+	spills      spills
+	limits      limits
 }
 
 // readiness is what Ready answers; a nil err is ready. A fatal err will not heal by itself.
@@ -111,7 +113,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), run: run, cancel: cancel}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), run: run, cancel: cancel, limits: theLimits}
 	s.ready.Store(&readiness{err: errConnecting})
 	s.work.Add(1)
 	go s.connect(run, opt.URI)
