@@ -51,7 +51,11 @@ func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (
 		if p.nothing {
 			return 0, nil
 		}
-		n, err := r.countUpTo(ctx, typ, p.filter(), p.index, unlimited)
+		f := p.filter()
+		n, err := r.countUpTo(ctx, typ, f, p.index, unlimited)
+		if err == nil && r.told != nil {
+			err = r.told.count(ctx, r, p, f, n)
+		}
 		return int64(n), err
 	}
 	var total int64
@@ -199,9 +203,6 @@ func (r *reader) countUpTo(ctx context.Context, typ string, f bson.D, index stri
 		}
 		return err
 	})
-	if err == nil && r.told != nil && limit == unlimited {
-		r.told.count(int(n))
-	}
 	return int(n), err
 }
 
