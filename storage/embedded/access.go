@@ -57,10 +57,10 @@ func eachSome(e search.Expr, f func(search.Some)) {
 // choice is one way to read the rows of a slot that can satisfy an atom: those of a form, within bounds. The choices of an atom together
 // have all of them.
 type choice struct {
-	letter   byte
-	b        bounds
-	exact    bool // every row within the bounds satisfies the atom
-	skipWide bool // wide ranges are left to another choice
+	letter byte
+	b      bounds
+	exact  bool   // every row within the bounds satisfies the atom
+	reach  *reach // in place of bounds, for byHi
 }
 
 // fieldsOf are the fields that the entries of a form may set.
@@ -129,7 +129,7 @@ func choices(st shapeState, e search.Expr) ([]choice, bool) {
 			continue
 		}
 		if l.letter == byLo {
-			out = append(out, rangeChoices(e)...)
+			out = append(out, rangeChoices(e, st.shape)...)
 			continue
 		}
 		eachSome(e, func(s search.Some) {
@@ -198,12 +198,12 @@ func hull(e search.Expr, part int) (b box, ok bool) {
 }
 
 // rangeChoices returns the choices for an atom over ranges. An atom that bounds Lo from below, or nothing from below, is one scan by Lo: Lo
-// is never above Hi, so a bound of Hi from above bounds Lo too. One that bounds only Hi from below is a scan by Lo for the narrow ranges,
-// which begin in the same narrow bytes at the earliest, and one by Hi for the wide ones.
+// is never above Hi, so a bound of Hi from above bounds Lo too. One that bounds only Hi from below is a scan by Lo from where ranges that
+// are not wide begin at the earliest, and one of the wide ranges that begin before and reach over that.
 //
-// Alternatives whose hull would lose the lower bound ("Lo from a, or Hi above b") keep it: each gives Lo a lower bound for narrow ranges,
-// and the scan by Hi takes the wide ones.
-func rangeChoices(e search.Expr) []choice {
+// Alternatives whose hull would lose the lower bound ("Lo from a, or Hi above b") keep it: each gives Lo a lower bound for ranges that are not
+// wide.
+func rangeChoices(e search.Expr, st shape) []choice {
 	all, ok := hull(e, 0)
 	if !ok || all.lo.empty() || all.hi.empty() {
 		return nil
@@ -214,27 +214,30 @@ func rangeChoices(e search.Expr) []choice {
 	if all.lo.hasLow {
 		return []choice{{letter: byLo, b: all.lo}}
 	}
-	narrowLow, ok := lowestNarrow(e)
+	start, ok := lowestStart(e, st&shapeDays == 0)
 	if !ok {
 		return []choice{{letter: byLo, b: all.lo}}
 	}
 	b := all.lo
-	b.low, b.hasLow = narrowLow, true
-	// Of a wide range only Hi above the least of all lower bounds, of Lo or Hi, is known.
-	hi := all.hi
-	if !hi.hasLow {
-		hi.low, hi.hasLow = lowestEither(e)
+	b.low, b.hasLow = start, true
+	out := []choice{{letter: byLo, b: b}}
+	if st&shapeWide != 0 && start != "" {
+		least := start
+		if hi, ok := lowestEither(e); ok {
+			least = max(least, hi)
+		}
+		out = append(out, choice{letter: byHi, reach: &reach{over: start, least: least}})
 	}
-	return []choice{{letter: byLo, b: b, skipWide: true}, {letter: byHi, b: hi}}
+	return out
 }
 
-// lowestNarrow returns the least Lo of a narrow range that can satisfy the atom; false where there is no bound.
-func lowestNarrow(e search.Expr) (string, bool) {
+// lowestStart returns the least Lo of a range that is not wide and can satisfy the atom; false where there is no bound. seconds tells that
+// no such range is wider than a second.
+func lowestStart(e search.Expr, seconds bool) (string, bool) {
 	return lowest(e, func(lo, hi bounds) (string, bool) {
 		low, ok := lo.low, lo.hasLow
 		if hi.hasLow {
-			v := hi.low[:min(narrow, len(hi.low))]
-			if !ok || v > low {
+			if v := earliest(hi, seconds); !ok || v > low {
 				low, ok = v, true
 			}
 		}
@@ -306,11 +309,10 @@ func (r *reader) scans(typ string, a atom) ([]*scan, bool) {
 	for _, c := range cs {
 		s := newScan(num, c.letter, string(c.letter))
 		s.params = []string{a.param}
-		s.skipWide = c.skipWide
 		if !c.exact {
 			s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
 		}
-		s.narrowTo(c.b)
+		s.narrowBy(c)
 		out = append(out, s)
 	}
 	return dedupe(out), true

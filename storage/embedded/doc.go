@@ -38,9 +38,10 @@
 // returns when the record is synced, so what was acknowledged is there. No row is written at any other time.
 //
 // An index row is (number, variant, columns, id, 0x00, tail). The variant says which field the last column is: c code, i id of a reference,
-// u URI, f and x a string folded and exact, l Lo, h Hi, g the first bytes of Lo. Composites and compounds are rows of several slots, one
-// for each part or parameter (p; q with the last slot by Hi, r with it by group). The tail has for each slot its form and the fields that are no column, so a
-// row holds its whole entries, and a condition on them is decided without reading the resource.
+// u URI, f and x a string folded and exact, l Lo, h node and Hi of a wide range, g the first bytes of Lo. Composites and compounds are rows
+// of several slots, one for each part or parameter (p; q with the last slot by node and Hi, r with it by group). The tail has for each slot
+// its form and the fields that are no column, so a row holds its whole entries, and a condition on them is decided without reading the
+// resource.
 //
 //	Where all columns are fixed, rows are in the order of ids: a stream that can be sought, merged (AND) and united (OR).
 //	Where the last column is a range, rows are in its order: it is read whole, or it is the order of the answer.
@@ -106,10 +107,12 @@
 // without its unit. Choice: only the compared field is in front of the id; system, unit and the other bound are in the tail. Consequence:
 // one index for all of these, in the order of ids; a value that many systems share is filtered row by row.
 //
-// 4. Narrow and wide ranges (2026-11-23). Context: "Hi above x" can't be scanned by Lo, and a row by Hi for every range costs a tenth of
-// the write. Choice: a range whose ends share their first six bytes (month of a date, first digit of a number) is narrow and has no row by
-// Hi: it begins at x's first six bytes at the earliest. Consequence: most ranges have no row by Hi; where a population's ranges are wide,
-// as of periods of months, they cost one more and scans by Hi read all above x.
+// 4. Ranges that reach over a value (2026-11-23). Context: "Hi above x" can't be scanned by Lo, and a row by Hi for every range costs a tenth
+// of the write, and is read in an order that nobody asked for. Choice: a point, and a range within one day of the calendar, can reach over x
+// only from x's own day, so rows are read by Lo from there: from x itself where x is a day, a second (of ranges within seconds) or a number.
+// All other ranges are wide and have a row by node and Hi; the node is what Lo and Hi have in common, and of what reaches over x it is a
+// beginning of x. Consequence: a first page above a value reads its rows and the few wide ones that reach over it; periods that pass midnight,
+// months and years cost a row more.
 //
 // 5. Samples instead of histograms (2026-11-23). Context: a planner needs to know how large a range is, and counters know single values
 // only. Choice: the rows of one id in 64, and in 4096, stand a second time. Consequence: any scan, of any index, is estimated by the

@@ -39,16 +39,16 @@ func (r *reader) estimateScan(s *scan) (float64, error) {
 
 // walk counts a scan's rows in a table up to a limit.
 func (r *reader) walk(table byte, s *scan, limit int) (int, error) {
-	it, err := r.iter(table, s.lower, s.upper)
+	in, err := r.rows(table, s)
 	if err != nil {
 		return 0, err
 	}
-	defer it.Close()
+	defer in.it.Close()
 	n := 0
-	for ok := it.First(); ok && n < limit; ok = it.Next() {
+	for ok := in.first(); ok && n < limit; ok = in.next() {
 		n++
 	}
-	return n, it.Error()
+	return n, in.it.Error()
 }
 
 // sumCounters adds up the counters of one value; few is false where it has too many systems to look at all.

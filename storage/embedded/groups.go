@@ -61,7 +61,7 @@ func (r *reader) groupScans(typ string, a atom) (out []*scan, ok bool, err error
 		s := newScan(num, c.letter, string(c.letter))
 		s.params = []string{a.param}
 		s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
-		s.narrowTo(c.b)
+		s.narrowBy(c)
 		out = append(out, s)
 	}
 	return out, len(out) > 0, nil
@@ -72,14 +72,14 @@ func (r *reader) groupScans(typ string, a atom) (out []*scan, ok bool, err error
 func (r *reader) groupScan(num uint32, a atom, g string, c choice) (*scan, error) {
 	scanOf := func(letter byte, b bounds) *scan {
 		s := newScan(num, letter, string(letter))
-		s.params, s.skipWide = []string{a.param}, c.skipWide
+		s.params = []string{a.param}
 		s.setFilter([]search.Expr{a.expr}, []search.Expr{a.expr})
 		s.narrowTo(b)
 		return s
 	}
 	whole := scanOf(byGroup, bounds{low: g, high: g, hasLow: true, hasHigh: true})
 	edge := c.b
-	if len(g) < narrow || (!edge.hasLow || edge.low <= g) && (!edge.hasHigh || edge.prefix || edge.high > g && !strings.HasPrefix(edge.high, g)) {
+	if len(g) < groupBytes || (!edge.hasLow || edge.low <= g) && (!edge.hasHigh || edge.prefix || edge.high > g && !strings.HasPrefix(edge.high, g)) {
 		return whole, nil
 	}
 	if !edge.hasLow || edge.low < g {
@@ -174,7 +174,7 @@ func (r *reader) jointGroup(s *scan, g string, of int) (*scan, error) {
 	whole := grouped(s)
 	whole.narrowTo(bounds{low: g, high: g, hasLow: true, hasHigh: true})
 	edge := s.last
-	if of > 2 || len(g) < narrow || (!edge.hasLow || edge.low <= g) && (!edge.hasHigh || edge.prefix || edge.high > g && !strings.HasPrefix(edge.high, g)) {
+	if of > 2 || len(g) < groupBytes || (!edge.hasLow || edge.low <= g) && (!edge.hasHigh || edge.prefix || edge.high > g && !strings.HasPrefix(edge.high, g)) {
 		return whole, nil
 	}
 	if !edge.hasLow || edge.low < g {

@@ -16,31 +16,24 @@ const (
 	byFolded     byte = 'f'
 	byExact      byte = 'x'
 	byLo         byte = 'l'
-	byHi         byte = 'h'
+	byHi         byte = 'h' // the node of a wide range, then Hi
 	byID         byte = 'i'
 	byURI        byte = 'u'
 	byGroup      byte = 'g' // the first bytes of Lo: within one group rows are in the order of ids
 	byNothing    byte = 'o' // no column: tells only that there is an entry
 	byParts      byte = 'p' // all slots, ranges by Lo
-	byPartsHigh  byte = 'q' // all slots, the last by Hi
+	byPartsHigh  byte = 'q' // all slots, the last by node and Hi
 	byPartsGroup byte = 'r' // all slots, the last by the first bytes of Lo
 )
 
-// narrow is how many leading bytes Lo and Hi have in common in a narrow range (year and month of a date; sign, magnitude and first digit of a
-// number). A range whose ends differ earlier is wide and has a row by
-// Hi too; so a condition on Hi alone is a scan of the rows by Lo from the value's first narrow bytes, and one of the wide rows by Hi.
-const narrow = 6
+// groupBytes is how many leading bytes of Lo make a group: year and month of a date; sign, magnitude and first digit of a number.
+const groupBytes = 6
 
 // maxCombinations bounds the rows of one resource in one compound.
 const maxCombinations = 64
 
 // group is the beginning of a Lo by which ranges are grouped.
-func group(lo string) string { return lo[:min(narrow, len(lo))] }
-
-// isWide reports whether a range has a row by Hi.
-func isWide(e *search.Entry) bool {
-	return len(e.Lo) < narrow || len(e.Hi) < narrow || e.Lo[:narrow] != e.Hi[:narrow]
-}
+func group(lo string) string { return lo[:min(groupBytes, len(lo))] }
 
 // shapeOfEntry returns the form of an entry: one bit of shapeForms.
 func shapeOfEntry(e *search.Entry) shape {
@@ -192,7 +185,9 @@ func (n *names) collectEntry(set *keySet, num uint32, id string, e *search.Entry
 		if err := one(byGroup); err != nil {
 			return err
 		}
-		if err := one(byLo); err != nil || !isWide(e) {
+		w := widthOf(e.Lo, e.Hi)
+		learn |= w.shape()
+		if err := one(byLo); err != nil || w != wide {
 			return err
 		}
 		return one(byHi)
@@ -210,13 +205,16 @@ func (n *names) collectEntry(set *keySet, num uint32, id string, e *search.Entry
 			slots[i] = slot{&e.Parts[i], letters[i]}
 		}
 		parts = string(letters)
+		if last := slots[len(slots)-1]; last.letter == byLo {
+			learn |= widthOf(last.entry.Lo, last.entry.Hi).shape()
+		}
 		return n.rows(set, num, id, slots)
 	}
 	learn |= shapeOddSort
 	return one(byNothing)
 }
 
-// rows adds the row of several slots, and where the last is a range, the one by its group, and the one by Hi if it is wide.
+// rows adds the row of several slots, and where the last is a range, the one by its group, and the one by node and Hi if it is wide.
 func (n *names) rows(set *keySet, num uint32, id string, slots []slot) error {
 	last := &slots[len(slots)-1]
 	if err := n.row(set, num, byParts, id, slots...); err != nil || last.letter != byLo {
@@ -229,7 +227,7 @@ func (n *names) rows(set *keySet, num uint32, id string, slots []slot) error {
 			return err
 		}
 	}
-	if !isWide(last.entry) {
+	if widthOf(last.entry.Lo, last.entry.Hi) != wide {
 		return nil
 	}
 	last.letter = byHi
@@ -246,8 +244,11 @@ func (n *names) row(set *keySet, num uint32, variant byte, id string, slots ...s
 	for i, s := range slots {
 		if f := column(s.letter); f != 0 {
 			v, cut := s.entry.Field(f), false
-			if s.letter == byGroup {
+			switch s.letter {
+			case byGroup:
 				v = group(v)
+			case byHi:
+				b, _ = appendColumn(b, nodeOf(s.entry.Lo, s.entry.Hi))
 			}
 			if b, cut = appendColumn(b, v); cut {
 				cuts |= 1 << i

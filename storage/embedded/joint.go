@@ -30,17 +30,20 @@ func compositeScans(num uint32, st shapeState, a atom) ([]*scan, bool) {
 		}
 		variant, parts := byParts, []byte(st.parts)
 		last := len(parts) - 1
-		lastLow, hiOnly := "", false
+		var start bounds
+		hiOnly := false
+		var over *reach
 		if parts[last] == byLo {
 			lo, _ := fieldBounds(sm.Where, last+1, search.Lo)
 			hi, _ := fieldBounds(sm.Where, last+1, search.Hi)
-			if hi.hasLow && !lo.hasLow {
-				lastLow, hiOnly = hi.low[:min(narrow, len(hi.low))], true
+			if hiOnly = hi.hasLow && !lo.hasLow; hiOnly {
+				start = bounds{low: earliest(hi, st.shape&shapeDays == 0), hasLow: true}
+				over = &reach{over: start.low, least: hi.low}
 			}
 		}
-		add := func(variant byte, parts []byte, skipWide bool, low string) {
+		add := func(variant byte, parts []byte, over *reach) {
 			s := newScan(num, variant, string(parts))
-			s.composite, s.params, s.skipWide = true, []string{a.param}, skipWide
+			s.composite, s.params = true, []string{a.param}
 			s.filter = []search.Expr{sm}
 			for i, p := range parts {
 				if p == byNothing {
@@ -54,13 +57,17 @@ func compositeScans(num uint32, st shapeState, a atom) ([]*scan, bool) {
 						}
 					}
 				}
+				if i == last && over != nil {
+					s.narrowBy(choice{letter: byHi, reach: over})
+					break
+				}
 				b, _ := fieldBounds(sm.Where, i+1, column(p))
 				if p == byLo {
 					if hi, _ := fieldBounds(sm.Where, i+1, search.Hi); hi.hasHigh && !hi.prefix {
 						b = b.and(bounds{high: hi.high, hasHigh: true})
 					}
-					if i == last && skipWide {
-						b = b.and(bounds{low: low, hasLow: true})
+					if i == last && hiOnly {
+						b = b.and(start)
 					}
 				}
 				if b.empty() {
@@ -73,11 +80,11 @@ func compositeScans(num uint32, st shapeState, a atom) ([]*scan, bool) {
 			}
 			out = append(out, s)
 		}
-		add(variant, parts, hiOnly, lastLow)
-		if hiOnly {
+		add(variant, parts, nil)
+		if hiOnly && st.shape&shapeWide != 0 && over.over != "" {
 			high := append([]byte(nil), parts...)
 			high[last] = byHi
-			add(byPartsHigh, high, false, "")
+			add(byPartsHigh, high, over)
 		}
 	})
 	return out, ok
@@ -115,7 +122,7 @@ func (r *reader) compoundScans(typ string, params []string, atoms []*atom) (out 
 		}
 		if i < len(params)-1 {
 			for _, c := range per[i] {
-				if !c.b.equal() || c.skipWide || c.letter == byHi || c.letter == byExact {
+				if !c.b.equal() || c.letter == byHi || c.letter == byExact {
 					return nil, false
 				}
 			}
@@ -141,7 +148,7 @@ func (r *reader) compoundScans(typ string, params []string, atoms []*atom) (out 
 			return nil, false
 		}
 		s := newScan(num, variant, string(ls))
-		s.params, s.skipWide = params, last.skipWide
+		s.params = params
 		filter := make([]search.Expr, len(params))
 		looked := make([]search.Expr, len(params))
 		need := false
@@ -159,7 +166,7 @@ func (r *reader) compoundScans(typ string, params []string, atoms []*atom) (out 
 			s.setFilter(nil, looked)
 		}
 		for _, c := range picked {
-			s.narrowTo(c.b)
+			s.narrowBy(c)
 			if !c.b.equal() {
 				break
 			}

@@ -167,7 +167,7 @@ func (w *walk) bound(scans []*scan, main, high byte, fixed int, conj []int) bool
 			return false
 		}
 	}
-	if ordered == nil || ordered.skipWide != (len(wide) > 0) {
+	if ordered == nil {
 		return false
 	}
 	w.s, w.wide, w.conj = ordered, wide, conj

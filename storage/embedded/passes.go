@@ -154,13 +154,14 @@ func (p *sortedPasses) close()     {}
 
 // eachRow calls f with the id of each accepted row of a scan until f returns false.
 func (r *reader) eachRow(ctx context.Context, s *scan, st *stats, f func(id []byte, certain bool) bool) error {
-	it, err := r.iter(tableIndex, s.lower, s.upper)
+	in, err := r.rows(tableIndex, s)
 	if err != nil {
 		return err
 	}
+	it := in.it
 	defer it.Close()
 	rr := newRowReader(r.s.names, s)
-	for ok := it.First(); ok; ok = it.Next() {
+	for ok := in.first(); ok; ok = in.next() {
 		if st.examined++; st.examined&1023 == 0 {
 			if err := ctx.Err(); err != nil {
 				return err

@@ -46,7 +46,8 @@ func str(param, v string) search.Entry { return search.Entry{Param: param, Folde
 
 func ref(param, typ, id string) search.Entry { return search.Entry{Param: param, Type: typ, ID: id} }
 
-func stamp(t time.Time) string { return t.UTC().Format("20060102150405") }
+// stamp is a moment as search encodes it.
+func stamp(t time.Time) string { return trimmed(t.UTC().Format("20060102150405")) }
 
 func date(param string, at time.Time, d time.Duration) search.Entry {
 	return search.Entry{Param: param, Lo: stamp(at), Hi: stamp(at.Add(d))}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -24,7 +25,7 @@ type scan struct {
 	filter       []search.Expr // by slot (one for a composite), what the bounds do not guarantee; nil entries always hold
 	verify       bool          // the rows can't decide: the entries must be asked
 	full         bool          // nothing bounds it: all rows of the index are read for a condition
-	skipWide     bool          // leave out wide ranges: another scan has them
+	reach        *reach        // of byHi: only the wide ranges that reach over a value
 	last         bounds        // of the column that is not fixed
 	few          float64       // its rows, where groups left it to be read whole
 }
@@ -37,6 +38,7 @@ type bounds struct {
 	low, high       string
 	hasLow, hasHigh bool
 	prefix          bool // high is a prefix: all that starts with it
+	above           bool // values that satisfy the condition are above low, none is low itself
 }
 
 func (b bounds) equal() bool { return b.hasLow && b.hasHigh && !b.prefix && b.low == b.high }
@@ -49,7 +51,7 @@ func (b bounds) empty() bool {
 // and narrows b to what o has too; both stay conservative.
 func (b bounds) and(o bounds) bounds {
 	if o.hasLow && (!b.hasLow || o.low > b.low) {
-		b.low, b.hasLow = o.low, true
+		b.low, b.hasLow, b.above = o.low, true, o.above
 	}
 	switch {
 	case !o.hasHigh:
@@ -88,7 +90,7 @@ func boundsOf(c *search.Comparison) bounds {
 	case search.Lt, search.Le:
 		return bounds{high: c.Value, hasHigh: true}
 	case search.Gt, search.Ge:
-		return bounds{low: c.Value, hasLow: true}
+		return bounds{low: c.Value, hasLow: true, above: c.Op == search.Gt}
 	case search.Prefix:
 		if c.Value != "" {
 			return bounds{low: c.Value, high: c.Value, hasLow: true, hasHigh: true, prefix: true}
@@ -127,7 +129,11 @@ func newScan(num uint32, variant byte, letters string) *scan {
 	s := &scan{num: num, variant: variant, letters: letters}
 	s.lower = append(appendNumber(nil, num), variant)
 	for i := 0; i < len(letters); i++ {
-		if letters[i] != byNothing {
+		switch letters[i] {
+		case byNothing:
+		case byHi:
+			s.columns += 2
+		default:
 			s.columns++
 		}
 	}
@@ -164,6 +170,17 @@ func (s *scan) narrowTo(b bounds) {
 	}
 }
 
+// narrowBy restricts the next column, or columns, to a choice.
+func (s *scan) narrowBy(c choice) {
+	if c.reach == nil {
+		s.narrowTo(c.b)
+		return
+	}
+	s.reach = c.reach
+	s.upper, _ = appendColumn(bytes.Clone(s.lower), s.reach.over[:min(len(s.reach.over), maxNode)])
+	s.upper = prefixEnd(s.upper)
+}
+
 // rowReader takes index rows apart.
 type rowReader struct {
 	s     *scan
@@ -196,13 +213,13 @@ func (rr *rowReader) split(key []byte) (id, free, tail []byte, ok bool) {
 // accepts tells whether a row satisfies the filter, and whether that is certain: else the entries must be asked.
 func (rr *rowReader) accepts(key, tail []byte) (yes, certain bool) {
 	s := rr.s
-	if s.filter == nil && !s.skipWide && len(s.letters) == 1 {
+	if s.filter == nil && s.reach == nil && len(s.letters) == 1 {
 		return true, !s.verify && !cutTail(tail)
 	}
 	if !rr.rebuild(key, tail) {
 		return true, false
 	}
-	if s.skipWide && isWide(&rr.slots[len(rr.slots)-1]) {
+	if s.reach != nil && rr.slots[len(rr.slots)-1].Lo >= s.reach.over {
 		return false, true
 	}
 	if s.verify {
@@ -239,6 +256,10 @@ func (rr *rowReader) rebuild(key, tail []byte) bool {
 		var col string
 		if letter != byNothing {
 			end := columnEnd(key[at:])
+			if end >= 0 && letter == byHi {
+				at += end // the node
+				end = columnEnd(key[at:])
+			}
 			if end < 0 {
 				return false
 			}

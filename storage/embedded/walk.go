@@ -14,8 +14,8 @@ import (
 // walk answers an ordered query by reading an index whose last column is what the query sorts by first. A resource stands in the index once
 // for each of its values; it counts where the row has the value that it sorts by, and those without a value follow at the end.
 //
-// Where a condition is on the ranges that it sorts by, the walk is of the narrow ones that can satisfy it, from the first bytes that they can
-// begin with to the last; wide ranges reach in from anywhere, and are found by their end.
+// Where a condition is on the ranges that it sorts by, the walk is of those that begin where all that are not wide begin, or later; the wide
+// ones that begin before and reach into it are read on the side.
 //
 // Rows of one value make a group. Within the index a group is in the order of ids; where the query wants another (further sorts, or a
 // direction of ids that is not that of values, or values longer than keys hold) the group is read on its own.
@@ -23,7 +23,7 @@ type walk struct {
 	p      *planner
 	q      search.Query
 	s      *scan
-	wide   []*scan // the wide ranges that s leaves out: they are read whole, and their rows put among those of s
+	wide   []*scan // the wide ranges that begin before s: they are read whole, and their rows put among those of s
 	index  string
 	conj   []int // conditions that the rows decide
 	single bool  // no resource has several values
@@ -80,7 +80,7 @@ func (w *walk) explain() {
 	}
 	w.reads = w.x.step(search.Step{Kind: "sort", Index: w.index, Detail: "read in the order of the answer"})
 	if len(w.wide) > 0 {
-		w.whole = w.x.step(search.Step{Kind: "range", Index: w.index, Detail: "wide ranges are read whole, by their end"})
+		w.whole = w.x.step(search.Step{Kind: "range", Index: w.index, Detail: "wide ranges that reach into it"})
 	}
 	for i, e := range w.p.conj {
 		if slices.Contains(w.conj, i) {
@@ -119,12 +119,16 @@ func (w *walk) present(ctx context.Context, after *search.Position) (err error) 
 	return w.addWide(ctx, had)
 }
 
-// addWide puts the matches with wide ranges among the rows from the had-th on, which are those of the narrow ones.
+// addWide puts the matches that wide ranges reach into among the rows from the had-th on.
 func (w *walk) addWide(ctx context.Context, had int) error {
 	top := &topRows{q: w.q}
 	top.q.Limit -= had
 	inner := *w.x
 	inner.entries = true
+	narrow := make(map[fhir.Key]bool, len(w.rows)-had)
+	for _, row := range w.rows[had:] {
+		narrow[row.Key] = true
+	}
 	in, err := w.p.r.openScans(ctx, w.wide, false, w.whole.stats)
 	if err != nil {
 		return err
@@ -137,7 +141,9 @@ func (w *walk) addWide(ctx context.Context, had int) error {
 		}
 		key := fhir.Key{Type: w.p.typ, ID: string(in.at())}
 		if _, err := w.p.tryOne(ctx, w.cond, &m, key, false, &inner, func(m *match) (bool, error) {
-			top.add(w.p.r.rowOf(m, w.q.Sort))
+			if !narrow[m.key] {
+				top.add(w.p.r.rowOf(m, w.q.Sort))
+			}
 			return true, nil
 		}); err != nil {
 			return err
