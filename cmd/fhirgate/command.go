@@ -22,7 +22,7 @@ type program struct {
 // run carries out the command line and returns the exit status: 0, or 1 for every fault, which is then on standard error in one line.
 func run(ctx context.Context, p program) int {
 	root := newRoot(&p)
-	root.SetArgs(p.args)
+	root.SetArgs(append([]string{}, p.args...)) // without arguments not those of the process, which may be a test
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)

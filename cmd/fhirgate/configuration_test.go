@@ -29,7 +29,7 @@ func settle(t *testing.T, args, env []string) (map[string]string, error) {
 			return nil
 		}
 	}
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would be the arguments of the test binary
 	return got, root.Execute()
 }
 

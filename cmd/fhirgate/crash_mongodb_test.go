@@ -65,7 +65,7 @@ func TestCrashOfMongoDBsPrimary(t *testing.T) {
 		if err := c.Restart(lost); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 			r, err := send(t.Context(), "GET", p.root+"/readyz", "")
 			if err == nil && r.status == 200 {
 				break

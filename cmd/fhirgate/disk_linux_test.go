@@ -130,7 +130,7 @@ func (d *disk) untilFull(t *testing.T) {
 // untilSpace writes until a write is accepted.
 func (d *disk) untilSpace(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); d.write(t) != 201; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); d.write(t) != 201; time.Sleep(20 * time.Millisecond) {
 		if t.Failed() || time.Now().After(end) {
 			t.Fatal("there is space, and writes are refused")
 		}

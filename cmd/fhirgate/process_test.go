@@ -54,36 +54,49 @@ type process struct {
 	root   string // http://127.0.0.1:PORT
 	data   string
 	stdout *lines
-	stderr *bytes.Buffer
+	stderr *said
 	exited chan struct{}
 }
 
-// lines keeps what a process prints, and hands out the lines as they come.
-type lines struct {
+// patience is how long the tests wait for what comes in a moment on a machine with nothing else to do.
+const patience = 2 * time.Minute
+
+// said keeps what a process prints, also while it does.
+type said struct {
 	mu   sync.Mutex
 	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+// String returns all that was printed.
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// lines is what a process prints, and hands out the lines as they come.
+type lines struct {
+	said
 	each chan string
 }
 
 func (l *lines) read(r io.Reader) {
 	s := bufio.NewScanner(r)
 	for s.Scan() {
-		l.mu.Lock()
-		l.text.WriteString(s.Text() + "\n")
-		l.mu.Unlock()
+		_, _ = l.Write([]byte(s.Text() + "\n"))
 		select {
 		case l.each <- s.Text():
 		default:
 		}
 	}
 	close(l.each)
-}
-
-// String returns all that was printed.
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // quietEnv is the environment without settings of fhirgate's.
@@ -98,7 +111,7 @@ func quietEnv() []string {
 }
 
 // client is used by all tests of processes.
-var client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 128}}
+var client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 128}}
 
 var listening = regexp.MustCompile(`serves FHIR R4 at (http://\S+)/fhir`)
 
@@ -119,7 +132,7 @@ func tryServer(t testing.TB, data string, args ...string) (*process, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{data: data, stdout: &lines{each: make(chan string, 100)}, stderr: &bytes.Buffer{}, exited: make(chan struct{})}
+	p := &process{data: data, stdout: &lines{each: make(chan string, 100)}, stderr: &said{}, exited: make(chan struct{})}
 	where := []string{"--data", data}
 	if data == "" {
 		where = nil
@@ -142,8 +155,8 @@ func tryServer(t testing.TB, data string, args ...string) (*process, error) {
 	t.Cleanup(func() {
 		p.kill()
 		// GOFLAGS=-race builds the server with the race detector.
-		if said := p.stderr.String(); strings.Contains(said, "panic") || strings.Contains(said, "DATA RACE") {
-			t.Errorf("the server says:\n%s", said)
+		if text := p.stderr.String(); strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
+			t.Errorf("the server says:\n%s", text)
 		}
 	})
 	for {
@@ -157,7 +170,7 @@ func tryServer(t testing.TB, data string, args ...string) (*process, error) {
 				p.root, p.base = m[1], m[1]+"/fhir"
 				return p, nil
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			p.kill()
 			return nil, errors.New("the server does not say that it listens")
 		}
@@ -178,7 +191,7 @@ func (p *process) stop(t testing.TB) int {
 	}
 	select {
 	case <-p.exited:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the server does not end after SIGTERM")
 	}
 	return p.cmd.ProcessState.ExitCode()
@@ -245,7 +258,7 @@ func execute(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = quietEnv()

@@ -149,7 +149,7 @@ func TestSIGTERMLetsRunningRequestsEnd(t *testing.T) {
 		if err := p.cmd.Process.Signal(sig); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(10 * time.Second); ; {
+		for end := time.Now().Add(patience); ; {
 			conn, err := net.Dial("tcp", strings.TrimPrefix(p.root, "http://"))
 			if err != nil {
 				break
@@ -166,7 +166,7 @@ func TestSIGTERMLetsRunningRequestsEnd(t *testing.T) {
 		}
 		select {
 		case <-p.exited:
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("it does not end")
 		}
 		if p.cmd.ProcessState.ExitCode() != 0 {
@@ -199,7 +199,7 @@ func TestSIGHUPReadsTheSchemasAgain(t *testing.T) {
 		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		for {
 			r, err := send(ctx, "POST", p.base+"/Patient", body)
@@ -218,7 +218,11 @@ func TestSIGHUPReadsTheSchemasAgain(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(100 * time.Millisecond)
+	for end := time.Now().Add(patience); !strings.Contains(p.stderr.String(), "the schemas were not reloaded"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("a schema that can't be read is not told: %s", p.stderr)
+		}
+	}
 	must(t, 422, "POST", p.base+"/Patient", body)
 	schema(`{"type":"object"}`)
 	reloaded(http.StatusCreated)

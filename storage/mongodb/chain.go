@@ -3,7 +3,6 @@ package mongodb
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -17,8 +16,8 @@ import (
 // by the batch.
 
 const (
-	// maxFar is how many resources on the far side of a chain become a condition.
-	maxFar = maxJoined
+	// maxReferred is how many resources that are pointed to become a condition.
+	maxReferred = 10_000
 	// maxReferring is how many referring resources of a _has are read to find the few that they point to.
 	maxReferring = 500
 )
@@ -58,31 +57,41 @@ func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr) (ou
 	}
 	switch e := e.(type) {
 	case search.And:
-		if !hasChain(e) {
+		if !hasChain(e) && !r.spillsIn(typ, e) {
 			return e, false, nil
 		}
 		l, err := list(e)
 		return search.And(l), chained, err
 	case search.Or:
-		if !hasChain(e) {
+		if any := r.spillable(typ, e); any != nil {
+			return r.resolveSpilled(ctx, typ, any)
+		}
+		if !hasChain(e) && !r.spillsIn(typ, e) {
 			return e, false, nil
 		}
 		l, err := list(e)
 		return search.Or(l), chained, err
+	case search.Some:
+		if any := r.spillable(typ, e); any != nil {
+			return r.resolveSpilled(ctx, typ, any)
+		}
 	case search.Not:
 		c, left, err := r.resolveExpr(ctx, typ, e.Expr)
 		return search.Not{Expr: c}, left, err
 	case search.Refers:
-		rows, err := r.findType(ctx, e.Target, e.Where, nil, nil, false, maxFar+1)
+		rows, err := r.findType(ctx, e.Target, e.Where, nil, nil, false, r.s.limits.far+1)
 		if err != nil {
 			return nil, false, err
 		}
-		if len(rows) > maxFar {
+		if len(rows) > r.s.limits.far {
 			return e, true, nil
 		}
 		or := make(search.Or, len(rows))
 		for i := range rows {
 			or[i] = pointsTo(e.Param, rows[i].Key)
+		}
+		if any := r.spillable(typ, or); any != nil {
+			return r.resolveSpilled(ctx, typ, any)
 		}
 		return or, false, nil
 	case search.Referred:
@@ -93,7 +102,7 @@ func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr) (ou
 		if len(rows) > maxReferring {
 			return e, true, nil
 		}
-		refs, err := r.references(ctx, e.Source, idsOf(rows), e.Param, typ)
+		refs, err := r.references(ctx, e.Source, idsOf(rows), e.Param, typ, nil)
 		if err != nil {
 			return nil, false, err
 		}
@@ -102,7 +111,10 @@ func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr) (ou
 			ids = append(ids, to...)
 		}
 		slices.Sort(ids)
-		return search.KeyIn{IDs: slices.Compact(ids)}, false, nil
+		if ids = slices.Compact(ids); len(ids) > maxReferred {
+			return e, true, nil
+		}
+		return search.KeyIn{IDs: ids}, false, nil
 	}
 	return e, false, nil
 }
@@ -130,7 +142,7 @@ func hasChain(e search.Expr) bool {
 		return slices.ContainsFunc(e, hasChain)
 	case search.Not:
 		return hasChain(e.Expr)
-	case search.Refers, search.Referred:
+	case search.Refers, search.Referred, spilled:
 		return true
 	}
 	return false
@@ -147,7 +159,7 @@ func withoutChains(e search.Expr) search.Expr {
 			}
 		}
 		return out
-	case search.Refers, search.Referred:
+	case search.Refers, search.Referred, spilled:
 		return nil
 	}
 	if hasChain(e) {
@@ -208,12 +220,15 @@ func (r *reader) tell(ctx context.Context, typ string, ids []string, e search.Ex
 		return r.tellRefers(ctx, typ, ids, e)
 	case search.Referred:
 		return r.tellReferred(ctx, typ, ids, e)
+	case spilled:
+		owners, err := r.owners(ctx, typ, e.any, ids, len(ids))
+		return append(slices.Clone(e.any), search.KeyIn{IDs: owners}), err
 	}
 	return e, nil
 }
 
 func (r *reader) tellRefers(ctx context.Context, typ string, ids []string, e search.Refers) (search.Expr, error) {
-	refs, err := r.references(ctx, typ, ids, e.Param, e.Target)
+	refs, err := r.references(ctx, typ, ids, e.Param, e.Target, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +281,7 @@ func (r *reader) tellReferred(ctx context.Context, typ string, ids []string, e s
 			if err != nil {
 				return nil, err
 			}
-			refs, err := r.references(ctx, e.Source, idsOf(rows), e.Param, typ)
+			refs, err := r.references(ctx, e.Source, idsOf(rows), e.Param, typ, left)
 			if err != nil {
 				return nil, err
 			}
@@ -292,14 +307,22 @@ func (r *reader) tellReferred(ctx context.Context, typ string, ids []string, e s
 	return search.KeyIn{IDs: out}, nil
 }
 
-// references returns for each of ids the ids of the resources of type target that its reference parameter points to.
-func (r *reader) references(ctx context.Context, typ string, ids []string, param, target string) (map[string][]string, error) {
+// references returns for each of ids the ids of the resources of type target that its reference parameter points to; where only is not nil,
+// those of them that are in it, which are few.
+func (r *reader) references(ctx context.Context, typ string, ids []string, param, target string, only []string) (map[string][]string, error) {
 	out := make(map[string][]string, len(ids))
 	head := term(param, kindReference, target, "")
 	// Only the terms of the parameter are sent.
 	wanted := bson.D{{Key: "$filter", Value: bson.D{{Key: "input", Value: "$" + pathTerms}, {Key: "cond", Value: bson.D{{Key: "$and", Value: bson.A{
 		bson.D{{Key: "$gte", Value: bson.A{"$$this", bson.D{{Key: "$literal", Value: head}}}}},
 		bson.D{{Key: "$lt", Value: bson.A{"$$this", bson.D{{Key: "$literal", Value: after(head)}}}}}}}}}}}}
+	if only != nil {
+		terms := make([]string, len(only))
+		for i, id := range only {
+			terms[i] = head + id
+		}
+		wanted = bson.D{{Key: "$setIntersection", Value: bson.A{"$" + pathTerms, bson.D{{Key: "$literal", Value: terms}}}}}
+	}
 	opts := func() *options.FindOptionsBuilder {
 		return options.Find().SetProjection(bson.D{{Key: "to", Value: wanted}})
 	}
@@ -307,17 +330,12 @@ func (r *reader) references(ctx context.Context, typ string, ids []string, param
 		f := bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: chunk}}}}
 		err := r.query(ctx, typ, f, nil, opts(), func(raw bson.Raw) error {
 			id, _ := raw.Lookup(fieldID).StringValueOK()
-			to, _ := raw.Lookup("to").ArrayOK()
-			values, err := to.Values()
-			for _, v := range values {
-				s, _ := v.StringValueOK()
-				if t := strings.TrimPrefix(s, head); t != "" {
-					out[id] = append(out[id], t)
-				}
-			}
-			return err
+			return addReferences(raw, head, id, out)
 		})
 		if err != nil {
+			return nil, err
+		}
+		if err := r.spilledReferences(ctx, typ, chunk, param, wanted, head, out); err != nil {
 			return nil, err
 		}
 	}

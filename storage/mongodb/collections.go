@@ -31,6 +31,8 @@ type collections struct {
 	known  map[string]*collection
 	making map[string]*sync.Mutex
 	listed time.Time // when known was last read from the server
+	// further are the types whose further documents this process has made the collection of.
+	further map[string]bool
 }
 
 // collection is what is known of one resource type.
@@ -56,10 +58,16 @@ func (c *collections) list(ctx context.Context, s *Store) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(names, metaCollection) {
-		if err := s.db.CreateCollection(ctx, metaCollection); err != nil && !code(err, codeNamespaceExists) {
+	for _, name := range []string{metaCollection, spilledCollection} {
+		if slices.Contains(names, name) {
+			continue
+		}
+		if err := s.db.CreateCollection(ctx, name); err != nil && !code(err, codeNamespaceExists) {
 			return err
 		}
+	}
+	if _, _, err := s.spills.current(ctx, s, 0); err != nil {
+		return err
 	}
 	if !slices.Contains(names, guardCollection) {
 		if err := s.makeGuards(ctx); err != nil {

@@ -21,14 +21,18 @@ func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
 		return 0, err
 	}
 	var total int64
-	for _, typ := range q.Types {
-		n, err := r.countType(ctx, typ, q.Where)
-		if err != nil {
-			return 0, err
+	err := r.exactly(ctx, func() error {
+		total = 0
+		for _, typ := range q.Types {
+			n, err := r.countType(ctx, typ, q.Where)
+			if err != nil {
+				return err
+			}
+			total += n
 		}
-		total += n
-	}
-	return total, nil
+		return nil
+	})
+	return total, err
 }
 
 func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (int64, error) {
@@ -47,7 +51,11 @@ func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (
 		if p.nothing {
 			return 0, nil
 		}
-		n, err := r.countUpTo(ctx, typ, p.filter(), p.index, unlimited)
+		f := p.filter()
+		n, err := r.countUpTo(ctx, typ, f, p.index, unlimited)
+		if err == nil && r.told != nil {
+			err = r.told.count(ctx, r, p, f, n)
+		}
 		return int64(n), err
 	}
 	var total int64
@@ -73,16 +81,21 @@ func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (
 }
 
 // CountCheap implements storage.Reader: the count of what one term finds, where it is at most cheap keys of an index.
-func (r *reader) CountCheap(ctx context.Context, q search.Query) (int64, bool, error) {
+func (r *reader) CountCheap(ctx context.Context, q search.Query) (n int64, ok bool, err error) {
 	if err := r.sent(ctx); err != nil {
 		return 0, false, err
 	}
+	err = r.exactly(ctx, func() (err error) { n, ok, err = r.countCheap(ctx, q); return err })
+	return n, ok && err == nil, err
+}
+
+func (r *reader) countCheap(ctx context.Context, q search.Query) (int64, bool, error) {
 	var total int64
 	for _, typ := range q.Types {
 		if !fhir.ValidTypeName(typ) {
 			continue
 		}
-		if q.Where != nil && hasChain(q.Where) {
+		if q.Where != nil && (hasChain(q.Where) || r.spillsIn(typ, q.Where)) {
 			return 0, false, nil
 		}
 		p, err := r.plan(ctx, typ, q.Where, "", false)
@@ -190,9 +203,6 @@ func (r *reader) countUpTo(ctx context.Context, typ string, f bson.D, index stri
 		}
 		return err
 	})
-	if err == nil && r.told != nil && limit == unlimited {
-		r.told.count(int(n))
-	}
 	return int(n), err
 }
 

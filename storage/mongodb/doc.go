@@ -38,6 +38,10 @@
 // Chains are semi-joins from the side that is smaller (chain.go): up to 100 resources on the far side become terms, more are looked up for
 // a batch of at most 1,000 rows.
 //
+// Large resources: what does not fit in a resource's document stands in Group_more (more.go): the body compressed and in parts, one set a
+// version, and the entries of its heaviest parameters where it has more than 2,000 or 1 MB of them (spill.go). A condition on a parameter that
+// was ever spilled in its type, as fhirgate_spilled tells, is put to those documents first. No other search knows of them.
+//
 // # Deployment
 //
 // Everything about the connection is in the URI, as the driver documents it: maxPoolSize (100, or --mongodb-pool), serverSelectionTimeoutMS (5000, or --mongodb-timeout),
@@ -61,8 +65,9 @@
 //
 // # Limits
 //
-// A resource and its index must fit in 16 MB (KindTooLarge): a Group or List of some 50,000 members does not. A transaction must end in
-// 60 s (KindTooLarge, nothing stored). :contains reads all resources that have the parameter, in the order of ids. A write whose
+// One search value must fit in 16 MB (KindTooLarge), and so must the small members of a resource. Of a resource of more than 4 MB only the
+// members of up to 64 KB can be queried with mongosh; packed.left names the others. The first resource that spills a parameter of its type (see
+// Design) waits three seconds for the other gateways. A transaction must end in 60 s (KindTooLarge, nothing stored). :contains reads all resources that have the parameter, in the order of ids. A write whose
 // connection is lost and whose server does not come back in time is KindUnavailable and may have been stored.
 //
 // # Decisions
@@ -103,6 +108,12 @@
 //
 //  9. No term for the presence of a parameter (2026-11-23). Measured: a quarter of a document's keys. :missing is tried on sort, in the order
 //     of ids. Consequence: :missing=false of a rare parameter reads many resources.
+//
+//  10. Spilled entries (2026-11-23). Context: MongoDB takes 16 MB a document and 100,000 keys of an index for one; a Group of 100,000 members
+//     has 30 MB of index. Rivals: all resources' entries in documents of their own cost every search a join; a marker in each query costs every
+//     search a branch. Choice: further documents for the heaviest parameters of large resources, and a list of which parameters those are, that
+//     all gateways know before they are used. Consequence: searches by such a parameter in such a type ask twice (0.3 ms); the first spill
+//     of a parameter waits three seconds.
 //
 // Benchmarks (go test -bench . ./storage/mongodb, two cores shared with mongod): loading 200 resources an Update takes 1.5 times insertMany of
 // the same documents under the same indexes (2,157 and 3,278 resources/s; budget 2). Finds beside the same finds through the driver alone, at

@@ -37,37 +37,54 @@ func resourceID(versionID string) string {
 	return id
 }
 
-// appendRecord appends the members of a version but for _id and the index to a document under construction.
-func appendRecord(dst []byte, rec storage.Record) ([]byte, error) {
+// appendRecord appends the members of a version but for _id and the index to a document under construction. It returns the further documents
+// of a body that does not fit in it.
+func (l *limits) appendRecord(dst []byte, rec storage.Record) ([]byte, []any, error) {
 	dst = bsoncore.AppendInt64Element(dst, fieldVersion, rec.Version)
 	dst = bsoncore.AppendInt64Element(dst, fieldUpdated, rec.Updated.UnixMicro())
 	dst = bsoncore.AppendStringElement(dst, fieldMethod, rec.Method)
 	if rec.Deleted {
-		return bsoncore.AppendBooleanElement(dst, fieldDeleted, true), nil
+		return bsoncore.AppendBooleanElement(dst, fieldDeleted, true), nil, nil
 	}
 	tree, err := fhir.Parse(rec.Body, fhir.Limits{})
 	if err != nil { // what is no JSON is kept as it is
-		return bsoncore.AppendBinaryElement(dst, fieldJSON, bson.TypeBinaryGeneric, rec.Body), nil
+		if len(rec.Body) > l.body {
+			return l.appendPacked(dst, rec, nil)
+		}
+		return bsoncore.AppendBinaryElement(dst, fieldJSON, bson.TypeBinaryGeneric, rec.Body), nil, nil
 	}
 	mark := len(dst)
 	dst = bsoncore.AppendHeader(dst, bsoncore.TypeEmbeddedDocument, fieldResource)
 	start := len(dst)
 	dst, ok := appendBSON(dst, tree.Root(), 1)
+	if ok && len(dst)-start > l.body {
+		return l.appendPacked(dst[:mark:mark], rec, dst[start:])
+	}
+	same := ok && bytes.Equal(appendJSON(make([]byte, 0, len(rec.Body)), dst[start:]), rec.Body)
 	switch {
+	case !ok && len(rec.Body) > l.body:
+		return l.appendPacked(dst[:mark], rec, nil)
 	case !ok:
 		dst = bsoncore.AppendStringElement(dst[:mark], fieldJSON, string(rec.Body))
-	case !bytes.Equal(appendJSON(make([]byte, 0, len(rec.Body)), dst[start:]), rec.Body):
+	case !same && len(rec.Body) > l.body:
+		return l.appendPacked(dst[:mark:mark], rec, dst[start:])
+	case !same:
 		dst = bsoncore.AppendStringElement(dst, fieldJSON, string(rec.Body))
 	}
-	if len(dst) > maxDocument {
-		return nil, tooLarge("put", nil)
-	}
-	return dst, nil
+	return dst, nil, nil
+}
+
+// record is a version as its own document tells it. Where its body is packed it has parts, and none yet.
+type record struct {
+	storage.Record
+	parts, size int
+	// more is the number of its documents of entries.
+	more int
 }
 
 // decodeRecord reads a version of a resource of type typ from its document, current or superseded.
-func decodeRecord(typ string, raw bson.Raw) (storage.Record, error) {
-	rec := storage.Record{Key: fhir.Key{Type: typ}}
+func decodeRecord(typ string, raw bson.Raw) (record, error) {
+	rec := record{Record: storage.Record{Key: fhir.Key{Type: typ}}}
 	var doc, text bsoncore.Value
 	for rest := body(raw); ; {
 		name, v, tail, ok := nextElement(rest)
@@ -92,11 +109,18 @@ func decodeRecord(typ string, raw bson.Raw) (storage.Record, error) {
 			doc = v
 		case fieldJSON:
 			text = v
+		case fieldPacked:
+			d, _ := v.DocumentOK()
+			rec.parts = intOf(d, memberParts)
+			rec.size = intOf(d, memberSize)
+		case fieldMore:
+			rec.more = int(v.Int32())
 		}
 	}
 	switch {
 	case rec.Version == 0:
 		return rec, fmt.Errorf("mongodb: a document of %s has no version", typ)
+	case rec.parts > 0:
 	case text.Type == bsoncore.TypeString:
 		rec.Body = []byte(text.StringValue())
 	case text.Type == bsoncore.TypeBinary:
@@ -108,4 +132,10 @@ func decodeRecord(typ string, raw bson.Raw) (storage.Record, error) {
 		return rec, fmt.Errorf("mongodb: a document of %s has no resource", typ)
 	}
 	return rec, nil
+}
+
+// intOf returns an integer member; 0 where there is none.
+func intOf(doc bsoncore.Document, name string) int {
+	n, _ := doc.Lookup(name).AsInt64OK()
+	return int(n)
 }

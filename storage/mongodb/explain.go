@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 // told collects how a query is run.
@@ -30,9 +31,22 @@ func (r *reader) Explain(ctx context.Context, q search.Query) ([]search.Row, sea
 	return rows, plan, err
 }
 
-func (t *told) count(n int) {
-	t.steps = append(t.steps, search.Step{Kind: "range", Detail: "count", Rows: n})
-	t.examined += n
+var _ storage.CountExplainer = (*reader)(nil)
+
+// ExplainCount implements storage.CountExplainer: each count of the server is run and then explained by it with its execution statistics.
+func (r *reader) ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error) {
+	t := &told{}
+	r.told = t
+	defer func() { r.told = nil }()
+	n, err := r.Count(ctx, q)
+	return n, search.Plan{Steps: t.steps, Unindexed: t.unindexed, Examined: t.examined, Fetched: t.fetched, Returned: int(n)}, err
+}
+
+// count asks the server how it ran the count of a plan.
+func (t *told) count(ctx context.Context, r *reader, p *plan, f bson.D, n int) error {
+	pipeline := bson.A{bson.D{{Key: "$match", Value: f}}, bson.D{{Key: "$group", Value: bson.D{{Key: fieldID, Value: nil}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}}}
+	cmd := bson.D{{Key: "aggregate", Value: p.typ}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}, {Key: "hint", Value: p.hint()}}
+	return t.explain(ctx, r, p, cmd, "count ", n)
 }
 
 // find asks the server how it ran a find.
@@ -44,18 +58,13 @@ func (t *told) find(ctx context.Context, r *reader, p *plan, f, sort bson.D, lim
 	if limit < unlimited {
 		cmd = append(cmd, bson.E{Key: "limit", Value: limit})
 	}
-	var out struct {
-		Stats struct {
-			Keys  int `bson:"totalKeysExamined"`
-			Docs  int `bson:"totalDocsExamined"`
-			Stage bson.Raw
-		} `bson:"executionStats"`
-		Planner struct {
-			Winning bson.Raw `bson:"winningPlan"`
-		} `bson:"queryPlanner"`
-	}
+	return t.explain(ctx, r, p, cmd, "", returned)
+}
+
+// explain asks the server how it ran a command, and adds a step.
+func (t *told) explain(ctx context.Context, r *reader, p *plan, cmd bson.D, what string, returned int) error {
 	// Explain is no part of a session with a moment; it runs on what is there at the time.
-	err := r.s.db.RunCommand(context.WithoutCancel(ctx), bson.D{{Key: "explain", Value: cmd}, {Key: "verbosity", Value: "executionStats"}}).Decode(&out)
+	out, err := r.s.db.RunCommand(context.WithoutCancel(ctx), bson.D{{Key: "explain", Value: cmd}, {Key: "verbosity", Value: "executionStats"}}).Raw()
 	if err != nil {
 		if !noSuchIndex(err) {
 			return wrap("explain", err)
@@ -63,10 +72,16 @@ func (t *told) find(ctx context.Context, r *reader, p *plan, f, sort bson.D, lim
 		t.steps = append(t.steps, search.Step{Kind: "scan", Index: p.describe(), Detail: "the index is being built", Rows: returned})
 		return nil
 	}
-	stages := stagesOf(out.Planner.Winning, nil)
+	if cursor, ok := out.Lookup("stages", "0", "$cursor").DocumentOK(); ok { // of a pipeline that is more than a find
+		out = cursor
+	}
+	winning, _ := out.Lookup("queryPlanner", "winningPlan").DocumentOK()
+	keys, _ := out.Lookup("executionStats", "totalKeysExamined").AsInt64OK()
+	docs, _ := out.Lookup("executionStats", "totalDocsExamined").AsInt64OK()
+	stages := stagesOf(winning, nil)
 	t.stages = append(t.stages, stages...)
-	t.examined += out.Stats.Keys
-	t.fetched += out.Stats.Docs
+	t.examined += int(keys)
+	t.fetched += int(docs)
 	kind := "range"
 	switch {
 	case contains(stages, "COLLSCAN"):
@@ -77,7 +92,7 @@ func (t *told) find(ctx context.Context, r *reader, p *plan, f, sort bson.D, lim
 		kind = "merge"
 	}
 	t.steps = append(t.steps, search.Step{Kind: kind, Index: p.describe(), Rows: returned,
-		Detail: fmt.Sprintf("%s; %d keys, %d documents", strings.Join(stages, " "), out.Stats.Keys, out.Stats.Docs)})
+		Detail: what + fmt.Sprintf("%s; %d keys, %d documents", strings.Join(stages, " "), keys, docs)})
 	for _, c := range p.rest {
 		if name := conditionName(c); name != "" && !contains(t.unindexed, name) && !p.bounds(c) {
 			t.unindexed = append(t.unindexed, name)

@@ -44,3 +44,44 @@ func TestCommonShapesAreServedByIndexes(t *testing.T) {
 		})
 	}
 }
+
+// A count is told with the index that the server read, and is the count.
+func TestCountsAreExplained(t *testing.T) {
+	s := open(t)
+	p := newPopulation(1_000)
+	p.fill(t, s)
+	for _, c := range []struct {
+		name  string
+		where search.Expr
+		index string
+		docs  int // that are read besides keys
+	}{
+		{"all", nil, "terms", 0},
+		{"a token", eq("code", loinc, common), "terms", 0},
+		{"a token and a date", search.And{eq("code", loinc, common), from("date", "20150101")}, "terms", 1},
+		{"a chain", search.Refers{Param: "patient", Target: "Patient", Where: eq("gender", "", "female")}, "terms", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := s.View(t.Context(), func(r storage.Reader) error {
+				q := search.Query{Types: []string{"Observation"}, Where: c.where}
+				want, err := r.Count(t.Context(), q)
+				if err != nil {
+					return err
+				}
+				n, plan, err := r.(storage.CountExplainer).ExplainCount(t.Context(), q)
+				if n != want || plan.Returned != int(want) || want == 0 {
+					t.Errorf("ExplainCount is %d, Count %d, the plan tells of %d", n, want, plan.Returned)
+				}
+				if len(plan.Steps) == 0 || !strings.Contains(plan.Steps[len(plan.Steps)-1].Index, c.index) || plan.Examined == 0 {
+					t.Errorf("%+v", plan)
+				}
+				if c.docs == 0 && plan.Fetched > 0 && c.name != "a chain" {
+					t.Errorf("%d documents are read to count keys", plan.Fetched)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -42,4 +43,19 @@ func IndexNames(s *Store, typ string) ([]string, error) {
 		out = append(out, spec.Name)
 	}
 	return out, err
+}
+
+// SmallDocuments makes resources of a few entries and bytes large ones, of which chains and conditions name few.
+func SmallDocuments(s *Store) {
+	s.limits = limits{body: 200, part: 100, entries: 4, size: 1 << 20, joints: 4, furtherEntries: 2, furtherSize: 1 << 20, far: 3}
+}
+
+// FurtherEntries returns how many documents of entries a type has.
+func FurtherEntries(s *Store, typ string) (int64, error) {
+	return s.further(typ).CountDocuments(context.Background(), bson.D{{Key: fieldOf, Value: bson.D{{Key: "$exists", Value: true}}}})
+}
+
+// OwnDocument returns the document of a resource's current version.
+func OwnDocument(s *Store, key fhir.Key) (bson.Raw, error) {
+	return s.current(key.Type).FindOne(context.Background(), bson.D{{Key: fieldID, Value: key.ID}}).Raw()
 }

@@ -231,18 +231,10 @@ func TestConnectionStringsThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestDocumentsPastTheLimitAreTooLarge(t *testing.T) {
+func TestASearchValueLargerThanADocumentIsTooLarge(t *testing.T) {
 	s := open(t)
-	err := s.Update(t.Context(), func(tx storage.Tx) error {
-		body := append(append([]byte(`{"resourceType":"Basic","id":"a","text":"`), make([]byte, 17<<20)...), `"}`...)
-		for i := range body {
-			if body[i] == 0 {
-				body[i] = 'x'
-			}
-		}
-		return tx.Put(t.Context(), storage.Record{Key: fhir.Key{Type: "Basic", ID: "a"}, Version: 1, Updated: tx.Now(), Method: "PUT", Body: body}, 0)
-	})
-	if fhir.KindOf(err) != fhir.KindTooLarge {
+	value := strings.Repeat("x", 17<<20)
+	if err := put(t.Context(), s, "a", 0, str("name", value)); fhir.KindOf(err) != fhir.KindTooLarge {
 		t.Errorf("%v", err)
 	}
 }

@@ -19,10 +19,15 @@ import (
 const unlimited = math.MaxInt32
 
 // Find implements storage.Reader.
-func (r *reader) Find(ctx context.Context, q search.Query) ([]search.Row, error) {
+func (r *reader) Find(ctx context.Context, q search.Query) (rows []search.Row, err error) {
 	if err := r.sent(ctx); err != nil {
 		return nil, err
 	}
+	err = r.exactly(ctx, func() (err error) { rows, err = r.find(ctx, q); return err })
+	return rows, err
+}
+
+func (r *reader) find(ctx context.Context, q search.Query) ([]search.Row, error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = unlimited

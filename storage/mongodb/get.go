@@ -158,6 +158,7 @@ const loadChunk = 1000
 // load returns the current versions of ids, deletions included, by id; those that never existed are absent.
 func (r *reader) load(ctx context.Context, typ string, ids []string) (map[string]storage.Record, error) {
 	out := make(map[string]storage.Record, len(ids))
+	var packed []record
 	var ask []string
 	for _, id := range ids {
 		if r.tx != nil {
@@ -184,7 +185,10 @@ func (r *reader) load(ctx context.Context, typ string, ids []string) (map[string
 				return err
 			}
 			r.s.saw(rec.Updated)
-			out[rec.Key.ID] = rec
+			out[rec.Key.ID] = rec.Record
+			if rec.parts > 0 {
+				packed = append(packed, rec)
+			}
 			if r.tx != nil {
 				r.tx.seen[rec.Key] = append(bson.Raw(nil), raw...)
 			}
@@ -201,6 +205,12 @@ func (r *reader) load(ctx context.Context, typ string, ids []string) (map[string
 			}
 		}
 		ask = ask[n:]
+	}
+	if err := r.unpack(ctx, packed); err != nil {
+		return nil, err
+	}
+	for _, rec := range packed {
+		out[rec.Key.ID] = rec.Record
 	}
 	return out, nil
 }
@@ -219,7 +229,7 @@ func (r *reader) GetVersion(ctx context.Context, key fhir.Key, version int64) (s
 	}
 	if r.tx != nil {
 		if p, ok := r.tx.puts[key]; ok && p.before != nil && p.expect == version { // not yet among the superseded
-			return decodeRecord(key.Type, p.before)
+			return r.decoded(ctx, key.Type, p.before)
 		}
 	}
 	var raw bson.Raw
@@ -233,5 +243,16 @@ func (r *reader) GetVersion(ctx context.Context, key fhir.Key, version int64) (s
 	if err != nil {
 		return storage.Record{}, err
 	}
-	return decodeRecord(key.Type, raw)
+	return r.decoded(ctx, key.Type, raw)
+}
+
+// decoded reads a version of a resource from its document, with its body.
+func (r *reader) decoded(ctx context.Context, typ string, raw bson.Raw) (storage.Record, error) {
+	rec, err := decodeRecord(typ, raw)
+	if err != nil {
+		return storage.Record{}, err
+	}
+	list := []record{rec}
+	err = r.unpack(ctx, list)
+	return list[0].Record, err
 }

@@ -30,7 +30,7 @@ func (r *reader) History(ctx context.Context, q storage.HistoryQuery) ([]storage
 			return nil, err
 		}
 	}
-	var all []storage.Record
+	var all []record
 	for _, typ := range types {
 		for _, current := range []bool{true, false} {
 			recs, err := r.versions(ctx, typ, current, q)
@@ -43,12 +43,20 @@ func (r *reader) History(ctx context.Context, q storage.HistoryQuery) ([]storage
 			}
 		}
 	}
-	return newest(all, q.Limit), nil
+	all = newest(all, q.Limit)
+	if err := r.unpack(ctx, all); err != nil {
+		return nil, err
+	}
+	out := make([]storage.Record, len(all))
+	for i := range all {
+		out[i] = all[i].Record
+	}
+	return out, nil
 }
 
 // newest sorts records as a history does and keeps the first limit; 0 keeps all.
-func newest(recs []storage.Record, limit int) []storage.Record {
-	slices.SortFunc(recs, func(a, b storage.Record) int {
+func newest(recs []record, limit int) []record {
+	slices.SortFunc(recs, func(a, b record) int {
 		return cmp.Or(b.Updated.Compare(a.Updated), a.Key.Compare(b.Key), cmp.Compare(b.Version, a.Version))
 	})
 	if limit > 0 && len(recs) > limit {
@@ -58,7 +66,7 @@ func newest(recs []storage.Record, limit int) []storage.Record {
 }
 
 // versions reads one collection's part of a history.
-func (r *reader) versions(ctx context.Context, typ string, current bool, q storage.HistoryQuery) ([]storage.Record, error) {
+func (r *reader) versions(ctx context.Context, typ string, current bool, q storage.HistoryQuery) ([]record, error) {
 	c := r.s.superseded(typ)
 	if current {
 		c = r.s.current(typ)
@@ -107,7 +115,7 @@ func (r *reader) versions(ctx context.Context, typ string, current bool, q stora
 	if len(filter) > 0 {
 		where = bson.D{{Key: "$and", Value: filter}}
 	}
-	var out []storage.Record
+	var out []record
 	err := r.read(ctx, typ, "history", func(ctx context.Context) error {
 		cur, err := c.Find(ctx, where, opts)
 		if err != nil {

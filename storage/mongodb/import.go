@@ -43,7 +43,7 @@ func (s *Store) Import(ctx context.Context, versions []storage.Version) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	type bulk struct{ current, superseded []mongo.WriteModel }
+	type bulk struct{ current, superseded, further []mongo.WriteModel }
 	bulks := map[string]*bulk{}
 	for i := range versions {
 		v := &versions[i]
@@ -56,25 +56,32 @@ func (s *Store) Import(ctx context.Context, versions []storage.Version) error {
 			bulks[v.Key.Type] = b
 		}
 		s.saw(v.Updated)
+		if err := s.prepare(ctx, v.Key, len(v.Body), v.Entries); err != nil {
+			return err
+		}
 		id, list := v.Key.ID, &b.current
-		var doc bson.Raw
+		var st stored
 		var err error
 		if v.Current {
-			doc, err = currentDocument(v.Record)
+			st, err = s.limits.currentDocument(v.Record)
 		} else {
 			id, list = versionID(v.Key.ID, v.Version), &b.superseded
-			doc, err = importedDocument(id, v.Record)
+			st, err = s.limits.importedDocument(id, v.Record)
 		}
 		if err != nil {
 			return err
 		}
-		*list = append(*list, mongo.NewReplaceOneModel().SetFilter(bson.D{{Key: fieldID, Value: id}}).SetReplacement(doc).SetUpsert(true))
+		*list = append(*list, replacing(id, st.doc))
+		for _, doc := range st.more {
+			id, _ := doc.(bson.Raw).Lookup(fieldID).StringValueOK()
+			b.further = append(b.further, replacing(id, doc.(bson.Raw)))
+		}
 	}
 	for typ, b := range bulks {
 		for _, part := range []struct {
 			c      *mongo.Collection
 			models []mongo.WriteModel
-		}{{s.current(typ), b.current}, {s.superseded(typ), b.superseded}} {
+		}{{s.current(typ), b.current}, {s.superseded(typ), b.superseded}, {s.further(typ), b.further}} {
 			if len(part.models) == 0 {
 				continue
 			}
@@ -87,12 +94,18 @@ func (s *Store) Import(ctx context.Context, versions []storage.Version) error {
 }
 
 // importedDocument makes the document of a superseded version out of its record.
-func importedDocument(id string, rec storage.Record) (bson.Raw, error) {
+func (l *limits) importedDocument(id string, rec storage.Record) (stored, error) {
 	at, dst := bsoncore.AppendDocumentStart(nil)
 	dst = bsoncore.AppendStringElement(dst, fieldID, id)
-	dst, err := appendRecord(dst, rec)
+	dst, more, err := l.appendRecord(dst, rec)
 	if err != nil {
-		return nil, err
+		return stored{}, err
 	}
-	return bsoncore.AppendDocumentEnd(dst, at)
+	dst, err = bsoncore.AppendDocumentEnd(dst, at)
+	return stored{dst, more}, err
+}
+
+// replacing is the write of a document that may be there already.
+func replacing(id string, doc bson.Raw) mongo.WriteModel {
+	return mongo.NewReplaceOneModel().SetFilter(bson.D{{Key: fieldID, Value: id}}).SetReplacement(doc).SetUpsert(true)
 }

@@ -71,23 +71,38 @@ type rangeEntry struct {
 
 var indexers = sync.Pool{New: func() any { return new(indexer) }}
 
-// appendIndex appends the index as the last member of a document under construction. Entries are a set: duplicates leave no trace.
-func appendIndex(dst []byte, key fhir.Key, entries []search.Entry) []byte {
-	x := indexers.Get().(*indexer)
-	defer func() {
-		clear(x.ranges)
-		if cap(x.arena) < 1<<20 {
-			indexers.Put(x)
-		}
-	}()
+// begin makes x ready for the entries of one document.
+func (x *indexer) begin(entries []search.Entry) {
 	x.arena, x.terms, x.ranges, x.order = x.arena[:0], x.terms[:0], x.ranges[:0], x.order[:0]
 	for i := range entries {
 		x.order = append(x.order, i)
 	}
 	slices.SortStableFunc(x.order, func(a, b int) int { return cmp.Compare(entries[a].Param, entries[b].Param) })
+}
 
+// done gives x back.
+func (x *indexer) done() {
+	clear(x.ranges)
+	if cap(x.arena) < 1<<20 {
+		indexers.Put(x)
+	}
+}
+
+// appendIndex appends the index as the last member of a document under construction. Entries are a set: duplicates leave no trace. Those of
+// spilled parameters stand in further documents; all of them have their place in sort.
+func appendIndex(dst []byte, key fhir.Key, all []search.Entry, spilled []string) []byte {
+	x := indexers.Get().(*indexer)
+	defer x.done()
+	entries := all
 	at, dst := bsoncore.AppendDocumentElementStart(dst, fieldIndex)
+	if spilled != nil {
+		entries, _ = divide(all, spilled)
+	}
+	x.begin(entries)
 	x.terms = append(x.terms, []byte(termLive))
+	if spilled != nil {
+		x.terms = append(x.terms, []byte(term(ownParam, kindCode, key.ID)))
+	}
 	for _, i := range x.order {
 		x.entry(&entries[i])
 	}
@@ -96,7 +111,14 @@ func appendIndex(dst []byte, key fhir.Key, entries []search.Entry) []byte {
 	}
 	dst = appendStrings(dst, partTerms, distinct(x.terms))
 	dst = x.appendPairs(dst, key.Type, entries)
-	dst = x.appendSort(dst, entries)
+	if spilled != nil {
+		y := indexers.Get().(*indexer)
+		defer y.done()
+		y.begin(all)
+		dst = y.appendSort(dst, all)
+	} else {
+		dst = x.appendSort(dst, entries)
+	}
 	dst = x.appendRanges(dst)
 	dst = x.appendEntries(dst, entries)
 	dst, _ = bsoncore.AppendDocumentEnd(dst, at)

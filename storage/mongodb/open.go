@@ -45,7 +45,9 @@ const minVersion = 6
 type Store struct {
 	client *mongo.Client
 	db     *mongo.Database
-	log    *slog.Logger
+	// tls and certified tell whether the connection string asks for TLS, and names a certificate of the client.
+	tls, certified bool
+	log            *slog.Logger
 
 	// last is the greatest instant given out or read, pinned the last moment, in microseconds; commits hold gate. See clock.go.
 	last, pinned atomic.Int64
@@ -60,6 +62,8 @@ type Store struct {
 
 	collections collections
 	frequencies frequencies
+	spills      spills
+	limits      limits
 }
 
 // readiness is what Ready answers; a nil err is ready. A fatal err will not heal by itself.
@@ -111,7 +115,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), run: run, cancel: cancel}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
 	s.ready.Store(&readiness{err: errConnecting})
 	s.work.Add(1)
 	go s.connect(run, opt.URI)
@@ -201,7 +205,7 @@ func (s *Store) check(ctx context.Context) error {
 		if code(err, 18) || strings.Contains(err.Error(), "auth error") {
 			return &unfitError{"the server refused the user name or password"}
 		}
-		return noAnswer(err)
+		return s.noAnswer(err)
 	}
 	if hello.SetName == "" && hello.Msg != "isdbgrid" {
 		return &unfitError{"the server is a standalone one, which has no transactions; make it a replica set of one: " +
@@ -227,7 +231,7 @@ func (s *Store) check(ctx context.Context) error {
 }
 
 // noAnswer makes one line of the topology that a failed selection of a server describes.
-func noAnswer(err error) error {
+func (s *Store) noAnswer(err error) error {
 	var selection topology.ServerSelectionError
 	if !errors.As(err, &selection) {
 		return fmt.Errorf("mongodb: no server answers: %w", err)
@@ -236,11 +240,26 @@ func noAnswer(err error) error {
 	for _, server := range selection.Desc.Servers {
 		what := "no primary"
 		if server.LastError != nil {
-			what = strings.Join(strings.Fields(server.LastError.Error()), " ")
+			what = strings.Join(strings.Fields(server.LastError.Error()), " ") + s.advice(server.LastError)
 		}
 		why = append(why, string(server.Addr)+" ("+what+")")
 	}
 	return fmt.Errorf("mongodb: no server answers: %s", strings.Join(why, ", "))
+}
+
+// advice says what may be wrong where a server ended the connection in the middle of the handshake, which it does without a word.
+func (s *Store) advice(err error) string {
+	text := err.Error()
+	ended := strings.Contains(text, "EOF") || strings.Contains(text, "reset by peer") || strings.Contains(text, "broken pipe") || strings.Contains(text, "certificate required")
+	switch {
+	case ended && !s.tls:
+		return "; it may want TLS: tls=true in the connection string"
+	case ended && !s.certified:
+		return "; it may want a client certificate: tlsCertificateKeyFile=FILE in the connection string"
+	case strings.Contains(text, "x509: certificate signed by unknown authority"):
+		return "; tlsCAFile=FILE in the connection string names the authority that signed it"
+	}
+	return ""
 }
 
 // Ready implements storage.Store: an error while the server can't be reached or refuses to serve. Indexes under construction are reported

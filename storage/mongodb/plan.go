@@ -48,12 +48,19 @@ type equality struct {
 	forms []form
 }
 
+// form is a term without its parameter. own is set for the term of one resource, whatever the parameter.
 type form struct {
 	kind   string
 	values []string
+	own    bool
 }
 
-func (f form) term(param string) string { return term(param, f.kind, f.values...) }
+func (f form) term(param string) string {
+	if f.own {
+		param = ownParam
+	}
+	return term(param, f.kind, f.values...)
+}
 
 // conjuncts returns the conditions that must all hold.
 func conjuncts(e search.Expr, out []search.Expr) []search.Expr {
@@ -76,13 +83,13 @@ func equalities(list []search.Expr) []equality {
 		switch c := c.(type) {
 		case search.Some:
 			if kind, values, ok := formOf(c.Where, 0); ok {
-				out = append(out, equality{i, c.Param, []form{{kind, values}}})
+				out = append(out, equality{i, c.Param, []form{{kind: kind, values: values}}})
 			}
 		case search.Or:
 			eq := equality{at: i}
 			for _, alt := range c {
 				s, ok := alt.(search.Some)
-				if !ok || len(eq.forms) > 0 && s.Param != eq.param {
+				if !ok || len(eq.forms) > 0 && s.Param != eq.param && s.Param != ownParam {
 					eq.forms = nil
 					break
 				}
@@ -91,8 +98,10 @@ func equalities(list []search.Expr) []equality {
 					eq.forms = nil
 					break
 				}
-				eq.param = s.Param
-				eq.forms = append(eq.forms, form{kind, values})
+				if s.Param != ownParam {
+					eq.param = s.Param
+				}
+				eq.forms = append(eq.forms, form{kind, values, s.Param == ownParam})
 			}
 			if len(eq.forms) > 0 {
 				out = append(out, eq)
@@ -112,7 +121,7 @@ func joined(params []string, eqs []equality) (terms []string, served []int) {
 	terms = []string{string(appendPart(head, kindJoint))}
 	for _, p := range params {
 		i := slices.IndexFunc(eqs, func(e equality) bool {
-			return e.param == p && !slices.ContainsFunc(e.forms, func(f form) bool { return !pairForm(f.kind) })
+			return e.param == p && !slices.ContainsFunc(e.forms, func(f form) bool { return f.own || !pairForm(f.kind) })
 		})
 		if i < 0 || len(terms)*len(eqs[i].forms) > maxJoined {
 			return nil, nil

@@ -2,7 +2,9 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -35,7 +37,7 @@ func (t *tx) Put(ctx context.Context, rec storage.Record, expect int64) error {
 	p := &put{rec: rec, expect: expect}
 	t.puts[rec.Key] = p
 	t.pending = append(t.pending, p)
-	return t.s.collections.ensure(ctx, t.s, rec.Key.Type)
+	return t.s.prepare(ctx, rec.Key, len(rec.Body), rec.Entries)
 }
 
 // flush sends what is pending: for each type the superseded versions to their collection, then the current ones. A version that is not the
@@ -66,16 +68,22 @@ func (t *tx) flushType(ctx context.Context, typ string, puts []*put) error {
 	if err := t.before(ctx, typ, puts); err != nil {
 		return err
 	}
-	var old, inserts []any
+	var old, inserts, more []any
 	var replaces []mongo.WriteModel
+	var gone []string
 	for _, p := range puts {
-		doc, err := currentDocument(p.rec)
+		st, err := t.s.limits.currentDocument(p.rec)
 		if err != nil {
 			return err
 		}
+		doc := st.doc
+		more = append(more, st.more...)
 		if p.expect == 0 {
 			inserts = append(inserts, doc)
 			continue
+		}
+		if n, ok := p.before.Lookup(fieldMore).Int32OK(); ok {
+			gone = append(gone, entriesIDs(p.rec.Key.ID, p.expect, int(n))...)
 		}
 		old = append(old, supersededDocument(p.rec.Key.ID, p.expect, p.before))
 		replaces = append(replaces, mongo.NewReplaceOneModel().
@@ -97,6 +105,21 @@ func (t *tx) flushType(ctx context.Context, typ string, puts []*put) error {
 	}
 	if len(inserts) > 0 {
 		if _, err := t.s.current(typ).InsertMany(sctx, inserts); err != nil {
+			return wrap("put", err)
+		}
+	}
+	return t.replaceFurther(ctx, typ, gone, more)
+}
+
+// replaceFurther removes further documents and stores others.
+func (t *tx) replaceFurther(ctx context.Context, typ string, gone []string, more []any) error {
+	for chunk := range slices.Chunk(gone, loadChunk) {
+		if _, err := t.s.further(typ).DeleteMany(t.session(ctx), bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: chunk}}}}); err != nil {
+			return wrap("put", err)
+		}
+	}
+	if len(more) > 0 {
+		if _, err := t.s.further(typ).InsertMany(t.session(ctx), more); err != nil {
 			return wrap("put", err)
 		}
 	}
@@ -140,24 +163,34 @@ func (t *tx) before(ctx context.Context, typ string, puts []*put) error {
 	return nil
 }
 
-// currentDocument makes the document of a current version.
-func currentDocument(rec storage.Record) (bson.Raw, error) {
+// currentDocument makes the documents of a current version.
+func (l *limits) currentDocument(rec storage.Record) (stored, error) {
 	at, dst := bsoncore.AppendDocumentStart(make([]byte, 0, 3*len(rec.Body)+512))
 	dst = bsoncore.AppendStringElement(dst, fieldID, rec.Key.ID)
-	dst, err := appendRecord(dst, rec)
+	dst, more, err := l.appendRecord(dst, rec)
 	if err != nil {
-		return nil, err
+		return stored{}, err
 	}
 	if !rec.Deleted {
-		dst = appendIndex(dst, rec.Key, rec.Entries)
+		spilled := l.heaviest(rec.Key.Type, rec.Entries)
+		if spilled != nil {
+			_, entries := divide(rec.Entries, spilled)
+			docs, err := l.entriesDocuments(rec.Key.ID, rec.Version, entries)
+			if err != nil {
+				return stored{}, err
+			}
+			more = append(more, docs...)
+			dst = bsoncore.AppendInt32Element(dst, fieldMore, int32(len(docs)))
+		}
+		dst = appendIndex(dst, rec.Key, rec.Entries, spilled)
 	}
 	if dst, err = bsoncore.AppendDocumentEnd(dst, at); err != nil {
-		return nil, err
+		return stored{}, err
 	}
 	if len(dst) > maxDocument {
-		return nil, tooLarge("put", nil)
+		return stored{}, tooLarge("put", nil)
 	}
-	return dst, nil
+	return stored{dst, more}, nil
 }
 
 // supersededDocument makes the document of a superseded version out of the one that was current (read without its index).
@@ -170,7 +203,7 @@ func supersededDocument(id string, version int64, before bson.Raw) bson.Raw {
 			break
 		}
 		rest = tail
-		if e.Key() != fieldID {
+		if e.Key() != fieldID && e.Key() != fieldMore {
 			dst = append(dst, e...)
 		}
 	}
@@ -188,7 +221,7 @@ type reindexing struct {
 // Reindex implements storage.Tx.
 func (t *tx) Reindex(ctx context.Context, key fhir.Key, version int64, entries []search.Entry) error {
 	t.reindex = append(t.reindex, reindexing{key, version, entries})
-	return nil
+	return t.s.prepare(ctx, key, 0, entries)
 }
 
 // sendReindex replaces indexes where the version is still current, one bulk a type.
@@ -197,8 +230,14 @@ func (t *tx) sendReindex(ctx context.Context) error {
 	t.reindex = nil
 	byType := map[string][]mongo.WriteModel{}
 	for _, x := range list {
+		if t.s.spills.of(x.key.Type) != nil {
+			if err := t.reindexLarge(ctx, x); err != nil {
+				return err
+			}
+			continue
+		}
 		at, dst := bsoncore.AppendDocumentStart(nil)
-		dst = appendIndex(dst, x.key, x.entries)
+		dst = appendIndex(dst, x.key, x.entries, nil)
 		dst, err := bsoncore.AppendDocumentEnd(dst, at)
 		if err != nil {
 			return err
@@ -213,4 +252,38 @@ func (t *tx) sendReindex(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// reindexLarge replaces the index of a resource of a type of which some have further documents.
+func (t *tx) reindexLarge(ctx context.Context, x reindexing) error {
+	current := bson.D{{Key: fieldID, Value: x.key.ID}, {Key: fieldVersion, Value: x.version}, {Key: fieldDeleted, Value: nil}}
+	spilled := t.s.limits.heaviest(x.key.Type, x.entries)
+	var more []any
+	if spilled != nil {
+		_, entries := divide(x.entries, spilled)
+		var err error
+		if more, err = t.s.limits.entriesDocuments(x.key.ID, x.version, entries); err != nil {
+			return err
+		}
+	}
+	at, dst := bsoncore.AppendDocumentStart(nil)
+	dst = bsoncore.AppendInt32Element(dst, fieldMore, int32(len(more)))
+	dst = appendIndex(dst, x.key, x.entries, spilled)
+	dst, err := bsoncore.AppendDocumentEnd(dst, at)
+	if err != nil {
+		return err
+	}
+	if len(dst) > maxDocument {
+		return tooLarge("reindex", nil)
+	}
+	before, err := t.s.current(x.key.Type).FindOneAndUpdate(t.session(ctx), current, bson.D{{Key: "$set", Value: bson.Raw(dst)}},
+		options.FindOneAndUpdate().SetProjection(bson.D{{Key: fieldMore, Value: 1}})).Raw()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil
+	}
+	if err != nil {
+		return wrap("reindex", err)
+	}
+	n, _ := before.Lookup(fieldMore).Int32OK()
+	return t.replaceFurther(ctx, x.key.Type, entriesIDs(x.key.ID, x.version, int(n)), more)
 }

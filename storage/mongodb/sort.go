@@ -110,7 +110,7 @@ func (r *reader) chainKeys(ctx context.Context, rows []search.Row, sorts []searc
 		if s.Chain == nil {
 			continue
 		}
-		refs, err := r.references(ctx, rows[0].Key.Type, idsOf(rows), s.Chain.Param, s.Chain.Target)
+		refs, err := r.references(ctx, rows[0].Key.Type, idsOf(rows), s.Chain.Param, s.Chain.Target, nil)
 		if err != nil {
 			return err
 		}

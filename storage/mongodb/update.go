@@ -133,11 +133,14 @@ func (t *tx) write(ctx context.Context) error {
 			case len(t.pending) == 0:
 				return nil
 			case len(t.pending) == 1 && t.pending[0].expect == 0:
-				doc, err := currentDocument(t.pending[0].rec)
-				if err == nil {
-					_, err = t.s.current(t.pending[0].rec.Key.Type).InsertOne(ctx, doc)
+				st, err := t.s.limits.currentDocument(t.pending[0].rec)
+				if err != nil {
+					return err
 				}
-				return err
+				if len(st.more) == 0 {
+					_, err = t.s.current(t.pending[0].rec.Key.Type).InsertOne(ctx, st.doc)
+					return err
+				}
 			}
 		}
 		t.end(ctx)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -179,36 +180,59 @@ func TestHeadersAreSent(t *testing.T) {
 	}
 }
 
-func TestProgressIsLinesWithoutATerminal(t *testing.T) {
-	rec := newRecorder(t)
-	rec.before = func(http.ResponseWriter, *request, int) bool { time.Sleep(30 * time.Millisecond); return false }
+// display keeps what the progress writes, and tells when it has shown something.
+type display struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (d *display) Write(b []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.Write(b)
+}
+
+// String returns all that was shown.
+func (d *display) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.String()
+}
+
+// shown loads ten files to a server that leaves the last but one unanswered until something has been shown often enough.
+func shown(t *testing.T, o Options, text string, often int) string {
+	t.Helper()
+	rec, out := newRecorder(t), &display{}
+	rec.before = func(_ http.ResponseWriter, _ *request, n int) bool {
+		for end := time.Now().Add(time.Minute); n == 8 && strings.Count(out.String(), text) < often && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		return false
+	}
 	dir := t.TempDir()
 	for i := range 10 {
 		write(t, dir, fmt.Sprint(i, ".ndjson"), []byte(patients(20)))
 	}
-	var out bytes.Buffer
-	if _, err := rec.run(t, Options{Files: []string{dir}, Jobs: 1, Progress: &out, Interval: 40 * time.Millisecond}); err != nil {
+	o.Files, o.Jobs, o.Progress = []string{dir}, 1, out
+	if _, err := rec.run(t, o); err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) < 3 || !strings.Contains(lines[1], "/s, ") || !strings.Contains(lines[1], "of 10 files, ") || !strings.Contains(lines[1], " left") ||
-		strings.ContainsAny(out.String(), "\r\x1b") {
-		t.Fatalf("%q", out.String())
+	return out.String()
+}
+
+func TestProgressIsLinesWithoutATerminal(t *testing.T) {
+	out := shown(t, Options{Interval: time.Millisecond}, " left\n", 3)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	last := lines[len(lines)-1]
+	if len(lines) < 3 || !strings.Contains(last, "/s, ") || !strings.Contains(last, "of 10 files, ") || !strings.Contains(last, " left") || strings.ContainsAny(out, "\r\x1b") {
+		t.Fatalf("%q", out)
 	}
 }
 
 func TestProgressIsABarOnATerminal(t *testing.T) {
-	rec := newRecorder(t)
-	rec.before = func(http.ResponseWriter, *request, int) bool { time.Sleep(80 * time.Millisecond); return false }
-	dir := t.TempDir()
-	for i := range 10 {
-		write(t, dir, fmt.Sprint(i, ".ndjson"), []byte(patients(20)))
-	}
-	var out bytes.Buffer
-	if _, err := rec.run(t, Options{Files: []string{dir}, Jobs: 1, Progress: &out, Terminal: true}); err != nil {
-		t.Fatal(err)
-	}
-	if s := out.String(); !strings.Contains(s, "resources, ") || !strings.Contains(s, "%") || !strings.Contains(s, "\r") || strings.Contains(s, "\n") {
-		t.Fatalf("%q", s)
+	out := shown(t, Options{Terminal: true}, "%", 2)
+	if !strings.Contains(out, "resources, ") || !strings.Contains(out, "%") || !strings.Contains(out, "\r") || strings.Contains(out, "\n") {
+		t.Fatalf("%q", out)
 	}
 }

@@ -141,8 +141,10 @@ type Cluster struct {
 type member struct {
 	dir  string
 	addr string
-	mu   sync.Mutex
-	cmd  *exec.Cmd
+	// options are those of connection strings of clients.
+	options string
+	mu      sync.Mutex
+	cmd     *exec.Cmd
 }
 
 // Start starts a set of n members of t's own, which ends with t. It skips as URI does; FHIRGATE_TEST_MONGODB does not serve here, because
@@ -268,8 +270,13 @@ func (c *Cluster) stop() {
 
 // start starts a set, and again on other ports where it does not come up: another program may have taken one in between.
 func start(path, dir string, n int, more ...string) (c *Cluster, err error) {
+	return startWith(path, dir, n, "", more...)
+}
+
+// startWith is start for a set whose clients need options in their connection strings.
+func startWith(path, dir string, n int, options string, more ...string) (c *Cluster, err error) {
 	for range 3 {
-		if c, err = startOnce(path, dir, n, more...); err == nil {
+		if c, err = startOnce(path, dir, n, options, more...); err == nil {
 			return c, nil
 		}
 		for i := range n {
@@ -279,11 +286,11 @@ func start(path, dir string, n int, more ...string) (c *Cluster, err error) {
 	return nil, err
 }
 
-func startOnce(path, dir string, n int, more ...string) (*Cluster, error) {
+func startOnce(path, dir string, n int, options string, more ...string) (*Cluster, error) {
 	c := &Cluster{Name: "fhirgate", path: path, more: more}
 	var docs bson.A
 	for i := range n {
-		m := &member{dir: filepath.Join(dir, fmt.Sprint("member", i)), addr: freeAddr()}
+		m := &member{dir: filepath.Join(dir, fmt.Sprint("member", i)), addr: freeAddr(), options: options}
 		if err := os.MkdirAll(m.dir, 0o700); err != nil {
 			return nil, err
 		}
@@ -375,7 +382,7 @@ func (m *member) isPrimary() bool {
 func (m *member) admin(cmd bson.D, into any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	c, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + m.addr + "/?directConnection=true&serverSelectionTimeoutMS=1000"))
+	c, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + m.addr + "/?directConnection=true&serverSelectionTimeoutMS=1000&" + m.options))
 	if err != nil {
 		return err
 	}
