@@ -214,7 +214,7 @@ func rangeChoices(e search.Expr, st shape) []choice {
 	if all.lo.hasLow {
 		return []choice{{letter: byLo, b: all.lo}}
 	}
-	start, ok := lowestStart(e, st&shapeDays == 0)
+	start, ok := lowestStart(e, st)
 	if !ok {
 		return []choice{{letter: byLo, b: all.lo}}
 	}
@@ -231,13 +231,12 @@ func rangeChoices(e search.Expr, st shape) []choice {
 	return out
 }
 
-// lowestStart returns the least Lo of a range that is not wide and can satisfy the atom; false where there is no bound. seconds tells that
-// no such range is wider than a second.
-func lowestStart(e search.Expr, seconds bool) (string, bool) {
+// lowestStart returns the least Lo of a range that is not wide and can satisfy the atom; false where there is no bound.
+func lowestStart(e search.Expr, st shape) (string, bool) {
 	return lowest(e, func(lo, hi bounds) (string, bool) {
 		low, ok := lo.low, lo.hasLow
 		if hi.hasLow {
-			if v := earliest(hi, seconds); !ok || v > low {
+			if v := earliest(hi, st); !ok || v > low {
 				low, ok = v, true
 			}
 		}

@@ -258,18 +258,19 @@ func (r *reader) entries(key fhir.Key, f *found, st *stats) (exists bool, closer
 	return true, func() { c.Close() }, nil
 }
 
-// refers returns the ids of the resources of typ that refer to what satisfies e, in their order.
-func (r *reader) refers(ctx context.Context, typ string, e search.Refers, reverse bool, x *explainer) (ids, error) {
-	rows, err := r.findType(ctx, e.Target, search.Query{Where: e.Where}, x)
-	if err != nil {
-		return nil, err
-	}
-	all := make(search.Or, 0, len(rows))
-	for _, row := range rows {
+// refers returns the ids of the resources of typ that refer to what satisfies e, in their order. inner is the plan for that.
+func (r *reader) refers(ctx context.Context, typ string, e search.Refers, inner *planner, reverse bool, x *explainer) (ids, error) {
+	var all search.Or
+	own := *x
+	own.keys, own.entries = true, false
+	if err := inner.each(ctx, search.Query{}, false, nil, false, &own, func(m *match) (bool, error) {
 		all = append(all, search.Some{Param: e.Param, Where: []search.Comparison{
 			{Field: search.Type, Op: search.Eq, Value: e.Target},
-			{Field: search.ID, Op: search.Eq, Value: row.Key.ID},
+			{Field: search.ID, Op: search.Eq, Value: m.key.ID},
 		}})
+		return true, nil
+	}); err != nil {
+		return nil, err
 	}
 	if len(all) == 0 {
 		return newListIDs(nil, true, reverse), nil
@@ -284,16 +285,18 @@ func (r *reader) refers(ctx context.Context, typ string, e search.Refers, revers
 // errNoStream tells the planner that a source turned out to have no index.
 var errNoStream = errors.New("embedded: no stream")
 
-// referred returns the ids of the resources of typ that those of e.Source that satisfy e refer to, in their order.
-func (r *reader) referred(ctx context.Context, typ string, e search.Referred, reverse bool, x *explainer) (ids, error) {
+// referred returns the ids of the resources of typ that the matches of the plan, which is for e, refer to, in their order.
+func (p *planner) referred(ctx context.Context, typ string, e search.Referred, reverse bool, x *explainer) (ids, error) {
 	seen := map[string]bool{}
-	err := r.eachMatch(ctx, e.Source, e.Where, x, func(f *found) error {
-		for i := range f.entries {
-			if n := &f.entries[i]; n.Param == e.Param && n.Type == typ && n.ID != "" && !seen[n.ID] {
+	own := *x
+	own.entries, own.keys = true, false
+	err := p.each(ctx, search.Query{}, false, nil, false, &own, func(m *match) (bool, error) {
+		for i := range m.found.entries {
+			if n := &m.found.entries[i]; n.Param == e.Param && n.Type == typ && n.ID != "" && !seen[n.ID] {
 				seen[string([]byte(n.ID))] = true
 			}
 		}
-		return nil
+		return true, nil
 	})
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -131,7 +130,7 @@ func (r *reader) countMatches(ctx context.Context, typ string, where search.Expr
 	if !covered {
 		chosen, covered = p.cover(chosen)
 	}
-	exist := len(chosen) == 0 || slices.ContainsFunc(chosen, func(s *source) bool { return !s.loose })
+	exist := existing(chosen)
 	cond := prepare(search.And(p.conj))
 	in, err := p.stream(ctx, chosen, false, x, x.chosen(p, chosen, cond))
 	if err != nil {

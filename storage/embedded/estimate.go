@@ -89,13 +89,20 @@ func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
 
 // estimateType returns about how many resources of a type satisfy a condition.
 func (r *reader) estimateType(ctx context.Context, typ string, where search.Expr) (float64, error) {
-	num, ok := r.s.names.find(typ, "")
-	if !ok {
-		return 0, nil
-	}
-	p, err := r.plan(ctx, typ, num, where)
+	p, err := r.planType(ctx, typ, where)
 	if err != nil {
 		return 0, err
 	}
 	return p.matches(), nil
+}
+
+// planType is plan, by the name of the type; the plan of a type that was never stored finds nothing.
+func (r *reader) planType(ctx context.Context, typ string, where search.Expr) (*planner, error) {
+	num, ok := r.s.names.find(typ, "")
+	if !ok {
+		return &planner{r: r, typ: typ, settled: []*source{{kind: "keys", index: typ, open: func(_ context.Context, reverse bool, _ *explainer) (ids, error) {
+			return newListIDs(nil, true, reverse), nil
+		}}}}, nil
+	}
+	return r.plan(ctx, typ, num, where)
 }

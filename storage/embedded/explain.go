@@ -12,6 +12,7 @@ import (
 type explainer struct {
 	stats   *stats
 	entries bool  // matches need their entries
+	keys    bool  // only the keys of matches are needed: what an index is sure of is not looked at
 	told    *told // nil where nobody asks
 	// documents says that the rows found are a page, whose documents are asked for next.
 	documents bool

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
@@ -109,8 +107,10 @@ func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *ex
 			return w.run(ctx, x)
 		}
 	}
-	if err := p.addSources(ctx); err != nil {
-		return nil, err
+	if ordered || !p.obvious() {
+		if err := p.addSources(ctx, q.Limit); err != nil {
+			return nil, err
+		}
 	}
 	if ordered {
 		return p.sorted(ctx, q, x)
@@ -157,6 +157,7 @@ func afterID(typ string, q search.Query) (from []byte, inclusive bool) {
 type match struct {
 	key   fhir.Key
 	found *found // entries are there only where they were asked for
+	row   []byte // of tableEntries, where the stream has it at hand
 }
 
 // each calls f for every resource that satisfies the conditions, in the order of ids from behind from (at it where inclusive), until f
@@ -165,6 +166,7 @@ func (p *planner) each(ctx context.Context, q search.Query, reverse bool, from [
 	chosen := p.choose(q.Limit)
 	cond := prepare(search.And(p.conj))
 	x.stats.want = q.Limit
+	p.exist = existing(chosen)
 	in, err := p.stream(ctx, chosen, reverse, x, x.chosen(p, chosen, cond))
 	if err != nil {
 		return err
@@ -173,10 +175,16 @@ func (p *planner) each(ctx context.Context, q search.Query, reverse bool, from [
 	return p.try(ctx, in, cond, p.covers(chosen), from, inclusive, x, f)
 }
 
+// existing reports whether all ids that sources give together are those of resources that exist.
+func existing(chosen []*source) bool {
+	return len(chosen) == 0 || slices.ContainsFunc(chosen, func(s *source) bool { return !s.loose })
+}
+
 // try asks the resources of a stream one by one. covered tells that those the stream is sure of need not be asked.
 func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool, from []byte, inclusive bool, x *explainer, f func(*match) (bool, error)) error {
 	var fd found
 	m := match{found: &fd}
+	all, _ := in.(*allIDs)
 	ok := false
 	if from == nil {
 		ok = in.next()
@@ -192,6 +200,12 @@ func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool
 			}
 		}
 		key := fhir.Key{Type: p.typ, ID: string(in.at())}
+		var err error
+		if all != nil {
+			if m.row, err = all.it.ValueAndErr(); err != nil {
+				return err
+			}
+		}
 		more, err := p.tryOne(ctx, cond, &m, key, covered && in.sure(), x, f)
 		if err != nil || !more {
 			return err
@@ -203,8 +217,11 @@ func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool
 
 // tryOne reads one resource's entries and calls f if it satisfies the conditions.
 func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhir.Key, sure bool, x *explainer, f func(*match) (bool, error)) (more bool, err error) {
-	x.stats.fetched++
 	m.key = key
+	if sure && x.keys && p.exist {
+		return f(m)
+	}
+	x.stats.fetched++
 	if sure && !x.entries && p.documents && p.r.kept.room() {
 		rec, err := p.r.read(key, p.num)
 		if errors.Is(err, storage.ErrNotFound) || rec.Deleted {
@@ -217,15 +234,15 @@ func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhi
 		m.found.updated, m.found.version = rec.Updated, rec.Version
 		return f(m)
 	}
-	var room [96]byte
-	v, closer, err := p.r.src.Get(typeKey(room[:0], tableEntries, p.num, key.ID))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return true, nil
+	v := m.row
+	if v == nil {
+		var room [96]byte
+		var done func()
+		if v, done, err = p.r.point(typeKey(room[:0], tableEntries, p.num, key.ID)); v == nil {
+			return err == nil, err
+		}
+		defer done()
 	}
-	if err != nil {
-		return false, err
-	}
-	defer closer.Close()
 	if sure && !x.entries {
 		d := decoder{b: v}
 		micros, version := d.header()
@@ -245,21 +262,6 @@ func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhi
 		}
 	}
 	return f(m)
-}
-
-// eachMatch calls f with every resource of a type that satisfies a condition, its entries decoded.
-func (r *reader) eachMatch(ctx context.Context, typ string, where search.Expr, x *explainer, f func(*found) error) error {
-	num, ok := r.s.names.find(typ, "")
-	if !ok {
-		return nil
-	}
-	p, err := r.plan(ctx, typ, num, where)
-	if err != nil {
-		return err
-	}
-	inner := *x
-	inner.entries = true
-	return p.each(ctx, search.Query{}, false, nil, false, &inner, func(m *match) (bool, error) { return true, f(m.found) })
 }
 
 // sortedList sorts ids and drops duplicates.

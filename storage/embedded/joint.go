@@ -37,7 +37,7 @@ func compositeScans(num uint32, st shapeState, a atom) ([]*scan, bool) {
 			lo, _ := fieldBounds(sm.Where, last+1, search.Lo)
 			hi, _ := fieldBounds(sm.Where, last+1, search.Hi)
 			if hiOnly = hi.hasLow && !lo.hasLow; hiOnly {
-				start = bounds{low: earliest(hi, st.shape&shapeDays == 0), hasLow: true}
+				start = bounds{low: earliest(hi, st.shape), hasLow: true}
 				over = &reach{over: start.low, least: hi.low}
 			}
 		}

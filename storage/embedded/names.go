@@ -39,7 +39,8 @@ const (
 	shapeOddSort  // an entry sorts by something else than its first column
 	shapeMixed    // entries of a composite differ in the forms of their parts
 	shapeOverflow // a resource had too many combinations for a compound, which therefore misses some
-	shapeDays     // a range has been of inDay
+	shapeSeconds  // a range has been inSecond
+	shapeDays     // a range has been inDay
 	shapeWide     // a range has been wide
 )
 

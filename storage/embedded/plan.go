@@ -50,6 +50,8 @@ type planner struct {
 	atoms     []*atom // by conjunct; nil where it is none
 	per       []*source
 	all       []*source // sources for one or more conjuncts
+	settled   []*source // what is read; nil where it is to be chosen from all
+	exist     bool      // ids that the streams are sure of are those of resources that exist
 
 	merged []mergedAtom
 
@@ -76,7 +78,7 @@ func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.
 	if err != nil {
 		return nil, err
 	}
-	return p, p.addSources(ctx)
+	return p, p.addSources(ctx, 0)
 }
 
 // newPlanner takes a condition apart. Its sources are not collected yet, which reads indexes for estimates.
@@ -100,8 +102,51 @@ func (r *reader) newPlanner(ctx context.Context, typ string, num uint32, where s
 	return p, nil
 }
 
-// addSources collects the sources of the conditions.
-func (p *planner) addSources(ctx context.Context) error {
+// obvious settles a query by id whose only condition is read from few streams in the order of ids, as a token is: whatever they hold, all
+// ids of the type are more, so no index is read to find that out. It reports whether the query is such.
+func (p *planner) obvious() bool {
+	if len(p.conj) != 1 || p.atoms[0] == nil || p.r.s.tune.pick != nil {
+		return false
+	}
+	scans, ok := p.r.scans(p.typ, *p.atoms[0])
+	if !ok || len(scans) == 0 || len(scans) > fewStreams {
+		return false
+	}
+	for _, s := range scans {
+		if !s.sorted() {
+			return false
+		}
+	}
+	s := p.streams(scans, p.typ+": "+p.atoms[0].param)
+	s.conj = []int{0}
+	p.all, p.per[0], p.settled = []*source{s}, s, []*source{s}
+	return true
+}
+
+const (
+	// fewStreams is how many streams are merged without a look at what else there is.
+	fewStreams = 8
+	// fewRows is how many rows of a compound are read without a look at what else there is. An estimate below it is a count.
+	fewRows = 48
+)
+
+// addSources collects the sources of the conditions, for the first want matches or for all of them.
+func (p *planner) addSources(ctx context.Context, want int) error {
+	if len(p.conj) > 1 {
+		// A compound that has few rows for all conditions leaves nothing to look for.
+		if err := p.addCompounds(p.merged); err != nil {
+			return err
+		}
+		for _, s := range p.all {
+			if len(s.conj) == len(p.conj) && s.est < fewRows && p.r.s.tune.pick == nil {
+				p.settled = []*source{s}
+				for i := range p.per {
+					p.per[i] = s
+				}
+				return nil
+			}
+		}
+	}
 	for _, m := range p.merged {
 		s, err := p.atomSource(m.atom)
 		if err != nil {
@@ -129,11 +174,20 @@ func (p *planner) addSources(ctx context.Context) error {
 			p.all = append(p.all, s)
 		}
 	}
-	if err := p.addCompounds(p.merged); err != nil {
-		return err
+	if want > 0 && p.r.s.tune.pick == nil {
+		least := p.costOf(nil, want)
+		for _, s := range p.all {
+			least = min(least, p.costOf(s, want))
+		}
+		if least <= cheap*costProbe {
+			return nil
+		}
 	}
 	return p.addGroups()
 }
+
+// cheap is how many resources a plan may try and still be taken without a look at groups, whose enumeration costs as much.
+const cheap = 64
 
 // mergedAtom is several conditions on one parameter that a single entry has to satisfy.
 type mergedAtom struct {
@@ -343,10 +397,8 @@ func (p *planner) atomSource(a atom) (*source, error) {
 
 // scanSource returns the source that reads scans.
 func (p *planner) scanSource(scans []*scan, index string) (*source, error) {
-	s := &source{index: index, sorted: true, parts: len(scans), kind: "range", scans: scans}
+	s := p.streams(scans, index)
 	for i, sc := range scans {
-		s.sorted = s.sorted && sc.sorted()
-		s.full = s.full || sc.full
 		if i < estimated {
 			est, err := p.r.estimateScan(sc)
 			if err != nil {
@@ -360,6 +412,16 @@ func (p *planner) scanSource(scans []*scan, index string) (*source, error) {
 			s.est *= float64(len(scans)) / estimated
 		}
 	}
+	return s, nil
+}
+
+// streams returns the source that reads scans, without an estimate.
+func (p *planner) streams(scans []*scan, index string) *source {
+	s := &source{index: index, sorted: true, parts: len(scans), kind: "range", scans: scans}
+	for _, sc := range scans {
+		s.sorted = s.sorted && sc.sorted()
+		s.full = s.full || sc.full
+	}
 	switch {
 	case s.sorted && len(scans) > 1:
 		s.kind = "union"
@@ -369,7 +431,7 @@ func (p *planner) scanSource(scans []*scan, index string) (*source, error) {
 	s.open = func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
 		return p.r.openScans(ctx, scans, reverse, x.stats)
 	}
-	return s, nil
+	return s
 }
 
 // openScans streams the ids of scans in their order.
@@ -471,9 +533,13 @@ func (p *planner) compoundAtoms(params []string, merged []mergedAtom, order bool
 
 // refersSource returns the source of a chain whose inner result is small.
 func (p *planner) refersSource(ctx context.Context, e search.Refers) (*source, error) {
-	inner, err := p.r.estimateType(ctx, e.Target, e.Where)
-	if err != nil || inner > p.r.s.tune.inner {
+	plan, err := p.r.planType(ctx, e.Target, e.Where)
+	if err != nil {
 		return nil, err
+	}
+	inner := plan.matches()
+	if inner > p.r.s.tune.inner {
+		return nil, nil
 	}
 	targets, err := p.r.countType(e.Target)
 	if err != nil {
@@ -482,18 +548,22 @@ func (p *planner) refersSource(ctx context.Context, e search.Refers) (*source, e
 	fan := p.total / math.Max(1, float64(targets))
 	return &source{kind: "chain", index: p.typ + ": " + e.Param + " -> " + e.Target, est: math.Max(inner, 1) * math.Max(1, fan), sorted: true, parts: int(inner) + 1,
 		open: func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
-			return p.r.refers(ctx, p.typ, e, reverse, x)
+			return p.r.refers(ctx, p.typ, e, plan, reverse, x)
 		}}, nil
 }
 
 // referredSource returns the source of a _has whose inner result is small.
 func (p *planner) referredSource(ctx context.Context, e search.Referred) (*source, error) {
-	inner, err := p.r.estimateType(ctx, e.Source, e.Where)
-	if err != nil || inner > p.r.s.tune.inner {
+	plan, err := p.r.planType(ctx, e.Source, e.Where)
+	if err != nil {
 		return nil, err
+	}
+	inner := plan.matches()
+	if inner > p.r.s.tune.inner {
+		return nil, nil
 	}
 	return &source{kind: "chain", index: p.typ + " <- " + e.Source + ": " + e.Param, est: math.Max(inner, 1), whole: inner, parts: int(inner) + 1, loose: true,
 		open: func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
-			return p.r.referred(ctx, p.typ, e, reverse, x)
+			return plan.referred(ctx, p.typ, e, reverse, x)
 		}}, nil
 }

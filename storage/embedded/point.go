@@ -11,13 +11,18 @@ import (
 
 // points finds the rows of single resources for a View that reads several: one iterator serves them all, at half the cost of a Get each. It
 // is opened with the second row asked for and closed with the View.
-type points struct{ it *pebble.Iterator }
+type points struct {
+	it   *pebble.Iterator
+	busy bool   // the value looked up last is in use: others are read by Get
+	free func() // ends that
+}
 
 // several prepares for the look-up of n rows.
 func (r *reader) several(n int) (err error) {
 	if n < 2 || r.tx != nil || r.points.it != nil {
 		return nil
 	}
+	r.points.free = func() { r.points.busy = false }
 	r.points.it, err = r.src.NewIter(&pebble.IterOptions{LowerBound: []byte{tableDocument}, UpperBound: []byte{tableOld}})
 	return err
 }
@@ -29,20 +34,18 @@ func (r *reader) close() {
 	}
 }
 
-// nothing is the end of a row that holds nothing open.
-func nothing() {}
-
 // point returns the value of the row at a key of the tables by type and id; nil where there is none, and then done is nil too. It is valid
-// until done is called or the next row is looked up.
+// until done is called; others may be looked up meanwhile.
 func (r *reader) point(key []byte) (v []byte, done func(), err error) {
-	if it := r.points.it; it != nil {
+	if it := r.points.it; it != nil && !r.points.busy {
 		if !it.SeekPrefixGE(key) {
 			return nil, nil, it.Error()
 		}
 		if v, err = it.ValueAndErr(); err != nil {
 			return nil, nil, err
 		}
-		return v, nothing, nil
+		r.points.busy = true
+		return v, r.points.free, nil
 	}
 	v, closer, err := r.src.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {

@@ -16,7 +16,9 @@ type width uint8
 const (
 	// point: Hi is Lo and the mark behind a point, as the range of a number is.
 	point width = iota
-	// inSecond: it ends no later than the second of the calendar that it begins in.
+	// inMicrosecond: it ends no later than the microsecond that it begins in, as the range of an instant of this server does.
+	inMicrosecond
+	// inSecond: it ends no later than the second that it begins in.
 	inSecond
 	// inDay: it ends no later than the day of the calendar that it begins in.
 	inDay
@@ -25,8 +27,8 @@ const (
 )
 
 const (
-	// dayDigits and secondDigits are how many digits of a moment tell its day and its second. Zeros behind the day may be left out.
-	dayDigits, secondDigits = 8, 14
+	// How many digits of a moment tell its day, its second and its microsecond. Zeros behind the day may be left out.
+	dayDigits, secondDigits, microDigits = 8, 14, 20
 	// afterPoint is what the upper bound of a point has behind the lower one.
 	afterPoint = '!'
 	// maxNode is the length to which nodes are cut.
@@ -47,10 +49,13 @@ func widthOf(lo, hi string) width {
 			return wide
 		}
 	}
-	if isSecond(lo) && endsInSecond(lo, hi) {
+	switch {
+	case !isSecond(lo) || !endsIn(lo, hi, secondDigits):
+		return inDay
+	case !endsIn(lo, hi, microDigits):
 		return inSecond
 	}
-	return inDay
+	return inMicrosecond
 }
 
 // isDay reports whether v begins with a day of the calendar.
@@ -62,48 +67,59 @@ func isDay(v string) bool {
 	return m >= 1 && m <= 12 && d >= 1 && d <= daysIn(four(v), m)
 }
 
-// isSecond reports whether what follows the day in v are hours, minutes and seconds, as far as they are there.
+// isSecond reports whether what follows the day in v are hours, minutes, seconds and a fraction, as far as they are there.
 func isSecond(v string) bool {
-	t := secondOf(v)
+	t := padded(v)
 	return digits(string(t[dayDigits:])) && two(string(t[8:])) < 24 && two(string(t[10:])) < 60 && two(string(t[12:])) < 60
 }
 
-// secondOf returns the first digits of v, with zeros where it ends before.
-func secondOf(v string) (t [secondDigits]byte) {
+// padded returns the first digits of v, with zeros where it ends before.
+func padded(v string) (t [microDigits]byte) {
 	for i := copy(t[:], v); i < len(t); i++ {
 		t[i] = '0'
 	}
 	return t
 }
 
-// endsInSecond reports whether a range from lo, which is a moment, ends with the second of lo at the latest.
-func endsInSecond(lo, hi string) bool {
-	t := secondOf(lo)
-	if len(hi) > secondDigits && hi[:secondDigits] == string(t[:]) {
+// endsIn reports whether a range from lo, which is a moment, ends at the latest with the second or microsecond of lo, which n digits tell.
+func endsIn(lo, hi string, n int) bool {
+	t := padded(lo)
+	if len(hi) > n && hi[:n] == string(t[:n]) {
 		return true
 	}
-	// The next second: 59 seconds, minutes and 23 hours carry.
-	i := 12
-	for ; i >= dayDigits; i -= 2 {
-		most := 59
-		if i == dayDigits {
+	// What follows it: nines of the fraction, 59 seconds and minutes and 23 hours carry.
+	for i := n; i > dayDigits; {
+		most, width := 9, 1
+		if i <= secondDigits {
+			most, width = 59, 2
+		}
+		if i == dayDigits+2 {
 			most = 23
 		}
-		n := two(string(t[i:i+2])) + 1
-		if n <= most {
-			t[i], t[i+1] = byte('0'+n/10), byte('0'+n%10)
-			break
+		i -= width
+		next := 0
+		for _, c := range t[i : i+width] {
+			next = next*10 + int(c-'0')
 		}
-		t[i], t[i+1] = '0', '0'
-	}
-	if i < dayDigits {
-		var day [dayDigits]byte
-		if copy(day[:], t[:]); !nextDay(&day) {
-			return false
+		if next++; next <= most {
+			for j := i + width - 1; j >= i; j-- {
+				t[j] = byte('0' + next%10)
+				next /= 10
+			}
+			return hi <= trimmed(string(t[:n]))
 		}
-		copy(t[:], day[:])
+		clear0(t[i : i+width])
 	}
-	return hi <= trimmed(string(t[:]))
+	var day [dayDigits]byte
+	copy(day[:], t[:])
+	return nextDay(&day) && hi <= string(day[:])
+}
+
+// clear0 makes zeros of digits.
+func clear0(d []byte) {
+	for i := range d {
+		d[i] = '0'
+	}
 }
 
 // trimmed leaves out the zeros at the end of a moment, from the hour on.
@@ -152,9 +168,8 @@ func two(v string) int { return int(v[0]-'0')*10 + int(v[1]-'0') }
 
 func four(v string) int { return two(v)*100 + two(v[2:]) }
 
-// earliest returns the least Lo of a range that is not wide and has its Hi within bounds from below. seconds tells that no such range is
-// wider than a second.
-func earliest(hi bounds, seconds bool) string {
+// earliest returns the least Lo of a range that is not wide and has its Hi within bounds from below. st tells what widths there are.
+func earliest(hi bounds, st shape) string {
 	switch x := hi.low; {
 	case x == "" || x[0] < '0' || x[0] > '9':
 		// No day begins like this, and a point below x reaches over it only where x goes on with less than the mark. Above the end of a
@@ -169,10 +184,12 @@ func earliest(hi bounds, seconds bool) string {
 		return x[:i]
 	case !hi.above || !isDay(x):
 		return "" // a range that ends at x may begin the day before; no search asks for it
-	case seconds && isSecond(x):
+	case st&shapeDays != 0 || !isSecond(x):
+		return x[:dayDigits]
+	case st&shapeSeconds != 0:
 		return trimmed(x[:min(len(x), secondDigits)])
 	default:
-		return x[:dayDigits]
+		return trimmed(x[:min(len(x), microDigits)])
 	}
 }
 
@@ -188,6 +205,8 @@ func nodeOf(lo, hi string) string {
 // shape is what a parameter's shape learns of a range.
 func (w width) shape() shape {
 	switch w {
+	case inSecond:
+		return shapeSeconds
 	case inDay:
 		return shapeDays
 	case wide:

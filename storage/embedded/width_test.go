@@ -30,6 +30,12 @@ func TestWidthsOfRanges(t *testing.T) {
 		{"20240501093000123", "20240501093000124", inSecond},
 		{"20240501093000999", "20240501093001", inSecond},
 		{"20240501093000999", "202405010930011", inDay},
+		{"20240501093000123456", "20240501093000123457", inMicrosecond},
+		{"20240501093000123459", "2024050109300012346", inMicrosecond},
+		{"20240501095959999999", "202405011", inMicrosecond},
+		{"20241231235959999999", "20250101", inMicrosecond},
+		{"20240501093", "20240501093000000001", inMicrosecond},
+		{"20240501093000123456", "20240501093000123458", inSecond},
 		{"202405010930", "202405010931", inDay},
 		{"20240501", "20240502", inDay},
 		{"20240531", "20240601", inDay},
@@ -44,7 +50,7 @@ func TestWidthsOfRanges(t *testing.T) {
 		{"99991231", ":00000101", wide},
 		{"", "20240502", wide},
 		{"2024", "20240502", wide},
-		{"20240501", "20240501", inSecond},
+		{"20240501", "20240501", inMicrosecond},
 	} {
 		if got := widthOf(c.lo, c.hi); got != c.want {
 			t.Errorf("%s to %s has the width %d, want %d", c.lo, c.hi, got, c.want)
@@ -82,16 +88,16 @@ func TestNothingNarrowReachesOverItsStart(t *testing.T) {
 			hi = lo + "!"
 		case 1:
 			if isDay(lo) {
-				at := secondOf(lo)
-				from, err := time.Parse("20060102150405", string(at[:]))
+				at := padded(lo)
+				from, err := time.Parse("20060102150405.000000", string(at[:secondDigits])+"."+string(at[secondDigits:]))
 				if err != nil {
 					continue
 				}
-				hi = stamp(from.Add([]time.Duration{time.Second, time.Minute, 24 * time.Hour}[r.IntN(3)]))
+				hi = search.LastUpdated(from.Add([]time.Duration{time.Microsecond, time.Second, time.Minute, 24 * time.Hour}[r.IntN(4)])).Lo
 			}
 		}
 		if r.IntN(2) == 0 {
-			x = lo + []string{"!", "5", "!!", "03", "\x00", "0000005"}[r.IntN(6)]
+			x = lo + []string{"!", "5", "!!", "03", "\x00", "0000005", "0000000000005"}[r.IntN(7)]
 		}
 		if lo >= hi || hi <= x || lo >= x {
 			continue
@@ -104,13 +110,11 @@ func TestNothingNarrowReachesOverItsStart(t *testing.T) {
 			if !strings.HasPrefix(x, nodeOf(lo, hi)) {
 				t.Fatalf("seed %d: %s to %s reaches over %s, and its node %s is no beginning of it", seed, lo, hi, x, nodeOf(lo, hi))
 			}
-		case lo < earliest(over, false):
-			t.Fatalf("seed %d: %s to %s reaches over %s, and begins before %s", seed, lo, hi, x, earliest(over, false))
-		case w != inDay && lo < earliest(over, true):
-			t.Fatalf("seed %d: %s to %s reaches over %s, and begins before %s", seed, lo, hi, x, earliest(over, true))
+		case lo < earliest(over, w.shape()):
+			t.Fatalf("seed %d: %s to %s reaches over %s, and begins before %s", seed, lo, hi, x, earliest(over, w.shape()))
 		}
 	}
-	for _, w := range []width{point, inSecond, inDay, wide} {
+	for _, w := range []width{point, inMicrosecond, inSecond, inDay, wide} {
 		if reached[w] == 0 {
 			t.Errorf("seed %d: no range of width %d reached over a value", seed, w)
 		}
