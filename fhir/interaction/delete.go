@@ -47,10 +47,8 @@ func (s *Service) remove(ctx context.Context, tx storage.Tx, key fhir.Key, c Con
 	if err := tx.Put(ctx, rec, cur.Version); err != nil {
 		return Result{}, err
 	}
-	if key.Type == parameterType {
-		if err := tx.SetMeta(ctx, revisedName, []byte(s.ids.next())); err != nil {
-			return Result{}, err
-		}
+	if err := s.markDeleted(ctx, tx, key); err != nil {
+		return Result{}, err
 	}
 	return Result{Action: Deleted, Record: rec}, nil
 }

@@ -24,6 +24,7 @@ type Service struct {
 	sealer     *sealer
 	sizes      bodySizes
 	custom     *customParameters
+	vocabulary vocabulary
 }
 
 // The defaults of Options.
