@@ -51,7 +51,8 @@
 // 8. New search parameters (2026-11-23). Context: a SearchParameter is active when its write is answered, while writes that were extracted without
 // it are on their way. Choice: the write notes in the same Update that indexing is due; a write checks inside of its Update that the parameters
 // are those that its entries were made with; and indexing starts when the writes that were running have ended. Consequence: no resource is
-// missed, and a crash at any point leaves the note. A search on the parameter carries the warning parameter-indexing until it is done.
+// missed, and a crash at any point leaves the note. A search on the parameter carries the warning parameter-indexing until it is done. One that is
+// deleted, retired or taken from a type is indexed the same way, which takes its entries away.
 //
 // 9. Explain is an outcome (2026-11-23). _explain=true adds an entry with search.mode outcome to the Bundle: an OperationOutcome with an issue
 // plan-step for each step in its order, plan-unindexed for each condition that no index served, and plan-cost with the rows read. Values are left

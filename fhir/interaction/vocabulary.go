@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
@@ -152,15 +151,4 @@ func terminologyRevision(ctx context.Context, r storage.Reader) (string, error) 
 		return "", nil
 	}
 	return last.Key.String() + " " + strconv.FormatInt(last.Version, 10) + " " + strconv.FormatInt(last.Updated.UnixMicro(), 10) + " " + string(mark), nil
-}
-
-// markDeleted notes in tx what other processes have to know of a deletion.
-func (s *Service) markDeleted(ctx context.Context, tx storage.Tx, key fhir.Key) error {
-	switch {
-	case key.Type == parameterType:
-		return tx.SetMeta(ctx, revisedName, []byte(s.ids.next()))
-	case isTerminology(key.Type):
-		return tx.SetMeta(ctx, terminologyDeleted, []byte(s.ids.next()))
-	}
-	return nil
 }
