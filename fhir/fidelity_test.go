@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 )
 
 // withoutIDAndMeta returns the members of a resource's JSON in order, white space removed and literals as spelled, but for id and meta. It
@@ -41,12 +43,12 @@ func withoutIDAndMeta(t *testing.T, src []byte) string {
 // TestWhatIsStampedIsWhatWasWritten is the fidelity of every official example: element order and the spelling of each literal survive, and
 // meta keeps all but the two members that the server owns.
 func TestWhatIsStampedIsWhatWasWritten(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(corpus(t, "r4-examples"), "*.json"))
-	if err != nil || len(files) != 715 {
-		t.Fatalf("%d examples, %v; want 715", len(files), err)
+	files := corpustest.Files(t, "r4-examples/*.json")
+	if len(files) != 715 {
+		t.Fatalf("%d examples; want 715", len(files))
 	}
 	for _, f := range files {
-		src := readFile(t, f)
+		src := corpustest.Read(t, f)
 		r, err := ParseResource(src, Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(f), err)

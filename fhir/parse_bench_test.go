@@ -3,19 +3,20 @@ package fhir
 import (
 	"bytes"
 	"encoding/json"
-	"path/filepath"
 	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 )
 
 // BenchmarkParse reads one patient's bundle, indented as published and minified, and a single resource; beside each, what encoding/json takes
 // to say whether it is valid.
 func BenchmarkParse(b *testing.B) {
-	indented := readFile(b, filepath.Join(corpus(b, "synthea"), "patient-001.json.gz"))
+	indented := corpustest.Read(b, corpustest.Path(b, "synthea/patient-001.json.gz"))
 	var minified bytes.Buffer
 	if err := json.Compact(&minified, indented); err != nil {
 		b.Fatal(err)
 	}
-	patient := readFile(b, filepath.Join(corpus(b, "r4-examples"), "Patient-example.json"))
+	patient := corpustest.Read(b, corpustest.Path(b, "r4-examples/Patient-example.json"))
 	for _, c := range []struct {
 		name string
 		src  []byte

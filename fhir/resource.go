@@ -24,8 +24,11 @@ func AsResource(n Node) (Resource, error) {
 		return Resource{}, NewError(KindInvalid, IssueStructure, "resource-type", "a resource is a JSON object")
 	}
 	rt := n.Get("resourceType")
-	if rt.Kind() != String || !ValidTypeName(rt.Text()) {
-		return Resource{}, NewError(KindInvalid, IssueStructure, "resource-type", "a resource names its type in the string member resourceType")
+	switch {
+	case !rt.Valid():
+		return Resource{}, NewError(KindInvalid, IssueStructure, "resource-type", "a resource names its type in the member resourceType, and there is none")
+	case rt.Kind() != String || !ValidTypeName(rt.Text()):
+		return Resource{}, NewError(KindInvalid, IssueStructure, "resource-type", "resourceType must be the name of a resource type: a string that begins with a capital letter, as \"Patient\"")
 	}
 	return Resource{n}, nil
 }

@@ -2,7 +2,6 @@ package validation
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"runtime"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/xeipuuv/gojsonschema"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 )
 
@@ -18,7 +18,7 @@ import (
 // with bytes as its documentation has it. The ratio of base-new-forms, where the libraries read each resource, to libraries is the budget: at
 // most 1, within the noise. base is what a server pays that has met the forms before.
 func BenchmarkBase(b *testing.B) {
-	rs := bundleResources(b, filepath.Join(corpus(b, "synthea"), "patient-001.json.gz"))
+	rs := bundleResources(b, corpustest.Path(b, "synthea/patient-001.json.gz"))
 	texts, size := make([][]byte, len(rs)), 0
 	for i, r := range rs {
 		texts[i] = r.AppendJSON(nil)

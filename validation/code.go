@@ -16,12 +16,22 @@ type codeSet struct {
 // contains reports whether the element may have the code. A nil set has all.
 func (s *codeSet) contains(code string) bool { return s == nil || s.has[code] }
 
-// String lists the codes for a message, the first ones of many.
-func (s *codeSet) String() string {
-	if len(s.list) > 20 {
-		return strings.Join(s.list[:20], ", ") + " and others"
+// expected says for a message which codes there are, and that their case counts where a wrong code has another.
+func (s *codeSet) expected(wrong string) string {
+	for _, c := range s.list {
+		if strings.EqualFold(c, wrong) {
+			return listed(s.list) + "; codes are case-sensitive"
+		}
 	}
-	return strings.Join(s.list, ", ")
+	return listed(s.list)
+}
+
+// listed lists words for a message, the first ones of many.
+func listed(words []string) string {
+	if len(words) > 20 {
+		return strings.Join(words[:20], ", ") + " and others"
+	}
+	return strings.Join(words, ", ")
 }
 
 func required(e *definition.Element) bool {

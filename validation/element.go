@@ -1,6 +1,8 @@
 package validation
 
 import (
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -66,7 +68,11 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 		seen = make([]*definition.TypeRef, len(t.Elements))
 	}
 	if n.Len() == 0 {
-		w.add(n, "", fhir.IssueStructure, "element-empty", "an object has no members; leave the element out")
+		text := "the resource has no members"
+		if name := memberName(n); name != "" {
+			text = name + " is an empty object; leave the element out"
+		}
+		w.add(n, "", fhir.IssueStructure, "element-empty", text)
 	}
 	for c := n.First(); c.Valid(); c = c.Next() {
 		name := c.Name()
@@ -79,7 +85,7 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 		}
 		if before := seen[m.ordinal]; before != nil && before != m.ref {
 			if !w.known(n, m.element.Name) {
-				w.add(n, m.element.Name, fhir.IssueStructure, "element-choice", m.element.Name+"[x] has values of two types; it may have one")
+				w.add(n, m.element.Name, fhir.IssueStructure, "element-choice", m.element.Name+"[x] has values of two types, "+before.JSON+" and "+m.ref.JSON+"; it may have one")
 			}
 		} else {
 			seen[m.ordinal] = m.ref
@@ -111,10 +117,37 @@ func (w *walker) unknown(n, c fhir.Node, es *elements) {
 		return
 	}
 	text := name + " is not an element of " + es.typ.Name
-	if near := nearest(name, es); near != "" {
+	if near := nearest(name, es.named(strings.HasPrefix(name, "_"))); near != "" {
 		text += "; did you mean " + near + "?"
+	} else if choice := es.choice(name); choice != "" {
+		text += "; " + choice
 	}
 	w.add(n, name, fhir.IssueStructure, "element-unknown", text)
+}
+
+// choice says what a choice of types may be named, where name begins as one: value, and valueUri where that is no choice.
+func (es *elements) choice(name string) string {
+	for _, e := range es.typ.Elements {
+		if rest, ok := strings.CutPrefix(name, e.Name); ok && e.Choice && (rest == "" || rest[0] >= 'A' && rest[0] <= 'Z') {
+			names := make([]string, len(e.Types))
+			for i := range e.Types {
+				names[i] = e.Types[i].JSON
+			}
+			return e.Name + "[x] may be " + listed(names)
+		}
+	}
+	return ""
+}
+
+// named yields the names of the members: of the siblings of primitives or of the others.
+func (es *elements) named(siblings bool) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name, m := range es.members {
+			if m.sibling == siblings && !yield(name) {
+				return
+			}
+		}
+	}
 }
 
 // elementName reports whether s could be the name of an element: letters, digits and underscores, beginning with no digit, as identifiers of
@@ -225,12 +258,12 @@ func (w *walker) value(n fhir.Node, m member) {
 	t := m.ref.Type
 	switch {
 	case n.Kind() == fhir.Null:
-		w.add(n, "", fhir.IssueStructure, "element-null", m.element.Name+" is null; leave the element out")
+		w.add(n, "", fhir.IssueStructure, "element-null", m.ref.JSON+" is null; leave the element out")
 		w.standIn(n, m)
 	case t.Kind == definition.KindPrimitive:
 		w.primitive(n, m)
 	case n.Kind() != fhir.Object:
-		w.add(n, "", fhir.IssueStructure, "element-type", m.element.Name+" must be an object; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, "element-type", m.ref.JSON+" must be an object; "+kindName(n)+" stands there")
 	case t.Kind == definition.KindResource:
 		w.nestedResource(n, m)
 	default:
@@ -250,7 +283,7 @@ func (w *walker) nestedResource(n fhir.Node, m member) {
 	}
 	t, ok := w.v.reg.Resource(r.Type())
 	if !ok {
-		w.add(n, "resourceType", fhir.IssueNotSupported, "resource-type-unknown", "resourceType names no resource type of R4")
+		w.add(n, "resourceType", fhir.IssueNotSupported, "resource-type-unknown", w.v.unknownType(r.Type()))
 		return
 	}
 	w.nested = append(w.nested, nested{r, t})
@@ -258,6 +291,15 @@ func (w *walker) nestedResource(n fhir.Node, m member) {
 		w.apart = append(w.apart, r)
 	}
 	w.resource(r, t)
+}
+
+// unknownType says that there is no such resource type, with the nearest that there is.
+func (v *Validator) unknownType(name string) string {
+	text := "resourceType names no resource type of R4"
+	if near := nearest(name, slices.Values(v.reg.ResourceTypes())); near != "" {
+		text += "; did you mean " + near + "?"
+	}
+	return text
 }
 
 // reference checks what a Reference points to: "references SHALL be a reference to an actual resource", by URL
@@ -313,6 +355,14 @@ func (w *walker) target(n fhir.Node, ref string, m member) {
 	w.add(n, "", fhir.IssueValue, "reference-target", m.element.Name+" refers to a resource of type "+typ+"; it may refer to "+strings.Join(m.ref.Targets, ", "))
 }
 
+// memberName returns the name of the member that n is the value of, or an item of the array of; "" for a root.
+func memberName(n fhir.Node) string {
+	if p := n.Parent(); p.Kind() == fhir.Array {
+		n = p
+	}
+	return n.Name()
+}
+
 // kindName names the shape of a value for a message.
 func kindName(n fhir.Node) string {
 	switch n.Kind() {
@@ -332,13 +382,10 @@ func kindName(n fhir.Node) string {
 	return "nothing"
 }
 
-// nearest returns the member name that is closest to name, if it is within a third of its letters; "" where none is.
-func nearest(name string, es *elements) string {
+// nearest returns the candidate that is closest to name, if it is within a third of its letters; "" where none is.
+func nearest(name string, candidates iter.Seq[string]) string {
 	best, limit := "", max(1, len(name)/3)+1
-	for candidate, m := range es.members {
-		if m.sibling != strings.HasPrefix(name, "_") {
-			continue
-		}
+	for candidate := range candidates {
 		if d := distance(name, candidate, limit); d < limit || d == limit && best != "" && candidate < best {
 			best, limit = candidate, d
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 )
 
@@ -27,13 +28,13 @@ var invalidExamples = map[string]string{
 }
 
 func TestOfficialExamplesAreValid(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(corpus(t, "r4-examples"), "*.json"))
-	if err != nil || len(files) != 715 {
-		t.Fatalf("%d examples, %v; want 715", len(files), err)
+	files := corpustest.Files(t, "r4-examples/*.json")
+	if len(files) != 715 {
+		t.Fatalf("%d examples; want 715", len(files))
 	}
 	v := newValidator(t)
 	for _, f := range files {
-		r, err := fhir.ParseResource(readFile(t, f), fhir.Limits{})
+		r, err := fhir.ParseResource(corpustest.Read(t, f), fhir.Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(f), err)
 			continue
@@ -52,10 +53,7 @@ func TestOfficialExamplesAreValid(t *testing.T) {
 }
 
 func TestSyntheaIsValid(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(corpus(t, "synthea"), "*.json.gz"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d bundles, %v", len(files), err)
-	}
+	files := corpustest.Files(t, "synthea/*.json.gz")
 	v := newValidator(t)
 	for _, f := range files[:10] {
 		rs := bundleResources(t, f)

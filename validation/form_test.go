@@ -2,11 +2,11 @@ package validation
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 )
 
@@ -71,7 +71,7 @@ func TestFormsStayBounded(t *testing.T) {
 // TestFaultsAreFoundBesideKnownForms validates every faulty resource of the table with a Validator that knows the forms of many right ones.
 func TestFaultsAreFoundBesideKnownForms(t *testing.T) {
 	seasoned := newValidator(t)
-	for _, r := range bundleResources(t, filepath.Join(corpus(t, "synthea"), "patient-001.json.gz")) {
+	for _, r := range bundleResources(t, corpustest.Path(t, "synthea/patient-001.json.gz")) {
 		seasoned.Validate(r, Base)
 	}
 	for _, c := range faults {

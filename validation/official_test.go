@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 )
 
 // officialErrors sorts the errors of the official validator's suite by the text of the issue. Those of Base must be found at the same place;
@@ -59,9 +60,9 @@ func officialPlace(expression, text string) string {
 // TestOfficialCases runs the R4 cases of the official validator's suite. What the suite calls an error of Base's kind must be found where
 // the suite has it; where the suite has no error, Base has none.
 func TestOfficialCases(t *testing.T) {
-	dir := corpus(t, "validation")
+	dir := corpustest.Path(t, "validation")
 	var cases []struct{ Name, File, Outcome string }
-	if err := json.Unmarshal(readFile(t, filepath.Join(dir, "manifest.json")), &cases); err != nil || len(cases) != 58 {
+	if err := json.Unmarshal(corpustest.Read(t, filepath.Join(dir, "manifest.json")), &cases); err != nil || len(cases) != 58 {
 		t.Fatalf("%d cases, %v", len(cases), err)
 	}
 	v := newValidator(t)
@@ -110,7 +111,7 @@ func TestOfficialCases(t *testing.T) {
 				want = append(want, place)
 			}
 		}
-		r, err := fhir.ParseResource(readFile(t, filepath.Join(dir, c.File)), fhir.Limits{})
+		r, err := fhir.ParseResource(corpustest.Read(t, filepath.Join(dir, c.File)), fhir.Limits{})
 		if inJSON || err != nil {
 			if inJSON != (err != nil) {
 				t.Errorf("%s: %v", c.Name, err)

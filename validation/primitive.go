@@ -1,6 +1,7 @@
 package validation
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -16,7 +17,7 @@ const maxStringLength = 1 << 20
 
 // primitive checks the value of a primitive, and notes a stand-in where a library needs one.
 func (w *walker) primitive(n fhir.Node, m member) {
-	name, t := m.element.Name, m.ref.Type
+	name, t := m.ref.JSON, m.ref.Type
 	want := fhir.String
 	switch t.Name {
 	case "boolean":
@@ -40,9 +41,9 @@ func (w *walker) primitive(n fhir.Node, m member) {
 		case form == tooLong:
 			w.add(n, "", fhir.IssueTooLong, "primitive-length", name+" is of type "+t.Name+": "+form)
 		case form != "":
-			w.add(n, "", fhir.IssueValue, "primitive-format", name+" is of type "+t.Name+": "+form)
+			w.add(n, "", fhir.IssueValue, "primitive-format", name+" is of type "+t.Name+": "+form+outline(t.Name, text))
 		case !m.codes.contains(text):
-			w.add(n, "", fhir.IssueCodeInvalid, "code-enum", name+" must be one of the codes "+m.codes.String())
+			w.add(n, "", fhir.IssueCodeInvalid, "code-enum", name+" must be one of the codes "+m.codes.expected(text))
 		case m.element.Path == reference:
 			if text := standInReference(text); text != nil {
 				w.replace(n, text)
@@ -137,6 +138,39 @@ func primitiveForm(typ, text string) string {
 		}
 	}
 	return ""
+}
+
+// longestOutline is the length up to which the form of a value is shown.
+const longestOutline = 40
+
+// outline tells the form of a wrong value without its content, each digit as 9 and each letter as x: 99.99.9999. It tells nothing of types
+// whose values have no form, and where the form is right, as in a day that does not exist.
+func outline(typ, text string) string {
+	switch typ {
+	case "string", "markdown", "base64Binary", "uri", "url", "canonical", "decimal":
+		return ""
+	}
+	if n := utf8.RuneCountInString(text); n > longestOutline {
+		return "; the value has " + strconv.Itoa(n) + " characters"
+	}
+	ones := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return '1'
+		}
+		return r
+	}, text)
+	if primitiveForm(typ, ones) == "" {
+		return ""
+	}
+	return "; the value has the form \"" + strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9':
+			return '9'
+		case r >= ' ' && r < 0x7f && (r|0x20 < 'a' || r|0x20 > 'z'), r == 'T', r == 'Z':
+			return r // T and Z stand in times
+		}
+		return 'x'
+	}, text) + "\""
 }
 
 func hasControl(s string) bool {

@@ -82,7 +82,7 @@ func (v *Validator) Validate(r fhir.Resource, level Level) []fhir.Issue {
 	t, ok := v.reg.Resource(r.Type())
 	if !ok {
 		return []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: "resource-type-unknown",
-			Text: "resourceType names no resource type of R4", Expression: "resourceType"}}
+			Text: v.unknownType(r.Type()), Expression: "resourceType"}}
 	}
 	w := walker{v: v, root: r}
 	if edits, ok := v.edits.Get().(*[]fhir.Edit); ok {

@@ -3,22 +3,13 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-)
 
-// corpus returns a folder of the corpus beside the repository, and skips the test where it is absent.
-func corpus(t testing.TB, name string) string {
-	t.Helper()
-	dir := filepath.Join("..", "..", "..", "shared", "corpus", name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("the corpus is absent: %v", err)
-	}
-	return dir
-}
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
+)
 
 // count returns how many resources of a type the server has.
 func count(t *testing.T, p *process, typ string) int {
@@ -33,7 +24,7 @@ func count(t *testing.T, p *process, typ string) int {
 // corpusCounts returns the entries by type that the corpus' README tells.
 func corpusCounts(t *testing.T) map[string]int {
 	t.Helper()
-	readme, err := os.ReadFile(corpus(t, "README.md"))
+	readme, err := os.ReadFile(corpustest.Path(t, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +50,7 @@ func TestLoadOfTheCorpusArrivesWhole(t *testing.T) {
 	}
 	want := corpusCounts(t)
 	p := startServer(t, freshData(t))
-	status, stdout, stderr := execute(t, "load", "--server", p.base, "-j", "4", corpus(t, "synthea"))
+	status, stdout, stderr := execute(t, "load", "--server", p.base, "-j", "4", corpustest.Path(t, "synthea"))
 	if status != 0 {
 		t.Fatalf("status %d\n%s%s", status, stdout, stderr)
 	}

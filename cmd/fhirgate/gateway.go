@@ -79,6 +79,7 @@ func (g *gateway) openIn(s *settings, z zone) (err error) {
 		MaxPage:              s.maxPage,
 		DefaultPage:          s.defaultPage,
 		Shared:               s.mongodb != "",
+		Logger:               g.log,
 	})
 	return err
 }

@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/cmd/fhirgate/load"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/rest"
 )
 
 // BenchmarkLoad loads the corpus into a fresh server in the same process, over HTTP, as `fhirgate load` does: validated, indexed and durable.
 func BenchmarkLoad(b *testing.B) {
-	dir := corpus(b, "synthea")
+	dir := corpustest.Path(b, "synthea")
 	for _, level := range []string{"base", "off"} {
 		b.Run("validate="+level, func(b *testing.B) {
 			var bytesOnDisk, resources int64

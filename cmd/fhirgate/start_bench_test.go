@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 )
 
 // BenchmarkColdStart is the time from the start of the process on an empty folder to the first answered read, and the memory that the process
@@ -52,7 +54,7 @@ func BenchmarkIdleMemory(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if out, err := exec.Command(path, "load", "--server", p.base, corpus(b, "synthea")).CombinedOutput(); err != nil {
+	if out, err := exec.Command(path, "load", "--server", p.base, corpustest.Path(b, "synthea")).CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
 	for b.Loop() {

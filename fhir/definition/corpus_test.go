@@ -1,27 +1,21 @@
 package definition
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 )
 
 // TestEveryMemberOfTheOfficialExamplesIsKnown walks each official example, nested resources, extensions and the siblings of primitives
 // included, and finds every member through JSONChild.
 func TestEveryMemberOfTheOfficialExamplesIsKnown(t *testing.T) {
-	files, _ := filepath.Glob("../../../shared/corpus/r4-examples/*.json")
-	if len(files) == 0 {
-		t.Skip("../shared/corpus/r4-examples is not there")
-	}
+	files := corpustest.Files(t, "r4-examples/*.json")
 	w := walker{t: t, types: map[string]bool{}}
 	for _, file := range files {
-		src, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		src := corpustest.Read(t, file)
 		res, err := fhir.ParseResource(src, fhir.Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(file), err)

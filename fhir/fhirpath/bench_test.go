@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 )
 
 // example reads a resource of the official examples.
 func example(t testing.TB, name string) fhir.Resource {
 	t.Helper()
-	src, err := os.ReadFile(corpus(t, "r4-examples/"+name+".json"))
+	src, err := os.ReadFile(corpustest.Path(t, "r4-examples/"+name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}

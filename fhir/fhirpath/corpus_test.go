@@ -3,38 +3,14 @@ package fhirpath
 import (
 	"encoding/xml"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 )
-
-// corpus returns the path of a file of the shared corpus, and skips the test, saying so, where the corpus is absent.
-func corpus(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if parent := filepath.Dir(dir); parent != dir {
-			dir = parent
-			continue
-		}
-		t.Skip("no go.mod above the test")
-	}
-	path := filepath.Join(dir, "..", "shared", "corpus", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the corpus is absent: no %s", name)
-	}
-	return path
-}
 
 // suiteCase is one test of the official suite.
 type suiteCase struct {
@@ -55,7 +31,7 @@ type suiteCase struct {
 
 func suite(t testing.TB) []suiteCase {
 	t.Helper()
-	src, err := os.ReadFile(corpus(t, "fhirpath/tests-fhir-r4.xml"))
+	src, err := os.ReadFile(corpustest.Path(t, "fhirpath/tests-fhir-r4.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +58,7 @@ func suiteInput(t testing.TB, name string) fhir.Resource {
 	if r, ok := inputs.Load(name); ok {
 		return r.(fhir.Resource)
 	}
-	src, err := os.ReadFile(corpus(t, "fhirpath/inputs/"+name))
+	src, err := os.ReadFile(corpustest.Path(t, "fhirpath/inputs/"+name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,11 @@ package fhirpath
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 )
 
@@ -120,17 +120,11 @@ func FuzzPlans(f *testing.F) {
 
 // TestPlansAgree evaluates every search parameter on every example of its type, planned and plain.
 func TestPlansAgree(t *testing.T) {
-	files, err := filepath.Glob(corpus(t, "r4-examples") + "/*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := corpustest.Files(t, "r4-examples/*.json")
 	n := 0
 	seen := map[string]int{}
 	for _, name := range files {
-		src, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		src := corpustest.Read(t, name)
 		r, err := fhir.ParseResource(src, fhir.Limits{})
 		if err != nil || len(src) > 200_000 {
 			continue

@@ -1,12 +1,12 @@
 package fhirpath
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 )
 
@@ -23,16 +23,10 @@ var broken = map[string]string{
 }
 
 func TestInvariantsHoldOnTheOfficialExamples(t *testing.T) {
-	files, err := filepath.Glob(corpus(t, "r4-examples") + "/*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := corpustest.Files(t, "r4-examples/*.json")
 	n, met := 0, map[string]bool{}
 	for _, name := range files {
-		src, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		src := corpustest.Read(t, name)
 		r, err := fhir.ParseResource(src, fhir.Limits{})
 		if err != nil {
 			t.Fatal(err)

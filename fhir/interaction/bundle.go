@@ -25,7 +25,7 @@ func (s *Service) Bundle(ctx context.Context, q BundleRequest) (Bundle, error) {
 		return Bundle{}, failure(op, fhir.Key{}, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueValue,
 			ID: "bundle-type", Text: "a Bundle posted here is of type batch or transaction", Expression: "Bundle.type"}}})
 	}
-	entries, err := s.readEntries(q)
+	entries, err := s.readEntries(ctx, q)
 	if err != nil {
 		return Bundle{}, failure(op, fhir.Key{}, err)
 	}
@@ -88,7 +88,7 @@ type requestURL struct {
 }
 
 // readEntries reads the requests of a Bundle. Faults of one entry are put into its err; the error returned is one of the whole.
-func (s *Service) readEntries(q BundleRequest) ([]*bundleEntry, error) {
+func (s *Service) readEntries(ctx context.Context, q BundleRequest) ([]*bundleEntry, error) {
 	list := q.Bundle.Get("entry")
 	if list.Valid() && list.Kind() != fhir.Array {
 		return nil, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueStructure, ID: "bundle-entry",
@@ -103,7 +103,7 @@ func (s *Service) readEntries(q BundleRequest) ([]*bundleEntry, error) {
 	for n := range list.Children() {
 		e := &all[len(entries)]
 		e.index = len(entries)
-		e.err = s.readEntry(e, n, q.Base)
+		e.err = s.readEntry(ctx, e, n, q.Base)
 		entries = append(entries, e)
 	}
 	return entries, nil
@@ -114,7 +114,7 @@ func badEntry(id, text, where string) error {
 }
 
 // readEntry fills e from Bundle.entry. Its errors are told from the entry, as atEntry expects.
-func (s *Service) readEntry(e *bundleEntry, n fhir.Node, base string) error {
+func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node, base string) error {
 	request := n.Get("request")
 	if request.Kind() != fhir.Object {
 		return badEntry("entry-request", "each entry of a batch or transaction has a request", "")
@@ -137,9 +137,9 @@ func (s *Service) readEntry(e *bundleEntry, n fhir.Node, base string) error {
 	case http.MethodGet, http.MethodHead:
 		return e.readReadConditions(request)
 	case http.MethodPost:
-		return s.readPost(e, request)
+		return s.readPost(ctx, e, request)
 	case http.MethodPut, http.MethodPatch, http.MethodDelete:
-		return s.readWrite(e, request)
+		return s.readWrite(ctx, e, request)
 	}
 	return badEntry("entry-method", "request.method is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method")
 }
@@ -175,7 +175,7 @@ func (e *bundleEntry) readReadConditions(request fhir.Node) error {
 }
 
 // readPost reads a create.
-func (s *Service) readPost(e *bundleEntry, request fhir.Node) error {
+func (s *Service) readPost(ctx context.Context, e *bundleEntry, request fhir.Node) error {
 	if !e.resource.Valid() {
 		return badEntry("entry-resource", "a create has a resource", "")
 	}
@@ -189,14 +189,14 @@ func (s *Service) readPost(e *bundleEntry, request fhir.Node) error {
 	if c := request.Get("ifNoneExist"); c.Valid() {
 		var err error
 		e.ifNoneExist = strings.TrimPrefix(c.Text(), "?")
-		e.cond, err = s.parseCondition(e.url.typ, e.ifNoneExist)
+		e.cond, err = s.parseCondition(ctx, e.url.typ, e.ifNoneExist)
 		return err
 	}
 	return nil
 }
 
 // readWrite reads an update, patch or delete.
-func (s *Service) readWrite(e *bundleEntry, request fhir.Node) error {
+func (s *Service) readWrite(ctx context.Context, e *bundleEntry, request fhir.Node) error {
 	if e.url.typ == "" || e.url.history || e.url.id == "" && !e.url.hasQuery {
 		return badEntry("entry-url", "the URL of an update, patch or delete is Type/id or Type?condition", ".request.url")
 	}
@@ -208,7 +208,7 @@ func (s *Service) readWrite(e *bundleEntry, request fhir.Node) error {
 	}
 	if e.url.id == "" {
 		var err error
-		if e.cond, err = s.parseCondition(e.url.typ, e.url.query); err != nil {
+		if e.cond, err = s.parseCondition(ctx, e.url.typ, e.url.query); err != nil {
 			return err
 		}
 	} else if !fhir.ValidID(e.url.id) {

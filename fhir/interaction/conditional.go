@@ -3,6 +3,7 @@ package interaction
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,26 +16,74 @@ import (
 
 // condition is the search of a conditional interaction (R4 http, 3.1.0.6.2, 3.1.0.7.1 and 3.1.0.8.1).
 type condition struct {
-	typ   string
-	query search.Query
+	service *Service
+	typ     string
+	pairs   []search.Pair
+	query   search.Query
+	// open is set where what the parameters mean depends on what is stored: value sets, code systems, the resources that canonicals name. query
+	// is then that of the view which find was given last.
+	open bool
 	// name is the same for equal conditions however their parameters are ordered and escaped; writes guard it.
 	name string
 }
 
 // parseCondition reads the query of a conditional interaction on typ. It must restrict what it finds: a condition without parameters, or
 // with parameters that shape the answer rather than choose, is refused.
-func (s *Service) parseCondition(typ, query string) (*condition, error) {
+func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condition, error) {
 	if err := s.knownType(typ); err != nil {
 		return nil, err
 	}
-	where, err := s.parseWhere(typ, query)
+	pairs, err := search.ReadQuery(query)
 	if err != nil {
 		return nil, err
 	}
-	if where == nil {
+	c := &condition{service: s, typ: typ, pairs: pairs, query: search.Query{Types: []string{typ}}, name: "condition " + typ + "?" + normalQuery(query)}
+	empty := &emptyStore{}
+	req, _, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
+	if c.query.Where = req.Where; empty.asked {
+		c.open = true
+		err = s.store.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.query.Where == nil {
 		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueInvalid, "empty-condition", "a condition has at least one search parameter")
 	}
-	return &condition{typ: typ, query: search.Query{Types: []string{typ}, Where: where}, name: "condition " + typ + "?" + normalQuery(query)}, nil
+	return c, nil
+}
+
+// read makes the query say what the parameters mean in a view.
+func (c *condition) read(ctx context.Context, r storage.Reader) error {
+	req, _, err := c.service.parse(ctx, &lookedUp{reader: r}, c.query.Types, c.pairs, search.ParseOptions{})
+	c.query.Where = req.Where
+	return err
+}
+
+// emptyStore is the search.Terminology and search.Finder of a store that holds nothing. It tells whether it was asked.
+type emptyStore struct{ asked bool }
+
+// Find implements search.Finder.
+func (e *emptyStore) Find(context.Context, search.Query) ([]search.Row, error) {
+	e.asked = true
+	return nil, nil
+}
+
+// Expand implements search.Terminology.
+func (e *emptyStore) Expand(string) (iter.Seq2[string, string], bool) {
+	e.asked = true
+	return func(func(string, string) bool) {}, true
+}
+
+// Descendants implements search.Terminology.
+func (e *emptyStore) Descendants(string, string) (iter.Seq[string], bool) {
+	e.asked = true
+	return func(func(string) bool) {}, true
+}
+
+// Ancestors implements search.Terminology.
+func (e *emptyStore) Ancestors(system, code string) (iter.Seq[string], bool) {
+	return e.Descendants(system, code)
 }
 
 // normalQuery returns a query with its parameters sorted and escaped in one way.
@@ -72,6 +121,11 @@ func (c *condition) one(ctx context.Context, r storage.Reader, without map[fhir.
 
 // find returns the matches that are not in without, at most limit.
 func (c *condition) find(ctx context.Context, r storage.Reader, limit int, without map[fhir.Key]bool) ([]fhir.Key, error) {
+	if c.open {
+		if err := c.read(ctx, r); err != nil {
+			return nil, err
+		}
+	}
 	q := c.query
 	q.Limit = limit + len(without)
 	rows, err := r.Find(ctx, q)
@@ -96,7 +150,7 @@ func errSeveral() error {
 // than the match's is KindInvalid.
 func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Resource, query string, c Conditions) (Result, error) {
 	const op = "update"
-	cond, err := s.parseCondition(typ, query)
+	cond, err := s.parseCondition(ctx, typ, query)
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}
@@ -148,7 +202,7 @@ func conditionalKey(typ string, r fhir.Resource, found fhir.Key, fresh string) (
 // Conditional delete). It returns a Result for each; none where nothing is found.
 func (s *Service) DeleteConditional(ctx context.Context, typ string, query string, c Conditions) ([]Result, error) {
 	const op = "delete"
-	cond, err := s.parseCondition(typ, query)
+	cond, err := s.parseCondition(ctx, typ, query)
 	if err != nil {
 		return nil, failure(op, fhir.Key{Type: typ}, err)
 	}

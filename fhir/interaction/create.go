@@ -19,7 +19,7 @@ func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNon
 	}
 	var cond *condition
 	if ifNoneExist != "" {
-		if cond, err = s.parseCondition(typ, ifNoneExist); err != nil {
+		if cond, err = s.parseCondition(ctx, typ, ifNoneExist); err != nil {
 			return Result{}, failure(op, fhir.Key{Type: typ}, err)
 		}
 	}

@@ -44,11 +44,14 @@ func (s *Service) remove(ctx context.Context, tx storage.Tx, key fhir.Key, c Con
 		return Result{Action: Unchanged, Record: cur}, nil
 	}
 	rec := storage.Record{Key: key, Version: cur.Version + 1, Updated: tx.Now(), Deleted: true, Method: http.MethodDelete}
+	if err := s.planIndexing(ctx, tx, key, fhir.Resource{}); err != nil {
+		return Result{}, err
+	}
 	if err := tx.Put(ctx, rec, cur.Version); err != nil {
 		return Result{}, err
 	}
-	if key.Type == parameterType {
-		if err := tx.SetMeta(ctx, revisedName, []byte(s.ids.next())); err != nil {
+	if isTerminology(key.Type) {
+		if err := tx.SetMeta(ctx, terminologyDeleted, []byte(s.ids.next())); err != nil {
 			return Result{}, err
 		}
 	}

@@ -51,11 +51,13 @@
 // 8. New search parameters (2026-11-23). Context: a SearchParameter is active when its write is answered, while writes that were extracted without
 // it are on their way. Choice: the write notes in the same Update that indexing is due; a write checks inside of its Update that the parameters
 // are those that its entries were made with; and indexing starts when the writes that were running have ended. Consequence: no resource is
-// missed, and a crash at any point leaves the note. A search on the parameter carries the warning parameter-indexing until it is done.
+// missed, and a crash at any point leaves the note. A search on the parameter carries the warning parameter-indexing until it is done. One that is
+// deleted, retired or taken from a type is indexed the same way, which takes its entries away.
 //
 // 9. Explain is an outcome (2026-11-23). _explain=true adds an entry with search.mode outcome to the Bundle: an OperationOutcome with an issue
 // plan-step for each step in its order, plan-unindexed for each condition that no index served, and plan-cost with the rows read. Values are left
-// out: they may be patient data.
+// out: they may be patient data. What was looked up to read the parameters (canonicals) stands first, how the total was made last; a search that only
+// counts has the count's plan alone.
 //
 // 10. Conflicts are waited out (2026-11-23). Context: 64 clients that updated one resource on MongoDB: 8 were told 409 after the engine's eleven
 // tries. Choice: an Update that lost is begun again up to eight times, with pauses that double from 5 ms and are half random. Consequence: none of
@@ -77,4 +79,12 @@
 // posted to stay out of URLs were logged by proxies, and a form of 105 KB made three links of 115 KB. Choice: the links carry nothing but a cursor, with
 // the parameters packed and sealed in it; first and the first page's self run the search again. Consequence: the links are about two thirds of the form,
 // say nothing, and work for a day.
+//
+// 15. Expansions are kept for a revision (2026-11-23). Context: :in and :below read stored ValueSets and CodeSystems, which any gateway may change
+// at any time. Choice: members are kept for what the last written ValueSet or CodeSystem and a mark of deletions tell, which each search reads in its
+// own view; instants grow, so nothing else can have changed. An Update that has written one keeps nothing. Consequence: two look-ups a search
+// instead of an expansion, and never a stale member; a write pays nothing, a deletion one Meta.
+//
+// 16. Conditions are read where they are asked (2026-11-23). Context: what "code:in=..." or a chain through a canonical means depends on the store.
+// Choice: such a condition is read again in each View and Update that asks it. Consequence: conditional interactions see what searches see.
 package interaction

@@ -3,7 +3,9 @@ package interaction
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -87,7 +89,7 @@ func (in *includer) follow(ctx context.Context, rule search.Include, from *neigh
 	if rule.Reverse {
 		keys, err = in.referrers(ctx, rule, from.records)
 	} else {
-		keys, err = in.targets(rule, from)
+		keys, err = in.targets(ctx, rule, from)
 	}
 	if err != nil || len(keys) == 0 {
 		return err
@@ -125,11 +127,13 @@ func (in *includer) add(keys []fhir.Key, key fhir.Key) []fhir.Key {
 	return append(keys, key)
 }
 
-// targets returns what the records refer to by the rule's parameter.
-func (in *includer) targets(rule search.Include, from *neighbourhood) ([]fhir.Key, error) {
+// targets returns what the records refer to by the rule's parameter: by type and id, or by the url of a canonical.
+func (in *includer) targets(ctx context.Context, rule search.Include, from *neighbourhood) ([]fhir.Key, error) {
 	var keys []fhir.Key
+	named := make(map[string][]string) // canonicals by what may be named, "Library Measure"
 	for i := range from.records {
-		if rule.Source != "" && from.records[i].Key.Type != rule.Source {
+		typ := from.records[i].Key.Type
+		if rule.Source != "" && typ != rule.Source {
 			continue
 		}
 		r, err := from.resource(i)
@@ -142,13 +146,35 @@ func (in *includer) targets(rule search.Include, from *neighbourhood) ([]fhir.Ke
 		}
 		for j := range entries {
 			e := &entries[j]
+			if e.URI != "" {
+				types := strings.Join(in.service.parameters.NamedBy(typ, e.Param, rule.Target), " ")
+				if types != "" && !slices.Contains(named[types], e.URI) {
+					named[types] = append(named[types], e.URI)
+				}
+				continue
+			}
 			if e.ID == "" || rule.Target != "" && e.Type != rule.Target {
 				continue
 			}
 			keys = in.add(keys, fhir.Key{Type: e.Type, ID: e.ID})
 		}
 	}
+	for _, types := range slices.Sorted(maps.Keys(named)) {
+		found, err := in.canonicals(ctx).Resolve(strings.Fields(types), named[types])
+		if err != nil {
+			return nil, err
+		}
+		for _, canonical := range named[types] {
+			for _, row := range found[canonical] {
+				keys = in.add(keys, row.Key)
+			}
+		}
+	}
 	return keys, nil
+}
+
+func (in *includer) canonicals(ctx context.Context) *search.Canonicals {
+	return search.NewCanonicals(ctx, in.reader)
 }
 
 // referrersAtOnce is how many records one search for referrers names.
@@ -161,9 +187,13 @@ func (in *includer) referrers(ctx context.Context, rule search.Include, from []s
 		sources = in.service.registry.ResourceTypes()
 	}
 	var keys []fhir.Key
-	for _, source := range sources {
-		for chunk := range slices.Chunk(from, referrersAtOnce) {
-			where := in.pointing(source, rule, chunk)
+	for chunk := range slices.Chunk(from, referrersAtOnce) {
+		names, err := in.names(ctx, rule, chunk)
+		if err != nil {
+			return nil, err
+		}
+		for _, source := range sources {
+			where := in.pointing(source, rule, chunk, names)
 			if len(where) == 0 {
 				continue
 			}
@@ -179,8 +209,27 @@ func (in *includer) referrers(ctx context.Context, rule search.Include, from []s
 	return keys, nil
 }
 
-// pointing returns the condition that a resource of type source refers to one of the records by the rule's parameter.
-func (in *includer) pointing(source string, rule search.Include, records []storage.Record) (where search.Or) {
+// names returns the canonicals that name the records, by the records' type.
+func (in *includer) names(ctx context.Context, rule search.Include, records []storage.Record) (map[string][]string, error) {
+	ids := make(map[string][]string)
+	for i := range records {
+		if typ := records[i].Key.Type; in.service.parameters.Nameable(typ) && (rule.Target == "" || rule.Target == typ) {
+			ids[typ] = append(ids[typ], records[i].Key.ID)
+		}
+	}
+	names := make(map[string][]string, len(ids))
+	for typ, list := range ids {
+		var err error
+		if names[typ], err = in.canonicals(ctx).Names(typ, search.KeyIn{IDs: list}); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// pointing returns the condition that a resource of type source refers to one of the records by the rule's parameter, by type and id or by
+// one of the names of the record's type.
+func (in *includer) pointing(source string, rule search.Include, records []storage.Record, names map[string][]string) (where search.Or) {
 	for _, p := range in.service.parameters.Of(source) {
 		if p.Type != "reference" || rule.Param != "" && p.Code != rule.Param {
 			continue
@@ -189,6 +238,11 @@ func (in *includer) pointing(source string, rule search.Include, records []stora
 			typ := records[i].Key.Type
 			if p.PointsTo(typ) && (rule.Target == "" || rule.Target == typ) {
 				where = append(where, pointsTo(p.Code, records[i].Key))
+			}
+		}
+		for typ, list := range names {
+			if len(list) > 0 && len(in.service.parameters.NamedBy(source, p.Code, typ)) > 0 {
+				where = append(where, search.CanonicalIn(p.Code, list))
 			}
 		}
 	}

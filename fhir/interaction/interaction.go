@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -27,6 +28,8 @@ type Options struct {
 	// Patch reads the patch of a Bundle's PATCH entry from its resource: a Binary with a JSON Patch, or Parameters. Nil where PATCH is not
 	// served there.
 	Patch func(document fhir.Resource) (Patch, error)
+	// Logger is told of stored SearchParameters that can't be served; nil for nowhere.
+	Logger *slog.Logger
 	// poll and retry replace sharedPoll and reindexRetry in tests.
 	poll, retry time.Duration
 	// MaxDeletes bounds what one conditional delete may delete; 0 means 1,000.

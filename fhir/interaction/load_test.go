@@ -2,15 +2,12 @@ package interaction
 
 import (
 	"bytes"
-	"compress/gzip"
-	"io"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
@@ -21,31 +18,10 @@ import (
 // synthea returns at most limit of the corpus' transaction bundles; it skips the test where the corpus is absent.
 func synthea(t testing.TB, limit int) [][]byte {
 	t.Helper()
-	dir, _ := filepath.Abs(".")
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	names, _ := filepath.Glob(filepath.Join(dir, "../shared/corpus/synthea/*.json.gz"))
-	if len(names) == 0 {
-		t.Skip("the corpus ../shared/corpus/synthea is absent")
-	}
+	names := corpustest.Files(t, "synthea/*.json.gz")
 	var out [][]byte
 	for _, name := range names[:min(limit, len(names))] {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		z, err := gzip.NewReader(bytes.NewReader(raw))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if raw, err = io.ReadAll(z); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, raw)
+		out = append(out, corpustest.Read(t, name))
 	}
 	return out
 }

@@ -24,7 +24,7 @@ func (s *Service) Patch(ctx context.Context, key fhir.Key, p Patch, c Conditions
 
 // PatchConditional patches the one resource that query finds; none is KindNotFound, several are KindPrecondition.
 func (s *Service) PatchConditional(ctx context.Context, typ string, p Patch, query string, c Conditions) (Result, error) {
-	cond, err := s.parseCondition(typ, query)
+	cond, err := s.parseCondition(ctx, typ, query)
 	if err != nil {
 		return Result{}, failure("patch", fhir.Key{Type: typ}, err)
 	}

@@ -114,11 +114,14 @@ func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, key fhir.K
 		Body:    d.resource.Stamp(key.ID, version, tx.Now()),
 		Entries: stampEntries(entries, version, tx.Now()),
 	}
+	if err := s.planIndexing(ctx, tx, key, d.resource); err != nil {
+		return storage.Record{}, err
+	}
 	if err := tx.Put(ctx, rec, version-1); err != nil {
 		return storage.Record{}, err
 	}
 	rec.Entries = nil // the engine has them
-	return rec, s.planIndexing(ctx, tx, key, d.resource)
+	return rec, nil
 }
 
 // changed is the parameter of an entry that versions after the first have beside _lastUpdated's: when they were made. Later pages of a

@@ -26,6 +26,8 @@ type searching struct {
 	// issues are what lenient handling passed over.
 	issues  []fhir.Issue
 	explain bool
+	// looked is what was looked up to read the parameters, where the search is explained.
+	looked search.Plan
 	// cursor is the text of the request's cursor; "" where it has none.
 	cursor string
 	// place is where the page starts: that of the cursor, or the beginning at this moment. later is set where the cursor leads to a place.
@@ -96,17 +98,14 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 	if q.Compartment != (fhir.Key{}) && len(types) == 0 {
 		types = s.parameters.CompartmentTypes(q.Compartment.Type)
 	}
-	terms := &terminology{ctx: ctx, reader: r, registry: s.registry}
-	req, issues, err := s.parameters.Parse(types, pairs, search.ParseOptions{
-		Lenient: q.Lenient, Now: p.place.moment, Terminology: terms, Ignore: []string{cursorParameter, explainParameter},
+	looked := &lookedUp{reader: r, explain: p.explain}
+	req, issues, err := s.parse(ctx, looked, types, pairs, search.ParseOptions{
+		Lenient: q.Lenient, Now: p.place.moment, Ignore: []string{cursorParameter, explainParameter},
 	})
-	if terms.err != nil {
-		return terms.err
-	}
 	if err != nil {
 		return err
 	}
-	p.includes = nil
+	p.looked, p.includes = looked.plan, nil
 	for _, inc := range req.Includes {
 		if !slices.Contains(p.includes, inc) {
 			p.includes = append(p.includes, inc)
@@ -149,19 +148,6 @@ func encodePairs(pairs []search.Pair) (links, binding string) {
 	sorted := slices.DeleteFunc(slices.Clone(pairs), func(p search.Pair) bool { return p.Name == "_format" || p.Name == "_pretty" })
 	slices.SortStableFunc(sorted, func(a, b search.Pair) int { return strings.Compare(a.Name, b.Name) })
 	return links, encode(sorted)
-}
-
-// parseWhere reads the condition of a conditional interaction; nil where it has none.
-func (s *Service) parseWhere(typ, query string) (search.Expr, error) {
-	pairs, err := search.ReadQuery(query)
-	if err != nil {
-		return nil, err
-	}
-	req, _, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{})
-	if err != nil {
-		return nil, err
-	}
-	return req.Where, nil
 }
 
 // finding is what a search finds: the rows of all its queries, which have one order and no type in common. It is more than one query for a
@@ -240,22 +226,4 @@ func (f finding) sum(count func(search.Query) (int64, bool, error)) (total int64
 		total += n
 	}
 	return total, true, nil
-}
-
-// explain runs the first page once more and tells how.
-func (f finding) explain(ctx context.Context, r storage.Reader, limit int) (*search.Plan, error) {
-	var all search.Plan
-	for _, q := range f {
-		q.Limit = limit
-		_, plan, err := r.Explain(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		all.Steps = append(all.Steps, plan.Steps...)
-		all.Unindexed = append(all.Unindexed, plan.Unindexed...)
-		all.Examined += plan.Examined
-		all.Fetched += plan.Fetched
-		all.Returned += plan.Returned
-	}
-	return &all, nil
 }

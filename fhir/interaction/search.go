@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -35,7 +34,6 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 		return Bundle{}, errCursor("belongs to another search")
 	}
 	var found page
-	var plan *search.Plan
 	switch {
 	case p.countOnly:
 	case p.later:
@@ -43,14 +41,18 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 	default:
 		found, err = firstPage(ctx, r, p.finding, p.count)
 	}
-	if err == nil && p.explain {
-		plan, err = p.finding.explain(ctx, r, p.count+1)
-	}
 	if err != nil {
 		return Bundle{}, err
 	}
+	counted := notCounted
 	if !p.later {
-		if p.place.total, err = total(ctx, r, p, found); err != nil {
+		if p.place.total, counted, err = total(ctx, r, p, found); err != nil {
+			return Bundle{}, err
+		}
+	}
+	var plan *search.Plan
+	if p.explain {
+		if plan, err = explain(ctx, r, &p, counted); err != nil {
 			return Bundle{}, err
 		}
 	}
@@ -61,32 +63,43 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 	return s.renderSearch(q, p, found, matches, included, plan)
 }
 
+// counting says how a total was made.
+type counting uint8
+
+const (
+	notCounted counting = iota
+	countedRows
+	countedCheaply // by a counter, if one knew
+	estimated
+)
+
 // total returns what Bundle.total says; -1 for nothing (R4 search, 3.1.1.5.3). Without _total it is there wherever it costs nothing.
-func total(ctx context.Context, r storage.Reader, p searching, found page) (int64, error) {
-	exact := func(q search.Query) (int64, bool, error) {
-		n, err := r.Count(ctx, q)
-		return n, true, err
-	}
+func total(ctx context.Context, r storage.Reader, p searching, found page) (n int64, how counting, err error) {
 	switch {
 	case p.total == search.TotalNone:
-		return -1, nil
+		return -1, notCounted, nil
 	case !p.countOnly && !found.after && !found.before:
-		return int64(len(found.rows)), nil
+		return int64(len(found.rows)), notCounted, nil
 	case p.total == search.TotalAccurate || p.countOnly && p.total == search.TotalDefault:
-		n, _, err := p.finding.sum(exact)
-		return n, err
+		n, _, err := p.finding.sum(func(q search.Query) (int64, bool, error) {
+			n, err := r.Count(ctx, q)
+			return n, true, err
+		})
+		return n, countedRows, err
 	}
+	how = countedCheaply
 	n, ok, err := p.finding.sum(func(q search.Query) (int64, bool, error) { return r.CountCheap(ctx, q) })
 	if err == nil && !ok && p.total == search.TotalEstimate {
+		how = estimated
 		n, ok, err = p.finding.sum(func(q search.Query) (int64, bool, error) {
 			n, err := r.Estimate(ctx, q)
 			return n, true, err
 		})
 	}
 	if err != nil || !ok {
-		return -1, err
+		return -1, how, err
 	}
-	return n, nil
+	return n, how, nil
 }
 
 // recordsOf returns the records of rows, whose keys are keys: the versions that the rows name, which are not the current ones where a later
@@ -158,24 +171,6 @@ func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches
 	return a.done(), nil
 }
 
-// appendPlan appends an OperationOutcome that tells how a search ran: an issue for each step, one for each condition that no index served,
-// and one with the counts. All are of severity information; their ids are plan-step, plan-unindexed and plan-cost. No text holds a value
-// that was searched for.
-func appendPlan(dst []byte, plan *search.Plan) []byte {
-	var issues []fhir.Issue
-	add := func(id, text string) {
-		issues = append(issues, fhir.Issue{Severity: fhir.SeverityInformation, Code: fhir.IssueInformational, ID: id, Text: text})
-	}
-	for i, step := range plan.Steps {
-		add("plan-step", fmt.Sprintf("%d. %s %s %s (%d rows)", i+1, step.Kind, step.Index, step.Detail, step.Rows))
-	}
-	for _, name := range plan.Unindexed {
-		add("plan-unindexed", "no index served "+name)
-	}
-	add("plan-cost", "index rows read "+strconv.Itoa(plan.Examined)+", resources looked up "+strconv.Itoa(plan.Fetched)+", rows returned "+strconv.Itoa(plan.Returned))
-	return fhir.AppendOutcome(dst, issues)
-}
-
 // indexing returns a warning for each parameter of the query that is still being indexed.
 func (s *Service) indexing(f finding) []fhir.Issue {
 	jobs := s.Reindexing()
@@ -191,7 +186,7 @@ func (s *Service) indexing(f finding) []fhir.Issue {
 	}
 	var issues []fhir.Issue
 	for _, j := range jobs {
-		if used[j.Code] {
+		if used[j.Code] && !j.Removed {
 			issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: "parameter-indexing",
 				Text: fmt.Sprintf("the search parameter %s is being indexed: %d of %d resources are done, and the others are not found by it yet", j.Code, j.Done, j.Total)})
 		}

@@ -51,8 +51,10 @@ type job struct {
 	ID    string    `json:"id"` // of the SearchParameter resource
 	URL   string    `json:"url"`
 	Code  string    `json:"code"`
-	Types []string  `json:"types"`
+	Types []string  `json:"types"` // those that the parameter is for, and those that it was for before
 	Since time.Time `json:"since"`
+	// Removed is set where the parameter is no longer served and its entries are taken away.
+	Removed bool `json:"removed,omitempty"`
 	// Done is how many resources were looked at, Total how many there were.
 	done, total int64
 }
@@ -65,6 +67,8 @@ type Progress struct {
 	// Since is when it became active; Done of Total resources are indexed. Both are 0 where it waits for others.
 	Since       time.Time
 	Done, Total int64
+	// Removed is set where the parameter is gone and what it left in the indexes is taken away.
+	Removed bool
 }
 
 // Reindexing returns what is being indexed or waits for it, oldest first.
@@ -74,7 +78,7 @@ func (s *Service) Reindexing() []Progress {
 	defer c.mu.Unlock()
 	out := make([]Progress, len(c.jobs))
 	for i, j := range c.jobs {
-		out[i] = Progress{URL: j.URL, Code: j.Code, Types: slices.Clone(j.Types), Since: j.Since, Done: j.done, Total: j.total}
+		out[i] = Progress{URL: j.URL, Code: j.Code, Types: slices.Clone(j.Types), Since: j.Since, Done: j.done, Total: j.total, Removed: j.Removed}
 	}
 	return out
 }
@@ -123,12 +127,18 @@ func (c *customParameters) load(ctx context.Context, r storage.Reader) error {
 		}
 	}
 	// A composite is refused until its components are there: go on while that brings something.
+	faults := make([]error, len(records))
 	for more := true; more; {
 		before := len(c.urls)
 		for i := range records {
-			c.activate(records[i])
+			faults[i] = c.activate(records[i])
 		}
 		more = len(c.urls) > before
+	}
+	for i, err := range faults {
+		if err != nil {
+			c.service.opt.Logger.Warn("a stored search parameter is not served", "resource", records[i].Key.String(), "error", err.Error())
+		}
 	}
 	c.adopt(stored)
 	c.revised = string(revised)
@@ -158,15 +168,18 @@ func (c *customParameters) poke() {
 }
 
 // activate makes the parameter that rec defines the one that is in force for it. One that can't be served, or is not active, takes the
-// earlier one away. Its caller holds mu, or has c alone.
-func (c *customParameters) activate(rec storage.Record) {
+// earlier one away; the error says why it can't be served. Its caller holds mu, or has c alone.
+func (c *customParameters) activate(rec storage.Record) error {
 	url := ""
+	var fault error
 	if exists(rec) {
-		if r, err := fhir.ParseResource(rec.Body, fhir.Limits{}); err == nil && isActive(r) {
-			if _, err := c.service.parameters.Add(r); err == nil {
+		r, err := fhir.ParseResource(rec.Body, fhir.Limits{})
+		if err == nil && isActive(r) {
+			if _, err = c.service.parameters.Add(r); err == nil {
 				url = r.Get("url").Text()
 			}
 		}
+		fault = err
 	}
 	if old := c.urls[rec.Key.ID]; old != "" && old != url {
 		c.service.parameters.Remove(old)
@@ -177,6 +190,7 @@ func (c *customParameters) activate(rec storage.Record) {
 		c.urls[rec.Key.ID] = url
 	}
 	c.generation.Add(1)
+	return fault
 }
 
 // isActive reports whether a SearchParameter is to be served: all but retired ones.
@@ -248,7 +262,9 @@ func (c *customParameters) read(ctx context.Context, key fhir.Key) error {
 			return err
 		}
 		rec.Key = key
-		c.activate(rec)
+		if err := c.activate(rec); err != nil {
+			c.service.opt.Logger.Warn("a search parameter that was written is not served", "resource", key.String(), "error", err.Error())
+		}
 		jobs, err := storedJobs(ctx, r)
 		if err != nil {
 			return err
@@ -285,8 +301,9 @@ func storeJobs(ctx context.Context, tx storage.Tx, jobs []*job) error {
 	return tx.SetMeta(ctx, reindexName, raw)
 }
 
-// planIndexing notes in tx, which writes a SearchParameter, that what is stored has to be indexed for it, and for other gateways that
-// parameters have changed. All is stored or nothing.
+// planIndexing notes in tx, which is about to put a version of a SearchParameter, that what is stored has to be indexed for it, and for other
+// gateways that parameters have changed. What the version before was for is indexed too, so that nothing of it stays behind. r is not valid
+// where the version is a deletion. All is stored or nothing.
 func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key, r fhir.Resource) error {
 	if key.Type != parameterType {
 		return nil
@@ -294,12 +311,21 @@ func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key,
 	if err := tx.SetMeta(ctx, revisedName, []byte(s.ids.next())); err != nil {
 		return err
 	}
-	if !isActive(r) {
-		return nil
+	now := s.indexingOf(r)
+	var before *job
+	cur, err := current(ctx, tx, key)
+	if err != nil {
+		return err
 	}
-	url := r.Get("url").Text()
-	if _, published := s.registry.SearchParameterByURL(url); published {
-		return nil // R4's own stays in force
+	if exists(cur) {
+		old, err := fhir.ParseResource(cur.Body, fhir.Limits{})
+		if err != nil {
+			return err
+		}
+		before = s.indexingOf(old)
+	}
+	if now == nil && before == nil {
+		return nil
 	}
 	if err := tx.Guard(ctx, reindexName); err != nil {
 		return err
@@ -308,9 +334,34 @@ func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key,
 	if err != nil {
 		return err
 	}
-	jobs = slices.DeleteFunc(jobs, func(j *job) bool { return j.ID == key.ID })
-	j := &job{ID: key.ID, URL: url, Code: r.Get("code").Text(), Types: s.concrete(r.Get("base")), Since: tx.Now()}
+	j := now
+	if j == nil {
+		j = before
+		j.Removed = true
+	} else if before != nil {
+		j.Types = append(j.Types, before.Types...)
+	}
+	jobs = slices.DeleteFunc(jobs, func(o *job) bool {
+		if o.ID == key.ID {
+			j.Types = append(j.Types, o.Types...) // it has not been there yet
+		}
+		return o.ID == key.ID
+	})
+	j.ID, j.Since, j.Types = key.ID, tx.Now(), searchedTypes(j.Types)
 	return storeJobs(ctx, tx, append(jobs, j))
+}
+
+// indexingOf returns what a SearchParameter is to be indexed for; nil where it has no entries of its own: it is not valid, not active, or one
+// of R4's, which stays in force.
+func (s *Service) indexingOf(r fhir.Resource) *job {
+	if !r.Valid() || !isActive(r) {
+		return nil
+	}
+	url := r.Get("url").Text()
+	if _, published := s.registry.SearchParameterByURL(url); published {
+		return nil
+	}
+	return &job{URL: url, Code: r.Get("code").Text(), Types: s.concrete(r.Get("base"))}
 }
 
 // concrete returns the resource types that a SearchParameter's bases stand for.

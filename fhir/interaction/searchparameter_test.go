@@ -1,9 +1,11 @@
 package interaction
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -312,5 +314,108 @@ func TestParametersOfFewTypesAreIndexedFirst(t *testing.T) {
 	}
 	if got := together([]*job{all}); len(got) != 1 || got[0] != all {
 		t.Errorf("%+v", got)
+	}
+}
+
+// entriesLeft returns how many resources of a type the store finds by a parameter, served or not.
+func entriesLeft(t testing.TB, s *Service, typ, param string) (n int64) {
+	t.Helper()
+	err := s.store.View(t.Context(), func(r storage.Reader) (err error) {
+		n, err = r.Count(t.Context(), search.Query{Types: []string{typ}, Where: search.Some{Param: param}})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestEntriesOfParametersThatGoAreTakenAway(t *testing.T) {
+	s := open(t, Options{})
+	eyes := func(typ string) {
+		put(t, s, `{"resourceType":"%s","id":"a","extension":[{"url":"http://example.org/eye","valueString":"blue"}]}`, typ)
+	}
+	eyes("Patient")
+	eyes("Person")
+	both := strings.NewReplacer(`["Patient"]`, `["Patient","Person"]`, `Patient.ext`, `(Patient | Person).ext`).Replace(eyeColor)
+	see := func(step string, patients, persons int64) {
+		t.Helper()
+		indexed(t, s)
+		if a, b := entriesLeft(t, s, "Patient", "eye-color"), entriesLeft(t, s, "Person", "eye-color"); a != patients || b != persons {
+			t.Fatalf("%s: %d patients and %d persons have entries", step, a, b)
+		}
+	}
+	put(t, s, "%s", both)
+	see("for two types", 1, 1)
+	put(t, s, "%s", eyeColor)
+	see("for one of them", 1, 0)
+	put(t, s, "%s", strings.Replace(eyeColor, `"code":"eye-color"`, `"code":"eyes"`, 1))
+	see("under another code", 0, 0)
+	if n := entriesLeft(t, s, "Patient", "eyes"); n != 1 {
+		t.Fatalf("%d have entries of the new code", n)
+	}
+	put(t, s, "%s", both)
+	see("for two types again", 1, 1)
+	put(t, s, "%s", strings.Replace(both, `"active"`, `"retired"`, 1))
+	see("retired", 0, 0)
+	put(t, s, "%s", both)
+	see("in force again", 1, 1)
+	must(t, s, request("DELETE", "SearchParameter/eye", "", ""))
+	see("deleted", 0, 0)
+	put(t, s, "%s", both)
+	see("there again", 1, 1)
+	if _, err := s.Delete(t.Context(), key("SearchParameter/eye"), Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	see("deleted by itself", 0, 0)
+}
+
+func TestRemovalIsToldAndSurvivesARestart(t *testing.T) {
+	store := openStore(t)
+	first := openOn(t, store, Options{})
+	put(t, first, "%s", eyeColor)
+	r := withEyes(t, "a", "blue")
+	if _, err := first.Update(t.Context(), r.Key(), r, Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	indexed(t, first)
+	first.Close()
+	gate := make(chan struct{})
+	s := openOn(t, stalled{store, gate}, Options{retry: time.Millisecond})
+	if _, err := s.Delete(t.Context(), key("SearchParameter/eye"), Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	if p := s.Reindexing(); len(p) != 1 || !p[0].Removed || p[0].Code != "eye-color" || p[0].URL != "http://example.org/eye" || len(p[0].Types) != 1 {
+		t.Fatalf("%+v", p)
+	}
+	if _, err := try(t, s, "Patient?eye-color=blue"); err == nil {
+		t.Error("the parameter is served")
+	}
+	s.Close()
+	s = openOn(t, store, Options{})
+	indexed(t, s)
+	if n := entriesLeft(t, s, "Patient", "eye-color"); n != 0 {
+		t.Errorf("%d have entries", n)
+	}
+}
+
+func TestAStoredParameterThatCanNotBeServedIsTold(t *testing.T) {
+	store := openStore(t)
+	s := openOn(t, store, Options{})
+	put(t, s, "%s", eyeColor)
+	indexed(t, s)
+	s.Close()
+	// Another release may have accepted what this one can't serve.
+	err := store.Update(t.Context(), func(tx storage.Tx) error {
+		broken := resource(t, "%s", strings.Replace(eyeColor, "value\"", "nonsense(\"", 1))
+		return tx.Put(t.Context(), storage.Record{Key: key("SearchParameter/eye"), Version: 2, Updated: tx.Now(), Method: "PUT", Body: broken.Stamp("eye", 2, tx.Now())}, 1)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told bytes.Buffer
+	openOn(t, store, Options{Logger: slog.New(slog.NewTextHandler(&told, nil))})
+	if got := told.String(); !strings.Contains(got, "SearchParameter/eye") || !strings.Contains(got, "level=WARN") {
+		t.Errorf("told %q", got)
 	}
 }

@@ -3,6 +3,7 @@ package interaction
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -24,6 +25,7 @@ type Service struct {
 	sealer     *sealer
 	sizes      bodySizes
 	custom     *customParameters
+	vocabulary vocabulary
 }
 
 // The defaults of Options.
@@ -52,6 +54,9 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	}
 	if opt.PageBytes == 0 {
 		opt.PageBytes = defaultPageBytes
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
 	}
 	if opt.retry == 0 {
 		opt.retry = reindexRetry

@@ -23,7 +23,8 @@ func (s *Service) settle(ctx context.Context, r fhir.Resource) (fhir.Resource, e
 		if conditions[m.rest] != nil {
 			continue
 		}
-		cond, err := s.parseCondition(cutQuery(m.rest))
+		typ, query := cutQuery(m.rest)
+		cond, err := s.parseCondition(ctx, typ, query)
 		if err != nil {
 			return r, wholly(whereNone(err, m.node.Path()))
 		}

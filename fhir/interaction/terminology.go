@@ -24,7 +24,26 @@ type terminology struct {
 	ctx      context.Context
 	reader   storage.Reader
 	registry *definition.Registry
+	kept     *vocabulary
+	// revision is that of the view, once it was asked for; "" where nothing may be kept.
+	revision string
+	asked    bool
 	err      error
+}
+
+func (s *Service) terminologyOf(ctx context.Context, r storage.Reader) *terminology {
+	return &terminology{ctx: ctx, reader: r, registry: s.registry, kept: &s.vocabulary}
+}
+
+// at returns the revision of the view.
+func (t *terminology) at() string {
+	if !t.asked {
+		var err error
+		t.asked = true
+		t.revision, err = terminologyRevision(t.ctx, t.reader)
+		t.fail(err)
+	}
+	return t.revision
 }
 
 // canonicals are the resource types that terminology reads.
@@ -33,23 +52,20 @@ const (
 	codeSystemType = "CodeSystem"
 )
 
-// stored returns the stored resource of a type by its canonical, with or without a version, or by "Type/id".
+// stored returns the stored resource of a type by its canonical, with or without a version, or by "Type/id". Of several that a canonical names
+// it is the one written last.
 func (t *terminology) stored(typ, canonical string) (fhir.Resource, bool) {
-	canonical, version, _ := strings.Cut(canonical, "|")
 	key := fhir.Key{Type: typ}
 	if id, ok := strings.CutPrefix(canonical, typ+"/"); ok {
 		key.ID = id
 	} else {
-		where := search.And{search.Some{Param: "url", Where: []search.Comparison{{Field: search.URI, Op: search.Eq, Value: canonical}}}}
-		if version != "" {
-			where = append(where, search.Some{Param: "version", Where: []search.Comparison{{Field: search.Code, Op: search.Eq, Value: version}}})
-		}
-		rows, err := t.reader.Find(t.ctx, search.Query{Types: []string{typ}, Where: where, Sort: []search.Sort{{Param: "_lastUpdated", Desc: true}}, Limit: 1})
+		named, err := search.NewCanonicals(t.ctx, t.reader).Resolve([]string{typ}, []string{canonical})
+		rows := named[canonical]
 		if err != nil || len(rows) == 0 {
 			t.fail(err)
 			return fhir.Resource{}, false
 		}
-		key = rows[0].Key
+		key = slices.MaxFunc(rows, func(a, b search.Row) int { return a.Updated.Compare(b.Updated) }).Key
 	}
 	rec, err := current(t.ctx, t.reader, key)
 	if err != nil || !exists(rec) {
@@ -69,12 +85,16 @@ func (t *terminology) fail(err error) {
 
 // Expand implements search.Terminology.
 func (t *terminology) Expand(valueSet string) (iter.Seq2[string, string], bool) {
-	e := expansion{terminology: t, seen: make(map[[2]string]bool)}
-	if !e.valueSet(valueSet, 0) {
+	set := t.kept.set(t.at(), valueSet, func() (codeSet, bool) {
+		e := expansion{terminology: t, seen: make(map[[2]string]bool)}
+		known := e.valueSet(valueSet, 0)
+		return codeSet{e.codes, known}, t.err == nil
+	})
+	if !set.known {
 		return nil, false
 	}
 	return func(yield func(string, string) bool) {
-		for _, c := range e.codes {
+		for _, c := range set.codes {
 			if !yield(c[0], c[1]) {
 				return
 			}
@@ -232,65 +252,81 @@ func (e *expansion) system(system string, n fhir.Node) bool {
 	return true
 }
 
-// hierarchy is the order of a stored code system.
+// hierarchy is the order of the codes of a code system. It does not change once it is made.
 type hierarchy struct {
-	codes   []string
-	parents map[string][]string
+	codes    []string
+	parents  map[string][]string
+	children map[string][]string
 }
 
-// hierarchy reads the stored CodeSystem of a system; false where there is none or it does not hold all of its codes.
-func (t *terminology) hierarchy(system string) (hierarchy, bool) {
-	r, ok := t.stored(codeSystemType, system)
-	if !ok {
-		return hierarchy{}, false
-	}
-	return readHierarchy(r)
+// hierarchy returns that of the stored CodeSystem of a system; false where there is none or it does not hold all of its codes.
+func (t *terminology) hierarchy(system string) (*hierarchy, bool) {
+	h := t.kept.tree(t.at(), system, func() (*hierarchy, bool) {
+		r, ok := t.stored(codeSystemType, system)
+		if !ok {
+			return nil, t.err == nil
+		}
+		h, _ := readHierarchy(r)
+		return h, t.err == nil
+	})
+	return h, h != nil
 }
 
 // readHierarchy reads a CodeSystem; false where it does not hold its codes.
-func readHierarchy(r fhir.Resource) (hierarchy, bool) {
+func readHierarchy(r fhir.Resource) (*hierarchy, bool) {
 	if content := r.Get("content").Text(); content != "complete" && content != "fragment" {
-		return hierarchy{}, false
+		return nil, false
 	}
-	h := hierarchy{parents: make(map[string][]string)}
+	h := &hierarchy{parents: make(map[string][]string), children: make(map[string][]string)}
 	h.read(r.Get("concept"), "")
 	return h, true
 }
 
+// read adds concepts below parent. The texts are copies, which do not keep the resource.
 func (h *hierarchy) read(list fhir.Node, parent string) {
 	for c := range list.Children() {
-		code := c.Get("code").Text()
+		code := strings.Clone(c.Get("code").Text())
 		h.codes = append(h.codes, code)
 		if parent != "" {
-			h.parents[code] = append(h.parents[code], parent)
+			h.link(parent, code)
 		}
 		for p := range c.Get("property").Children() {
 			switch p.Get("code").Text() {
 			case "parent", "subsumedBy":
-				h.parents[code] = append(h.parents[code], p.Get("valueCode").Text())
+				h.link(strings.Clone(p.Get("valueCode").Text()), code)
 			case "child":
-				child := p.Get("valueCode").Text()
-				h.parents[child] = append(h.parents[child], code)
+				h.link(code, strings.Clone(p.Get("valueCode").Text()))
 			}
 		}
 		h.read(c.Get("concept"), code)
 	}
 }
 
-// ancestors returns all codes above code.
-func (h *hierarchy) ancestors(code string) map[string]bool {
-	above := make(map[string]bool)
-	todo := h.parents[code]
+func (h *hierarchy) link(parent, child string) {
+	h.parents[child] = append(h.parents[child], parent)
+	h.children[parent] = append(h.children[parent], child)
+}
+
+// around returns all codes that the links lead to from code, itself left out, in the order of the code system.
+func (h *hierarchy) around(code string, links map[string][]string) iter.Seq[string] {
+	found := make(map[string]bool)
+	todo := slices.Clone(links[code])
 	for len(todo) > 0 {
 		next := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if !above[next] {
-			above[next] = true
-			todo = append(slices.Clip(todo), h.parents[next]...)
+		if !found[next] {
+			found[next] = true
+			todo = append(todo, links[next]...)
 		}
 	}
-	delete(above, code)
-	return above
+	delete(found, code)
+	return func(yield func(string) bool) {
+		for _, c := range h.codes {
+			if found[c] && !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // Descendants implements search.Terminology.
@@ -302,13 +338,7 @@ func (t *terminology) Descendants(system, code string) (iter.Seq[string], bool) 
 	if !slices.Contains(h.codes, code) {
 		return nil, false
 	}
-	return func(yield func(string) bool) {
-		for _, c := range h.codes {
-			if h.ancestors(c)[code] && !yield(c) {
-				return
-			}
-		}
-	}, true
+	return h.around(code, h.children), true
 }
 
 // Ancestors implements search.Terminology.
@@ -320,12 +350,5 @@ func (t *terminology) Ancestors(system, code string) (iter.Seq[string], bool) {
 	if !slices.Contains(h.codes, code) {
 		return nil, false
 	}
-	return func(yield func(string) bool) {
-		above := h.ancestors(code)
-		for _, c := range h.codes {
-			if above[c] && !yield(c) {
-				return
-			}
-		}
-	}, true
+	return h.around(code, h.parents), true
 }

@@ -21,7 +21,7 @@ func (s *Service) transaction(ctx context.Context, q BundleRequest, entries []*b
 	if err := t.check(); err != nil {
 		return Bundle{}, err
 	}
-	if err := t.scan(); err != nil {
+	if err := t.scan(ctx); err != nil {
 		return Bundle{}, err
 	}
 	plan, err := t.firstPlan(ctx)
@@ -119,7 +119,7 @@ func errDuplicateEntry(first int) error {
 }
 
 // scan finds what the entries say of each other.
-func (t *transaction) scan() error {
+func (t *transaction) scan(ctx context.Context) error {
 	parallel(len(t.entries), func(i int) {
 		e := t.entries[i]
 		if !e.resource.Valid() || !e.writes() {
@@ -143,7 +143,7 @@ func (t *transaction) scan() error {
 				continue
 			}
 			typ, query := cutQuery(m.rest)
-			cond, err := t.parseCondition(typ, query)
+			cond, err := t.parseCondition(ctx, typ, query)
 			if err != nil {
 				e.err = wholly(whereNone(err, m.node.Path()))
 				break

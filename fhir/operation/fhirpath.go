@@ -7,29 +7,39 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/fhirpath"
+	"github.com/fhirgate/fhirgate/fhir/interaction"
 )
 
 // FHIRPath returns $fhirpath: it evaluates an expression on a resource that comes with the request, in the protocol of the public FHIRPath
 // playgrounds (https://github.com/brianpos/fhirpath-lab/blob/develop/server-api.md). Parameters in: expression; resource; context, an
-// expression whose items are what the other is evaluated on, one by one; variables, whose parts are external constants; validate, to refuse paths that
-// the resource's type can't have. Parameters out: parameters, what was understood, and for each context a result whose parts are the
-// items by their types and what trace() saw. Nothing is read from or written to the store.
-func FHIRPath(reg *definition.Registry) Operation {
+// expression whose items are what the other is evaluated on, one by one; variables, whose parts are external constants; validate, false to let paths
+// pass that the resource's type can't have, which are refused otherwise. Parameters out: parameters, what was understood, and for each context a
+// result whose parts are the items by their types and what trace() saw. resolve(), memberOf() and subsumes() ask the store and the definitions,
+// within bounds; nothing is written.
+func FHIRPath(k Knower, reg *definition.Registry) Operation {
 	return Operation{
 		Name:          "fhirpath",
 		Definition:    "urn:fhirgate:operation:fhirpath",
-		Documentation: "Evaluates the FHIRPath in expression on resource, once for each item of context where that is given; variables holds external constants.",
+		Documentation: "Evaluates the FHIRPath in expression on resource, once for each item of context where that is given; variables holds external constants. resolve(), memberOf() and subsumes() ask what is stored here.",
 		System:        true,
 		Post:          true,
 		Run: func(ctx context.Context, q Request) (Response, error) {
-			e := evaluation{ctx: ctx, reg: reg}
+			e := evaluation{ctx: ctx, reg: reg, validate: true, known: k.Knowledge()}
 			if err := e.read(q.Parameters); err != nil {
 				return Response{}, err
 			}
 			body, err := e.answer()
+			if why := e.known.Err(); why != nil {
+				err = why
+			}
 			return Response{Body: body}, err
 		},
 	}
+}
+
+// Knower answers what expressions ask beyond their resource; *interaction.Service is one.
+type Knower interface {
+	Knowledge() *interaction.Knowledge
 }
 
 // fhirpathLimits bound what one call may cost.
@@ -42,7 +52,8 @@ type evaluation struct {
 	expression, context string
 	resource            fhir.Resource
 	given               bool // there is a resource
-	validate            bool
+	validate            bool // paths that the resource's type can't have are errors
+	known               *interaction.Knowledge
 	names               []string
 	variables           map[string]fhirpath.Collection
 }
@@ -142,27 +153,33 @@ func (e *evaluation) variable(part fhir.Node) error {
 // answer evaluates and renders.
 func (e *evaluation) answer() ([]byte, error) {
 	options := []fhirpath.Option{fhirpath.WithRegistry(e.reg), fhirpath.WithLimits(fhirpathLimits), fhirpath.WithVariables(e.names...)}
-	typed := options
-	if e.validate && e.given {
-		typed = append(typed[:len(typed):len(typed)], fhirpath.WithType(e.resource.Type()))
+	typed := func(types ...string) []fhirpath.Option {
+		if !e.validate || len(types) == 0 {
+			return options
+		}
+		return append(options[:len(options):len(options)], fhirpath.WithType(types...))
 	}
-	focuses, inner := fhirpath.Collection{{}}, typed
-	env := fhirpath.Env{Context: e.ctx, Variables: e.variables}
+	var types []string
+	if e.given {
+		types = []string{e.resource.Type()}
+	}
+	focuses := fhirpath.Collection{{}}
+	env := fhirpath.Env{Context: e.ctx, Variables: e.variables, Resolver: e.known, Terminology: e.known}
 	if e.given {
 		env.Resource = fhirpath.ResourceItem(e.reg, e.resource)
 		focuses[0] = env.Resource
 	}
 	if e.context != "" {
-		program, err := fhirpath.Compile(e.context, typed...)
+		program, err := fhirpath.Compile(e.context, typed(types...)...)
 		if err != nil {
 			return nil, err
 		}
 		if focuses, err = program.Eval(focuses[0], &env); err != nil {
 			return nil, err
 		}
-		inner = options
+		types = program.ResultTypes()
 	}
-	program, err := fhirpath.Compile(e.expression, inner...)
+	program, err := fhirpath.Compile(e.expression, typed(types...)...)
 	if err != nil {
 		return nil, err
 	}

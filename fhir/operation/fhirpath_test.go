@@ -7,9 +7,49 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/interaction"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage/embedded"
 )
+
+// newService returns the interactions on an empty store in memory.
+func newService(t *testing.T) *interaction.Service {
+	t.Helper()
+	store, err := embedded.Open("data", embedded.Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := definition.R4()
+	s, err := interaction.New(store, reg, search.NewParameters(reg, search.Options{BaseURLs: []string{"http://localhost/fhir"}}), nil, interaction.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Close()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// store puts resources.
+func store(t *testing.T, s *interaction.Service, bodies ...string) {
+	t.Helper()
+	for _, body := range bodies {
+		r, err := fhir.ParseResource([]byte(body), fhir.Limits{})
+		if err == nil {
+			_, err = s.Update(t.Context(), r.Key(), r, interaction.Conditions{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 // call runs an operation with a Parameters resource of these parameters.
 func call(t *testing.T, o Operation, parameters string) (string, error) {
@@ -35,7 +75,7 @@ const (
 )
 
 func TestFHIRPathAnswersInThePlaygroundsProtocol(t *testing.T) {
-	o := FHIRPath(definition.R4())
+	o := FHIRPath(newService(t), definition.R4())
 	for _, c := range []struct{ name, in, want string }{
 		{"strings", expression + `name.given"},` + janeDoe, `{"name":"result","part":[{"name":"string","valueString":"Jane"},{"name":"string","valueString":"J."}]}`},
 		{"the request is told again", expression + `birthDate"},` + janeDoe, `{"name":"expression","valueString":"birthDate"}`},
@@ -49,10 +89,11 @@ func TestFHIRPathAnswersInThePlaygroundsProtocol(t *testing.T) {
 		{"without a resource", expression + `1 + 1"}`, `{"name":"integer","valueInteger":2}`},
 		{"each context", expression + `given.count()"},{"name":"context","valueString":"name"},` + janeDoe,
 			`{"name":"result","valueString":"Patient.name[0]","part":[{"name":"integer","valueInteger":2}]},{"name":"result","valueString":"Patient.name[1]","part":[{"name":"integer","valueInteger":0}]}`},
-		{"no context", expression + `family"},{"name":"context","valueString":"communication"},` + janeDoe, `"name":"context"`},
+		{"no context", expression + `language.text"},{"name":"context","valueString":"communication"},` + janeDoe, `"name":"context"`},
 		{"variables", expression + `%a + %b.family"},{"name":"variables","part":[{"name":"a","valueString":"x"},{"name":"b","valueHumanName":{"family":"y"}},{"name":"c"}]}`, `"valueString":"xy"`},
 		{"a variable that is a resource", expression + `%p.gender"},{"name":"variables","part":[{"name":"p","resource":{"resourceType":"Patient","gender":"male"}}]}`, `"valueCode":"male"`},
 		{"trace", expression + `name.trace('n').family.first()"},` + janeDoe, `{"name":"string","valueString":"Doe"},{"name":"trace","valueString":"n","part":[{"name":"HumanName"`},
+		{"not validated", expression + `name.familie"},{"name":"validate","valueBoolean":false},` + janeDoe, `{"name":"result"}`},
 		{"validated", expression + `name.family"},{"name":"validate","valueBoolean":true},` + janeDoe, `"Doe"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -68,7 +109,7 @@ func TestFHIRPathAnswersInThePlaygroundsProtocol(t *testing.T) {
 }
 
 func TestFHIRPathRefuses(t *testing.T) {
-	o := FHIRPath(definition.R4())
+	o := FHIRPath(newService(t), definition.R4())
 	for _, c := range []struct{ name, in, id, text string }{
 		{"no expression", janeDoe, "operation-parameter", "expression"},
 		{"an expression of another type", `{"name":"expression","valueCode":"a"}`, "operation-parameter", "valueString"},
@@ -78,7 +119,11 @@ func TestFHIRPathRefuses(t *testing.T) {
 		{"a variable of no value", expression + `%a"},{"name":"variables","part":[{"name":"a","valuePrice":1}]}`, "operation-parameter", "variable"},
 		{"a syntax error", expression + `name..family"},` + janeDoe, "fhirpath-syntax", "column 6"},
 		{"an unknown constant", expression + `%nobody"},` + janeDoe, "fhirpath-variable", "constant"},
-		{"a path that can't exist", expression + `name.familie"},{"name":"validate","valueBoolean":true},` + janeDoe, "fhirpath-element", "column"},
+		{"a path that can't exist", expression + `name.familie"},` + janeDoe, "fhirpath-element", "column"},
+		{"a path that can't exist, asked for", expression + `name.familie"},{"name":"validate","valueBoolean":true},` + janeDoe, "fhirpath-element", "column"},
+		{"a path that can't exist in the context", expression + `familie"},{"name":"context","valueString":"name"},` + janeDoe, "fhirpath-element", "column"},
+		{"a context that can't exist", expression + `family"},{"name":"context","valueString":"nome"},` + janeDoe, "fhirpath-element", "column"},
+		{"the path of another type", expression + `Observation.code"},` + janeDoe, "fhirpath-element", ""},
 		{"a syntax error in the context", expression + `1"},{"name":"context","valueString":"("}`, "fhirpath-syntax", ""},
 		{"no end", expression + `(1).repeat($this + 1)"}`, "fhirpath-limit", ""},
 	} {
@@ -95,5 +140,51 @@ func TestFHIRPathRefuses(t *testing.T) {
 				t.Errorf("the text quotes the resource: %s", e.Issues[0].Text)
 			}
 		})
+	}
+}
+
+func TestFHIRPathAsksTheStore(t *testing.T) {
+	s := newService(t)
+	store(t, s,
+		`{"resourceType":"Patient","id":"p","name":[{"family":"Chalmers"}],"managingOrganization":{"reference":"Organization/o"}}`,
+		`{"resourceType":"Patient","id":"p","name":[{"family":"Windsor"}],"managingOrganization":{"reference":"Organization/o"}}`,
+		`{"resourceType":"Organization","id":"o","name":"Acme"}`,
+		`{"resourceType":"Questionnaire","id":"q1","status":"active","url":"http://example.org/q","version":"1","title":"First"}`,
+		`{"resourceType":"Questionnaire","id":"q2","status":"active","url":"http://example.org/q","version":"2","title":"Second"}`,
+		`{"resourceType":"CodeSystem","id":"cs","status":"active","content":"complete","url":"http://example.org/cs","concept":[{"code":"a","concept":[{"code":"b"}]}]}`,
+		`{"resourceType":"ValueSet","id":"vs","status":"active","url":"http://example.org/vs","compose":{"include":[{"system":"http://example.org/cs","concept":[{"code":"b"}]}]}}`,
+		`{"resourceType":"ValueSet","id":"open","status":"active","url":"http://example.org/open","compose":{"include":[{"system":"http://snomed.info/sct"}]}}`)
+	const observation = `{"name":"resource","resource":{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://example.org/cs","code":"b"}]},"subject":{"reference":"Patient/p"},"performer":[{"reference":"http://localhost/fhir/Patient/p/_history/1"},{"reference":"Patient/none"},{"reference":"http://elsewhere.org/fhir/Patient/p"}],"focus":[{"reference":"#c"}],"contained":[{"resourceType":"Basic","id":"c","code":{"text":"inside"}}]}}`
+	const answers = `{"name":"resource","resource":{"resourceType":"QuestionnaireResponse","status":"completed","questionnaire":"http://example.org/q|1"}}`
+	for _, c := range []struct{ name, in, want string }{
+		{"a reference", expression + `subject.resolve().name.family"},` + observation, `"valueString":"Windsor"`},
+		{"a reference to a version, and to nothing", expression + `performer.resolve().name.family"},` + observation, `{"name":"result","part":[{"name":"string","valueString":"Chalmers"}]}`},
+		{"a contained one", expression + `focus.resolve().code.text"},` + observation, `"valueString":"inside"`},
+		{"through two", expression + `subject.resolve().managingOrganization.resolve().name"},` + observation, `"valueString":"Acme"`},
+		{"a canonical with a version", expression + `questionnaire.resolve().title"},` + answers, `"valueString":"First"`},
+		{"a canonical without", expression + `'http://example.org/q'.resolve().title"}`, `"valueString":"Second"`},
+		{"a definition of R4", expression + `'http://hl7.org/fhir/ValueSet/administrative-gender'.resolve().name"}`, `"valueString":"AdministrativeGender"`},
+		{"a member of a stored value set", expression + `code.memberOf('http://example.org/vs')"},` + observation, `"valueBoolean":true`},
+		{"a code that is none", expression + `status.memberOf('http://example.org/vs')"},` + observation, `"valueBoolean":false`},
+		{"a member of one of R4", expression + `status.memberOf('http://hl7.org/fhir/ValueSet/observation-status')"},` + observation, `"valueBoolean":true`},
+		{"a value set that can't be enumerated", expression + `code.memberOf('http://example.org/open')"},` + observation, `{"name":"result"}`},
+		{"a value set that nobody knows", expression + `code.memberOf('http://example.org/none')"},` + observation, `{"name":"result"}`},
+		{"subsumption", expression + `code.subsumedBy(%a)"},{"name":"variables","part":[{"name":"a","valueCoding":{"system":"http://example.org/cs","code":"a"}}]},` + observation, `"valueBoolean":true`},
+		{"subsumption the other way", expression + `code.subsumes(%a)"},{"name":"variables","part":[{"name":"a","valueCoding":{"system":"http://example.org/cs","code":"a"}}]},` + observation, `"valueBoolean":false`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := call(t, FHIRPath(s, definition.R4()), c.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(got, c.want) {
+				t.Errorf("no %s\nin %s", c.want, got)
+			}
+		})
+	}
+	_, err := call(t, FHIRPath(s, definition.R4()), expression+`(1).repeat(iif($this < 2000, $this + 1, {})).select(('Patient/p' & $this.toString()).resolve()).count()"}`)
+	var e *fhir.Error
+	if !errors.As(err, &e) || e.Kind != fhir.KindInvalid || e.Issues[0].ID != "fhirpath-limit" || !strings.Contains(e.Issues[0].Text, "looks up") {
+		t.Errorf("%v", err)
 	}
 }

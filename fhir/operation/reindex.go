@@ -15,12 +15,13 @@ type Indexer interface {
 }
 
 // ReindexStatus returns $reindex-status: it tells how far the indexing of stored SearchParameters has come. The answer is a Parameters with
-// one parameter "indexing" for each that is not done, oldest first; none when all are.
+// one parameter "indexing" for each that is not done, oldest first; none when all are. One that has a part "removed" is gone, and its entries
+// are taken away.
 func ReindexStatus(s Indexer) Operation {
 	return Operation{
 		Name:          "reindex-status",
 		Definition:    "urn:fhirgate:operation:reindex-status",
-		Documentation: "Tells how far the indexing of stored SearchParameters has come: url, code, type, since, done and total of each that is not finished.",
+		Documentation: "Tells how far the indexing of stored SearchParameters has come: url, code, type, since, done and total of each that is not finished, and removed where it is taken away.",
 		System:        true,
 		Get:           true,
 		Run: func(_ context.Context, q Request) (Response, error) {
@@ -44,6 +45,9 @@ func ReindexStatus(s Indexer) Operation {
 				dst = append(dst, fhir.FormatInstant(p.Since)...)
 				dst = strconv.AppendInt(append(dst, `"},{"name":"done","valueInteger":`...), min(p.Done, math.MaxInt32), 10)
 				dst = strconv.AppendInt(append(dst, `},{"name":"total","valueInteger":`...), min(p.Total, math.MaxInt32), 10)
+				if p.Removed {
+					dst = append(dst, `},{"name":"removed","valueBoolean":true`...)
+				}
 				dst = append(dst, `}]}`...)
 			}
 			if len(jobs) > 0 {

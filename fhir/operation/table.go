@@ -6,9 +6,10 @@ import "github.com/fhirgate/fhirgate/fhir/definition"
 type Service interface {
 	Searcher
 	Indexer
+	Knower
 }
 
 // Table returns the operations that are served, by name.
 func Table(s Service, reg *definition.Registry) []Operation {
-	return []Operation{Everything(s, reg), FHIRPath(reg), ReindexStatus(s)}
+	return []Operation{Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s)}
 }

@@ -2,37 +2,12 @@ package rest_test
 
 import (
 	"bytes"
-	"compress/gzip"
-	"io"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 )
-
-// corpus returns the files of a folder of data that lies beside the repository, and skips the test where it is not there.
-func corpus(t testing.TB, pattern string) []string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the package")
-		}
-		dir = filepath.Dir(dir)
-	}
-	files, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "shared", "corpus", pattern))
-	if err != nil || len(files) == 0 {
-		t.Skipf("the corpus %s is not there: %v", pattern, err)
-	}
-	return files
-}
 
 // without returns a resource minified without its meta.versionId and meta.lastUpdated; a meta that is empty then is left out.
 func without(t *testing.T, src []byte) []byte {
@@ -62,11 +37,8 @@ func without(t *testing.T, src []byte) []byte {
 
 func TestOfficialExamplesComeBackAsTheyWereWritten(t *testing.T) {
 	s := newServerOf(t, newConfigWith(t, nil, nil))
-	for _, file := range corpus(t, "r4-examples/*.json") {
-		src, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, file := range corpustest.Files(t, "r4-examples/*.json") {
+		src := corpustest.Read(t, file)
 		r, err := fhir.ParseResource(src, fhir.Limits{})
 		if err != nil {
 			t.Fatal(err)
@@ -93,20 +65,8 @@ func TestOfficialExamplesComeBackAsTheyWereWritten(t *testing.T) {
 
 func TestRecordsOfRealPatients(t *testing.T) {
 	s := newServer(t)
-	for _, file := range corpus(t, "synthea/*.gz")[:3] {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		src, err := io.ReadAll(z)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, file := range corpustest.Files(t, "synthea/*.gz")[:3] {
+		src := corpustest.Read(t, file)
 		if a := s.do(t, "POST", "/fhir", ct(jsonType), string(src)); a.status != 200 {
 			t.Errorf("%s: %d %.500s", filepath.Base(file), a.status, a.body)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,8 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/embedded"
+	"github.com/fhirgate/fhirgate/storage/mongodb"
+	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
 )
 
 // population is a deterministic world of n resources in groups of a hundred: a Patient, nine Encounters and ninety Observations. Each patient
@@ -80,7 +83,18 @@ func (p population) resource(i int) (key fhir.Key, body []byte) {
 		id, []string{"vital-signs", "laboratory", "survey"}[r.IntN(3)], p.code(code), code, code, subject, encounter, at.Format(time.RFC3339), at.Add(time.Minute).Format("2006-01-02T15:04:05.000Z"), 10+r.IntN(200), r.IntN(10))
 }
 
-// fill stores the population: as creates without validation do, but many to an Update.
+// imported stores a part of the population by the engine's import, which makes indexes afterwards.
+func imported(store storage.Importer, resources []fhir.Resource, entries [][]search.Entry) error {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	versions := make([]storage.Version, len(resources))
+	for i, r := range resources {
+		versions[i] = storage.Version{Current: true, Record: storage.Record{Key: r.Key(), Version: 1, Updated: now, Method: "PUT", Body: r.Stamp(r.ID(), 1, now),
+			Entries: append(entries[i][:len(entries[i]):len(entries[i])], search.LastUpdated(now))}}
+	}
+	return store.Import(context.Background(), versions)
+}
+
+// fill stores the population: as creates without validation do, but many to an Update; in MongoDB by its import.
 func (p population) fill(t testing.TB, store storage.Store, parameters *search.Parameters) {
 	t.Helper()
 	const batch = 500
@@ -102,6 +116,9 @@ func (p population) fill(t testing.TB, store storage.Store, parameters *search.P
 				}
 				resources, entries = append(resources, r), append(entries, e)
 			}
+			if m, ok := store.(*mongodb.Store); ok {
+				return imported(m, resources, entries)
+			}
 			return store.Update(context.Background(), func(tx storage.Tx) error {
 				now := tx.Now()
 				for i, r := range resources {
@@ -120,13 +137,29 @@ func (p population) fill(t testing.TB, store storage.Store, parameters *search.P
 	}
 }
 
-// populated serves a population from a folder, which is filled where it is empty. Nothing listens: requests go to the handler.
-func populated(t testing.TB, p population, dir string) *rest.Handler {
+// openPopulation opens the store of a population on the engine that is named, in a folder.
+func openPopulation(t testing.TB, engine string, p population, dir string) storage.Store {
 	t.Helper()
-	store, err := embedded.Open(dir, embedded.Options{})
+	var store storage.Store
+	var err error
+	switch engine {
+	case "embedded":
+		store, err = embedded.Open(filepath.Join(dir, fmt.Sprint(p.n)), embedded.Options{})
+	case "mongodb":
+		uri := mongotest.Keep(t, filepath.Join(dir, fmt.Sprint("mongodb", p.n)), "population")
+		store, err = mongodb.Open(t.Context(), mongodb.Options{URI: uri})
+	default:
+		t.Fatalf("no engine is named %q", engine)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	return store
+}
+
+// populated serves a population from a store, which is filled where it is empty and closed with t. Nothing listens: requests go to the handler.
+func populated(t testing.TB, p population, store storage.Store) *rest.Handler {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
@@ -143,7 +176,7 @@ func populated(t testing.TB, p population, dir string) *rest.Handler {
 	case 0:
 		p.fill(t, store, parameters)
 	default:
-		t.Fatalf("the folder %s has %d resources of a population of %d: it was not filled to the end; delete it", dir, stored, p.n)
+		t.Fatalf("the folder has %d resources of a population of %d: it was not filled to the end; delete it", stored, p.n)
 	}
 	service, err := interaction.New(store, reg, parameters, nil, interaction.Options{})
 	if err != nil {

@@ -258,13 +258,15 @@ func (h *Handler) includes() (includes, referring map[string][]string) {
 	for _, t := range h.typeNames {
 		includes[t] = []string{"*"}
 		for _, p := range h.cfg.Search.Of(t) {
-			if _, no := p.Unsupported(); no || p.Type != "reference" || p.CanonicalOnly() {
+			if _, no := p.Unsupported(); no || p.Type != "reference" {
 				continue
 			}
 			name := t + ":" + p.Code
 			includes[t] = append(includes[t], name)
 			targets := p.Target
-			if len(targets) == 0 || slices.Contains(targets, "Resource") {
+			if p.CanonicalOnly() {
+				targets = h.cfg.Search.NamedBy(t, p.Code, "")
+			} else if len(targets) == 0 || slices.Contains(targets, "Resource") {
 				targets = h.typeNames
 			}
 			for _, target := range targets {

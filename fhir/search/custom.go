@@ -77,7 +77,7 @@ func (s *Parameters) accept(set *parameterSet, r fhir.Resource) (*definition.Sea
 }
 
 // Remove makes the parameter that was added with a url unknown. changed are the types whose stored resources have entries that nothing asks
-// for; they do no harm.
+// for.
 func (s *Parameters) Remove(url string) (changed []string) {
 	s.write.Lock()
 	defer s.write.Unlock()

@@ -2,11 +2,10 @@ package search_test
 
 import (
 	"archive/tar"
-	"compress/gzip"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
@@ -188,15 +188,7 @@ func TestEveryParameterOfR4RestatesItself(t *testing.T) {
 func TestParametersOfAnImplementationGuideAreAccepted(t *testing.T) {
 	s := newParameters()
 	n := 0
-	f, err := os.Open(corpus(t, "packages", "hl7.fhir.us.core-3.1.0.tgz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	z := bytes.NewReader(corpustest.Read(t, corpustest.Path(t, "packages/hl7.fhir.us.core-3.1.0.tgz")))
 	for files := tar.NewReader(z); ; {
 		h, err := files.Next()
 		if err == io.EOF {

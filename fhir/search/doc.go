@@ -49,8 +49,11 @@
 // 8. Hierarchies of references to 12 levels (2026-11-23). Context: :below on references follows partOf transitively, and expressions are finite.
 // Choice: a disjunction of 12 chains. Consequence: deeper parts are not found; no real organization is known to go there.
 //
-// 9. Nothing follows canonicals (2026-11-23). Context: a canonical names a resource by url; chains, _has and includes follow type and id. Choice:
-// refused, and in the unsupported list, where a parameter reads canonicals alone; where it reads references too, these are followed.
+// 9. Canonicals are followed in two steps (2026-11-23). Context: a canonical names a resource by url and version; Refers and Referred follow type
+// and id. Choice: Parse looks up what can be named (ParseOptions.Canonicals), at most 2,000 resources of a type: a chain becomes a comparison with
+// their names, _has the ids of those whose names occur. "url|version" names every resource of both; "url" the latest version stored of each type,
+// as CompareVersions orders them, whatever its status, and what has no version comes before all that have one. Consequence: exact on any engine
+// and under Match, at the cost of the first step; past its bound, refused with search-too-costly. An order through canonicals is not served.
 //
 // 10. A code of R4 keeps R4's meaning (2026-11-23). Context: implementation guides restate R4's parameters, US Core 72 of its 74, and a site may
 // give one of these codes to elements of its own. Choice: one whose expression finds the same on the base, or that names R4's as derivedFrom,

@@ -79,6 +79,9 @@ func newRule(p *Parameter, reg *definition.Registry, typ string) (r rule, ok boo
 	if err != nil || r.program.Empty() {
 		return r, false, err
 	}
+	if p.Code == "url" && p.Type == "uri" && nameable(reg, typ) {
+		r.read = (*extraction).canonical
+	}
 	if p.Type != "composite" {
 		return r, true, nil
 	}

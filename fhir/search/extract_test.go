@@ -2,16 +2,12 @@ package search_test
 
 import (
 	"bytes"
-	"compress/gzip"
-	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
@@ -91,24 +87,7 @@ func TestLastUpdatedIsAMicrosecond(t *testing.T) {
 // synthea returns the resources of one bundle of the corpus.
 func synthea(t testing.TB) []fhir.Resource {
 	t.Helper()
-	files, _ := filepath.Glob(filepath.Join(corpus(t, "synthea"), "*.gz"))
-	if len(files) == 0 {
-		t.Skip("no bundles in the corpus")
-	}
-	slices.Sort(files)
-	f, err := os.Open(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	src, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
+	src := corpustest.Read(t, corpustest.Files(t, "synthea/*.gz")[0])
 	bundle, err := fhir.ParseResource(src, fhir.Limits{})
 	if err != nil {
 		t.Fatal(err)

@@ -86,10 +86,34 @@ func (q *reading) reference(types []string, code string) ([]*Parameter, error) {
 	if list[0].Type != "reference" {
 		return nil, badValue("bad-chain", "the parameter "+quote(code)+" is a "+list[0].Type+", and only references can be followed")
 	}
-	if !slices.ContainsFunc(list, func(p *Parameter) bool { return !p.CanonicalOnly() }) {
-		return nil, unsupportedName(throughCanonicals)
-	}
 	return list, nil
+}
+
+// canonicalOnly reports whether the parameters that share a code read canonicals alone.
+func canonicalOnly(list []*Parameter) bool {
+	return !slices.ContainsFunc(list, func(p *Parameter) bool { return !p.CanonicalOnly() })
+}
+
+// byURL returns those of the targets that the references may name by their url.
+func (q *reading) byURL(ref []*Parameter, targets []string) []string {
+	if !slices.ContainsFunc(ref, (*Parameter).namesByURL) {
+		return nil
+	}
+	var out []string
+	for _, t := range targets {
+		if q.params.Nameable(t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// canonicals returns the one of this search, or refuses to follow canonicals where it has none.
+func (q *reading) canonicals() (*Canonicals, error) {
+	if q.opt.Canonicals == nil {
+		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: canonicals are not followed here")
+	}
+	return q.opt.Canonicals, nil
 }
 
 // chainTargets returns the types that a chain over the references ref may go on with: of, where the chain names it, else those of the
@@ -148,6 +172,12 @@ func (q *reading) chain(types []string, code, of, rest, value string, depth int)
 	if err != nil {
 		return nil, err
 	}
+	named := q.byURL(ref, targets)
+	if canonicalOnly(ref) {
+		if targets = named; len(targets) == 0 {
+			return nil, badValue("bad-chain", "the parameter "+quote(code)+" names resources by their url, and none that could be meant has one")
+		}
+	}
 	var list []Expr
 	var first error
 	for _, t := range targets {
@@ -157,9 +187,16 @@ func (q *reading) chain(types []string, code, of, rest, value string, depth int)
 		where, err := q.condition([]string{t}, rest, value, depth+1)
 		if err == nil {
 			list = append(list, Refers{Param: code, Target: t, Where: where})
+			if slices.Contains(named, t) {
+				e, err := q.throughURL(code, t, where)
+				if err != nil {
+					return nil, err
+				}
+				list = append(list, e)
+			}
 			continue
 		}
-		if found := named("", err); fatal(found) {
+		if found := issuesOf("", err); fatal(found) {
 			return nil, err
 		}
 		if first == nil {
@@ -171,6 +208,19 @@ func (q *reading) chain(types []string, code, of, rest, value string, depth int)
 		return nil, first
 	}
 	return anyOf(list), nil
+}
+
+// throughURL returns the condition that a canonical of the parameter code names a resource of type t that satisfies where.
+func (q *reading) throughURL(code, t string, where Expr) (Expr, error) {
+	c, err := q.canonicals()
+	if err != nil {
+		return nil, err
+	}
+	names, err := c.Names(t, where)
+	if err == nil {
+		err = q.count(len(names))
+	}
+	return CanonicalIn(code, names), err
 }
 
 // has reads what follows "_has:": "Type:reference:name" (https://hl7.org/fhir/R4/search.html#has).
@@ -187,14 +237,30 @@ func (q *reading) has(types []string, name, value string, depth int) (Expr, erro
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(types, ref[0].PointsTo) {
+	named := slices.DeleteFunc(q.byURL(ref, types), func(t string) bool { return !ref[0].PointsTo(t) })
+	if !slices.ContainsFunc(types, ref[0].PointsTo) || len(named) == 0 && canonicalOnly(ref) {
 		return nil, badValue("bad-chain", "the parameter "+quote(code)+" of "+source+" does not point to what is searched")
+	}
+	if len(named) > 0 && len(types) > 1 {
+		return nil, badValue("ambiguous-parameter", "the parameter "+quote(code)+" of "+source+" names resources by their url; search one type at a time")
 	}
 	where, err := q.condition([]string{source}, rest, value, depth+1)
 	if err != nil {
 		return nil, err
 	}
-	return Referred{Source: source, Param: code, Where: where}, nil
+	referred := Referred{Source: source, Param: code, Where: where}
+	if len(named) == 0 {
+		return referred, nil
+	}
+	c, err := q.canonicals()
+	if err != nil {
+		return nil, err
+	}
+	ids, err := c.Named(types[0], source, code, where)
+	if err != nil {
+		return nil, err
+	}
+	return Or{referred, KeyIn{IDs: ids}}, nil
 }
 
 // leaf reads a parameter that no chain leads on from.

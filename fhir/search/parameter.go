@@ -49,13 +49,10 @@ func (p *Parameter) has(dataType string) bool {
 	return e.unknown || slices.Contains(e.types, dataType)
 }
 
-// CanonicalOnly reports whether a reference parameter reads canonicals and URIs alone, which name no resource of this server by type and id:
-// its entries have a URI, and chains, _has and includes do not follow them. One that reads references too follows these.
+// CanonicalOnly reports whether a reference parameter reads canonicals and URIs alone, which name resources by their url.
 func (p *Parameter) CanonicalOnly() bool {
 	e := p.elements()
-	return !e.unknown && len(e.types) > 0 && !slices.ContainsFunc(e.types, func(t string) bool {
-		return !slices.Contains([]string{"canonical", "uri", "url", "oid", "uuid"}, t)
-	})
+	return !e.unknown && len(e.types) > 0 && !slices.ContainsFunc(e.types, func(t string) bool { return !slices.Contains(canonicalTypes, t) })
 }
 
 // specialValues is the system of true and false, "though this is never actually used" (R4 search, token).

@@ -85,6 +85,8 @@ type ParseOptions struct {
 	Now time.Time
 	// Terminology replaces the one of Parameters.
 	Terminology Terminology
+	// Canonicals follows canonicals in chains and _has; nil to refuse these.
+	Canonicals *Canonicals
 	// Ignore names parameters that the caller reads itself; they are not in Request.Pairs.
 	Ignore []string
 	Limits Limits
@@ -129,7 +131,7 @@ func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Requ
 	var issues []fhir.Issue
 	var where []Expr
 	fail := func(name string, err error) {
-		found := named(name, err)
+		found := issuesOf(name, err)
 		for i := range found {
 			if opt.Lenient && !fatal(found) {
 				found[i].Severity = fhir.SeverityWarning
@@ -174,8 +176,8 @@ func fatal(issues []fhir.Issue) bool {
 	return slices.ContainsFunc(issues, func(i fhir.Issue) bool { return i.ID == "search-too-costly" || i.ID == "bad-encoding" })
 }
 
-// named returns the issues of an error with the parameter's name in front of each text.
-func named(name string, err error) []fhir.Issue {
+// issuesOf returns the issues of an error with the parameter's name in front of each text.
+func issuesOf(name string, err error) []fhir.Issue {
 	e, ok := err.(*fhir.Error)
 	if !ok {
 		return []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueException, ID: "search", Text: "the parameter " + quote(name) + " can't be read"}}

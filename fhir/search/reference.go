@@ -95,7 +95,11 @@ func (q *reading) referenceCondition(p *Parameter, of, value string) ([]conditio
 		if of != "" && of != t.typ {
 			return nil, badValue("bad-reference", "the reference is not of the type that the modifier names")
 		}
-		return []condition{localTarget(t.typ, t.id)}, nil
+		local := []condition{localTarget(t.typ, t.id)}
+		if p.namesByURL() && strings.IndexByte(value, ':') > 0 {
+			local = append(local, canonicalCondition(value, p.has("canonical"))...)
+		}
+		return local, nil
 	case strings.IndexByte(value, ':') <= 0:
 		return nil, badValue("bad-reference", `a reference is "id", "Type/id" or a URL`)
 	}
@@ -173,7 +177,7 @@ func (x *extraction) reference(it *fhirpath.Item) {
 		}
 		return
 	case "canonical", "uri", "url", "oid", "uuid":
-		x.putTarget(it.Text())
+		x.putCanonical(it.Text())
 		return
 	}
 	if r, err := fhir.AsResource(n); err == nil && fhir.ValidID(r.ID()) {
@@ -184,5 +188,18 @@ func (x *extraction) reference(it *fhirpath.Item) {
 func (x *extraction) putTarget(text string) {
 	if t, ok := x.params.readReference(text); ok {
 		x.put(Entry{Param: x.rule.plain, Type: t.typ, ID: t.id, URI: t.uri})
+	}
+}
+
+// putCanonical appends a canonical or URI as it stands, and where it has a fragment, "url|version#part", without that too. One below a base
+// of the server may also be meant as a reference.
+func (x *extraction) putCanonical(text string) {
+	x.putTarget(text)
+	if strings.IndexByte(text, ':') <= 0 {
+		return
+	}
+	x.put(Entry{Param: x.rule.plain, URI: text})
+	if i := strings.IndexByte(text, '#'); i > 0 {
+		x.put(Entry{Param: x.rule.plain, URI: text[:i]})
 	}
 }

@@ -190,6 +190,9 @@ func (q *reading) readSort(types []string, value string) ([]Sort, error) {
 			if err != nil {
 				return nil, err
 			}
+			if canonicalOnly(ref) {
+				return nil, unsupportedName(throughCanonicals)
+			}
 			targets, err := q.chainTargets(types, ref, of, code)
 			if err != nil {
 				return nil, err

@@ -8,8 +8,8 @@ type Unsupported struct {
 	Reason string
 }
 
-// throughCanonicals is the name of what goes on from a canonical.
-const throughCanonicals = "chains, _has, _include and _revinclude through canonicals"
+// throughCanonicals is the name of an order that goes on from a canonical.
+const throughCanonicals = "_sort through canonicals"
 
 var unsupported = []Unsupported{
 	{"_query", "http://hl7.org/fhir/SearchParameter/Resource-query", "named queries are defined by a server, and none are defined here"},
@@ -17,7 +17,7 @@ var unsupported = []Unsupported{
 	{"_contained", "", "contained resources are not found on their own; only _contained=false is accepted"},
 	{"_containedType", "", "contained resources are not found on their own"},
 	{"_score", "", "matches are not ranked"},
-	{throughCanonicals, "", "a canonical names a resource by its url, and these follow type and id; search for the url instead"},
+	{throughCanonicals, "", "a canonical names a resource by its url, and orders follow references by type and id alone; chains, _has, _include and _revinclude follow both"},
 }
 
 // UnsupportedList returns what is not served. The slice must not be changed.

@@ -88,7 +88,11 @@ func (x *explainer) chosen(p *planner, chosen []*source, cond *condition) (reads
 			kind, detail = "scan", "all rows of the index are read"
 			x.told.unindexed = append(x.told.unindexed, s.index)
 		}
-		reads = append(reads, x.step(search.Step{Kind: kind, Index: s.index, Detail: detail}))
+		rows := 0
+		if kind == "keys" {
+			rows = int(s.est) // the ids that are asked for, which no index row is read for
+		}
+		reads = append(reads, x.step(search.Step{Kind: kind, Index: s.index, Detail: detail, Rows: rows}))
 		for _, c := range s.conj {
 			served[c] = true
 		}

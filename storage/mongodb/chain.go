@@ -177,7 +177,13 @@ func (r *reader) accepted(ctx context.Context, typ string, w resolved, rows []se
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(rows, func(row search.Row) bool { return !ids[row.Key.ID] }), nil
+	kept := make([]search.Row, 0, len(ids))
+	for _, row := range rows {
+		if ids[row.Key.ID] {
+			kept = append(kept, row)
+		}
+	}
+	return kept, nil
 }
 
 // holding returns which of a batch of ids satisfy a condition with chains.

@@ -33,6 +33,9 @@ type collections struct {
 	listed time.Time // when known was last read from the server
 	// further are the types whose further documents this process has made the collection of.
 	further map[string]bool
+	// bare are the types whose collections an import made, without indexes; finishing is held while those are made.
+	bare      map[string]bool
+	finishing sync.Mutex
 }
 
 // collection is what is known of one resource type.

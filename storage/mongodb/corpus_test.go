@@ -2,48 +2,21 @@ package mongodb_test
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// corpus returns the folder of the official examples; it skips t where that is absent.
-func corpus(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-	}
-	path := filepath.Join(dir, "..", "shared", "corpus", "r4-examples")
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the corpus is absent: %v", err)
-	}
-	return path
-}
-
 func TestOfficialExamplesComeBackByteForByte(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(corpus(t), "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatal(len(files), err)
-	}
 	s := open(t)
 	ctx := t.Context()
 	stored := map[fhir.Key][]byte{}
 	var recs []storage.Record
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range corpustest.Files(t, "r4-examples/*.json") {
+		raw := corpustest.Read(t, name)
 		r, err := fhir.ParseResource(raw, fhir.Limits{})
 		if err != nil {
 			continue // a few are no resources of R4's grammar; fhir's own tests name them

@@ -35,7 +35,7 @@ type reader struct {
 // View implements storage.Store by a snapshot session: all reads see the majority-committed state of one cluster time, which includes
 // every write that was acknowledged before. A snapshot older than the server keeps (five minutes by default) ends with KindUnavailable.
 func (s *Store) View(ctx context.Context, f func(storage.Reader) error) error {
-	if err := cmp.Or(ctx.Err(), s.usable()); err != nil {
+	if err := cmp.Or(ctx.Err(), s.serving(ctx)); err != nil {
 		return err
 	}
 	r := &reader{s: s, moment: s.tick()}

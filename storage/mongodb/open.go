@@ -59,6 +59,8 @@ type Store struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 	closed atomic.Bool
+	// importing is set while collections lack their indexes because of an import.
+	importing atomic.Bool
 
 	collections collections
 	frequencies frequencies
@@ -276,6 +278,14 @@ func (s *Store) Ready(ctx context.Context) error {
 	return wrap("ping", s.client.Ping(ctx, readpref.Primary()))
 }
 
+// serving is usable for calls that end an import.
+func (s *Store) serving(ctx context.Context) error {
+	if err := s.usable(); err != nil || !s.importing.Load() {
+		return err
+	}
+	return s.finishImport(ctx)
+}
+
 // usable returns nil where calls may go to the server.
 func (s *Store) usable() error {
 	if s.closed.Load() {
@@ -294,7 +304,11 @@ func (s *Store) Close() error {
 	}
 	s.cancel()
 	s.work.Wait()
+	var err error
+	if s.importing.Load() {
+		err = s.finishImport(context.Background())
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return s.client.Disconnect(ctx)
+	return errors.Join(err, s.client.Disconnect(ctx))
 }

@@ -405,8 +405,10 @@ func addReferences(raw bson.Raw, head, id string, out map[string][]string) error
 
 // prepare makes what a record needs before it can be sent: the collections of its type, and for a large one that of further documents.
 func (s *Store) prepare(ctx context.Context, key fhir.Key, body int, entries []search.Entry) error {
-	if err := s.collections.ensure(ctx, s, key.Type); err != nil {
-		return err
+	if !s.importing.Load() {
+		if err := s.collections.ensure(ctx, s, key.Type); err != nil {
+			return err
+		}
 	}
 	if body > s.limits.body/16 { // no JSON becomes sixteen times as large as BSON
 		if err := s.collections.makeFurther(ctx, s, key.Type); err != nil {

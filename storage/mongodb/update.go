@@ -58,7 +58,7 @@ var (
 // UnknownTransactionCommitResult. Where the connection is lost in a commit and no server answers in time, the error is KindUnavailable and
 // the Update may have been stored: this is the one case in which an error does not mean that nothing is.
 func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
-	if err := cmp.Or(ctx.Err(), s.usable()); err != nil {
+	if err := cmp.Or(ctx.Err(), s.serving(ctx)); err != nil {
 		return err
 	}
 	begun, slow := time.Now(), 0

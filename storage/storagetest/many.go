@@ -412,47 +412,6 @@ func concurrentTransfers(t *testing.T, b *bench) {
 	readers.Wait()
 }
 
-func manyResourcesPageByPage(t *testing.T, b *bench) {
-	const n = 500
-	b.update(func(tx storage.Tx) error {
-		for i := range n {
-			rec := record(tx, key(fmt.Sprintf("p%03d", i*7%n)), 0, token("code", fmt.Sprint(i%2)), search.Entry{Param: "date", Lo: fmt.Sprint(1000 + i%40), Hi: fmt.Sprint(1000+i%40, "!")})
-			if err := tx.Put(b.ctx, rec, 0); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	for _, q := range []search.Query{
-		{}, {Where: has("code", "1")}, {Sort: []search.Sort{{Param: "date"}}}, {Sort: []search.Sort{{Param: "date", Desc: true}}},
-		{Where: has("code", "0"), Sort: []search.Sort{{Param: "date", Desc: true}}}, {Sort: []search.Sort{{Param: "code", Desc: true}, {Param: "date"}}},
-		{Sort: []search.Sort{{Param: "none"}}}, {Sort: []search.Sort{{Param: search.SortByID, Desc: true}}},
-	} {
-		q.Types = []string{types()[0]}
-		for _, reverse := range []bool{false, true} {
-			q.Reverse = reverse
-			b.view(func(r storage.Reader) error {
-				whole, err := r.Find(b.ctx, q)
-				is(t, "Find", err, nil)
-				var paged []search.Row
-				page := q
-				page.Limit = 37
-				for {
-					rows, err := r.Find(b.ctx, page)
-					is(t, "Find", err, nil)
-					paged = append(paged, rows...)
-					if len(rows) < page.Limit {
-						break
-					}
-					page.After = &rows[len(rows)-1].Position
-				}
-				same(t, fmt.Sprintf("pages of %v, reverse %v", q.Sort, reverse), paged, whole)
-				return nil
-			})
-		}
-	}
-}
-
 func updateMayHoldManyResources(t *testing.T, b *bench) {
 	const n = 5000
 	b.update(func(tx storage.Tx) error {

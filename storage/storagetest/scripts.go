@@ -89,13 +89,15 @@ func (s *scripted) Search(url string) ([]fhir.Key, error) {
 	if path != "" {
 		types = []string{path}
 	}
-	req, _, err := s.parameters.Parse(types, pairs, search.ParseOptions{Now: time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)})
-	if err != nil {
-		return nil, err
-	}
-	q := search.Query{Types: req.Types, Where: req.Where, Sort: req.Sort, Limit: scriptPage}
 	var keys []fhir.Key
 	err = s.s.View(s.ctx, func(r storage.Reader) error {
+		req, _, err := s.parameters.Parse(types, pairs, search.ParseOptions{
+			Now: time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC), Canonicals: search.NewCanonicals(s.ctx, r),
+		})
+		if err != nil {
+			return err
+		}
+		q := search.Query{Types: req.Types, Where: req.Where, Sort: req.Sort, Limit: scriptPage}
 		keys = nil
 		for {
 			rows, err := r.Find(s.ctx, q)

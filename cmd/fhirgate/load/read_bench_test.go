@@ -2,19 +2,15 @@ package load
 
 import (
 	"io"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 )
 
 // BenchmarkRead is what reading costs before anything is sent: the corpus' bundles are unpacked, scanned and held as bodies.
 func BenchmarkRead(b *testing.B) {
-	dir := filepath.Join("..", "..", "..", "..", "shared", "corpus", "synthea")
-	if _, err := os.Stat(dir); err != nil {
-		b.Skipf("the corpus is absent: %v", err)
-	}
-	_, files, err := findFiles([]string{dir})
+	_, files, err := findFiles([]string{corpustest.Path(b, "synthea")})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package searchtest
 
 import (
 	"cmp"
+	"context"
 	"iter"
 	"slices"
 	"strings"
@@ -85,7 +86,7 @@ func (o *Oracle) Search(url string) ([]fhir.Key, error) {
 	if path != "" {
 		types = []string{path}
 	}
-	req, _, err := o.Parameters.Parse(types, pairs, search.ParseOptions{Now: o.Now})
+	req, _, err := o.Parameters.Parse(types, pairs, search.ParseOptions{Now: o.Now, Canonicals: search.NewCanonicals(context.Background(), finder{o})})
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +96,14 @@ func (o *Oracle) Search(url string) ([]fhir.Key, error) {
 		keys[i] = r.Key
 	}
 	return keys, nil
+}
+
+// finder is an Oracle as a search.Finder.
+type finder struct{ *Oracle }
+
+// Find implements search.Finder.
+func (f finder) Find(_ context.Context, q search.Query) ([]search.Row, error) {
+	return f.Oracle.Find(q), nil
 }
 
 // Find returns the rows of q in its order, without Version and Updated.

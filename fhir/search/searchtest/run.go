@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/corpustest"
 )
 
 // Backend is what scripts run against.
@@ -30,21 +31,7 @@ type Backend interface {
 // Files returns the scripts of testdata/search; the test fails where there are none.
 func Files(t testing.TB) []string {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = parent
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "testdata", "search", "*.txt"))
+	files, err := filepath.Glob(filepath.Join(corpustest.Root(t), "testdata", "search", "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts in testdata/search: %v", err)
 	}

@@ -13,6 +13,7 @@
 package mongotest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -143,6 +144,7 @@ type member struct {
 	addr string
 	// options are those of connection strings of clients.
 	options string
+	cache   string // of the storage engine, in GB
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 }
@@ -338,7 +340,7 @@ func (m *member) start(path, set string, more ...string) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"--dbpath", m.dir, "--port", port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.5",
+	args := []string{"--dbpath", m.dir, "--port", port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", cmp.Or(m.cache, "0.5"),
 		"--logpath", filepath.Join(m.dir, "mongod.log"), "--nounixsocket", "--oplogSize", "256", "--setParameter", "diagnosticDataCollectionEnabled=false"}
 	if set != "" {
 		args = append(args, "--replSet", set)

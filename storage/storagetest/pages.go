@@ -1,0 +1,112 @@
+package storagetest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// pages returns the rows of all pages of a query, each of so many rows. It gives up where there are more rows than most.
+func (b *bench) pages(r storage.Reader, q search.Query, size, most int) []search.Row {
+	b.t.Helper()
+	var all []search.Row
+	for q.Limit = size; ; {
+		rows, err := r.Find(b.ctx, q)
+		is(b.t, "Find", err, nil)
+		all = append(all, rows...)
+		if len(rows) < size {
+			return all
+		}
+		if len(all) > most {
+			b.t.Fatalf("the pages of %v have more than the %d rows there are", q.Where, most)
+		}
+		q.After = &rows[len(rows)-1].Position
+	}
+}
+
+func manyResourcesPageByPage(t *testing.T, b *bench) {
+	const n = 500
+	b.update(func(tx storage.Tx) error {
+		for i := range n {
+			rec := record(tx, key(fmt.Sprintf("p%03d", i*7%n)), 0, token("code", fmt.Sprint(i%2)), search.Entry{Param: "date", Lo: fmt.Sprint(1000 + i%40), Hi: fmt.Sprint(1000+i%40, "!")})
+			if err := tx.Put(b.ctx, rec, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, q := range []search.Query{
+		{}, {Where: has("code", "1")}, {Sort: []search.Sort{{Param: "date"}}}, {Sort: []search.Sort{{Param: "date", Desc: true}}},
+		{Where: has("code", "0"), Sort: []search.Sort{{Param: "date", Desc: true}}}, {Sort: []search.Sort{{Param: "code", Desc: true}, {Param: "date"}}},
+		{Sort: []search.Sort{{Param: "none"}}}, {Sort: []search.Sort{{Param: search.SortByID, Desc: true}}},
+	} {
+		q.Types = []string{types()[0]}
+		for _, reverse := range []bool{false, true} {
+			q.Reverse = reverse
+			b.view(func(r storage.Reader) error {
+				whole, err := r.Find(b.ctx, q)
+				is(t, "Find", err, nil)
+				same(t, fmt.Sprintf("pages of %v, reverse %v", q.Sort, reverse), b.pages(r, q, 37, n), whole)
+				return nil
+			})
+		}
+	}
+}
+
+// chainsPageByPage asks through references where both sides are larger than what an engine looks at in one go.
+func chainsPageByPage(t *testing.T, b *bench) {
+	const near, far = 600, 260
+	from, to := types()[0], types()[1]
+	m := NewModel()
+	for start := 0; start < near+far; start += 100 {
+		b.update(func(tx storage.Tx) error {
+			for i := start; i < min(start+100, near+far); i++ {
+				rec := record(tx, fhir.Key{Type: to, ID: fmt.Sprintf("f%03d", i)}, 0, token("code", fmt.Sprint(i%2)), token("status", fmt.Sprint(i/200)))
+				if i >= far {
+					// The references of some rows lead nowhere, or to what no condition takes: in long runs and one by one.
+					n := i - far
+					rec = record(tx, key(fmt.Sprintf("n%03d", n)), 0, token("code", fmt.Sprint(n%3)),
+						search.Entry{Param: "date", Lo: fmt.Sprint(1000 + n%40), Hi: fmt.Sprint(1000+n%40, "!")},
+						search.Entry{Param: "link", Type: to, ID: fmt.Sprintf("f%03d", n*(1+n/300)%(far+20))})
+				}
+				if err := tx.Put(b.ctx, rec, 0); err != nil {
+					return err
+				}
+				m.Put(rec)
+			}
+			return nil
+		})
+	}
+	through := func(where search.Expr) search.Expr { return search.Refers{Param: "link", Target: to, Where: where} }
+	for _, where := range []search.Expr{
+		through(has("code", "1")), through(has("status", "0")), through(has("status", "1")), through(has("status", "none")),
+		search.And{has("code", "1"), through(has("code", "0"))}, search.Or{has("code", "2"), through(has("code", "1"))},
+		search.Not{Expr: through(has("code", "1"))}, through(search.Not{Expr: has("status", "0")}),
+		through(search.Referred{Source: from, Param: "link", Where: has("code", "1")}),
+	} {
+		for _, sort := range [][]search.Sort{nil, {{Param: "date", Desc: true}}, {{Param: "code"}, {Param: "date"}}} {
+			q := search.Query{Types: []string{from}, Where: where, Sort: sort}
+			want := m.Find(q)
+			b.view(func(r storage.Reader) error {
+				same(t, fmt.Sprintf("pages of %v by %v", where, sort), keysOf(b.pages(r, q, 40, near)), keysOf(want))
+				if sort == nil {
+					total, err := r.Count(b.ctx, q)
+					is(t, "Count", err, nil)
+					same(t, fmt.Sprintf("Count of %v", where), total, int64(len(want)))
+				}
+				return nil
+			})
+		}
+	}
+}
+
+func keysOf(rows []search.Row) []string {
+	out := []string{}
+	for _, row := range rows {
+		out = append(out, row.Key.ID)
+	}
+	return out
+}
