@@ -13,6 +13,8 @@ type explainer struct {
 	stats   *stats
 	entries bool  // matches need their entries
 	told    *told // nil where nobody asks
+	// documents says that the rows found are a page, whose documents are asked for next.
+	documents bool
 }
 
 // told is what Explain tells.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 // Find returns the rows of q in its order.
@@ -17,7 +18,7 @@ func (r *reader) Find(ctx context.Context, q search.Query) ([]search.Row, error)
 	if err := r.ready(ctx); err != nil {
 		return nil, err
 	}
-	return r.find(ctx, q, &explainer{stats: &stats{}})
+	return r.find(ctx, q, &explainer{stats: &stats{}, documents: r.tx == nil})
 }
 
 // find runs q and tells x how.
@@ -91,6 +92,12 @@ func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *ex
 	p, err := r.newPlanner(ctx, typ, num, q.Where)
 	if err != nil || p.total == 0 {
 		return nil, err
+	}
+	p.documents = x.documents && q.Limit > 0 && q.Limit <= maxKept
+	if p.documents {
+		if err := r.several(q.Limit); err != nil {
+			return nil, err
+		}
 	}
 	ordered := len(q.Sort) > 0 && !(len(q.Sort) == 1 && q.Sort[0].Chain == nil && q.Sort[0].Param == search.SortByID)
 	if ordered {
@@ -197,6 +204,19 @@ func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool
 // tryOne reads one resource's entries and calls f if it satisfies the conditions.
 func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhir.Key, sure bool, x *explainer, f func(*match) (bool, error)) (more bool, err error) {
 	x.stats.fetched++
+	m.key = key
+	if sure && !x.entries && p.documents && p.r.kept.room() {
+		rec, err := p.r.read(key, p.num)
+		if errors.Is(err, storage.ErrNotFound) || rec.Deleted {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		p.r.kept.add(rec)
+		m.found.updated, m.found.version = rec.Updated, rec.Version
+		return f(m)
+	}
 	var room [96]byte
 	v, closer, err := p.r.src.Get(typeKey(room[:0], tableEntries, p.num, key.ID))
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -206,7 +226,6 @@ func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhi
 		return false, err
 	}
 	defer closer.Close()
-	m.key = key
 	if sure && !x.entries {
 		d := decoder{b: v}
 		micros, version := d.header()

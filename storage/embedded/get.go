@@ -18,6 +18,8 @@ type reader struct {
 	src    pebble.Reader
 	micros int64
 	tx     *tx // nil in a View
+	points points
+	kept   kept
 }
 
 // Moment is the instant of the newest visible commit.
@@ -53,24 +55,33 @@ func (r *reader) get(ctx context.Context, key fhir.Key) (storage.Record, error) 
 			return rec, nil
 		}
 	}
+	if rec, ok := r.kept.take(key); ok {
+		return rec, nil
+	}
 	typ, ok := r.s.names.find(key.Type, "")
 	if !ok {
 		return storage.Record{}, storage.ErrNotFound
 	}
-	return r.record(key, typeKey(make([]byte, 0, 80), tableDocument, typ, key.ID))
+	return r.read(key, typ)
+}
+
+// read reads the current version of a resource, whose type has the number typ, from the database.
+func (r *reader) read(key fhir.Key, typ uint32) (storage.Record, error) {
+	var room [96]byte
+	return r.record(key, typeKey(room[:0], tableDocument, typ, key.ID))
 }
 
 // record reads the record at a key of the database.
 func (r *reader) record(key fhir.Key, at []byte) (storage.Record, error) {
-	v, closer, err := r.src.Get(at)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return storage.Record{}, storage.ErrNotFound
-	}
+	v, done, err := r.point(at)
 	if err != nil {
 		return storage.Record{}, err
 	}
+	if v == nil {
+		return storage.Record{}, storage.ErrNotFound
+	}
 	rec, err := decodeRecord(key, v, true)
-	closer.Close()
+	done()
 	return rec, err
 }
 
@@ -96,6 +107,9 @@ func (r *reader) GetVersion(ctx context.Context, key fhir.Key, version int64) (s
 // GetMany returns current versions.
 func (r *reader) GetMany(ctx context.Context, keys []fhir.Key) ([]storage.Record, error) {
 	out := make([]storage.Record, len(keys))
+	if err := r.several(len(keys) - len(r.kept.records)); err != nil { // the others are looked up
+		return nil, err
+	}
 	for i, k := range keys {
 		rec, err := r.get(ctx, k)
 		switch {

@@ -40,14 +40,16 @@ type source struct {
 
 // planner makes the plan of a query on one type.
 type planner struct {
-	r     *reader
-	typ   string
-	num   uint32
-	total float64 // resources of the type
-	conj  []search.Expr
-	atoms []*atom // by conjunct; nil where it is none
-	per   []*source
-	all   []*source // sources for one or more conjuncts
+	r   *reader
+	typ string
+	num uint32
+	// documents has the records of matches kept as they are looked at.
+	documents bool
+	total     float64 // resources of the type
+	conj      []search.Expr
+	atoms     []*atom // by conjunct; nil where it is none
+	per       []*source
+	all       []*source // sources for one or more conjuncts
 
 	merged []mergedAtom
 

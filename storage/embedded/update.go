@@ -23,7 +23,9 @@ func (s *Store) View(ctx context.Context, f func(storage.Reader) error) error {
 	m.refs++
 	s.mu.Unlock()
 	defer s.release(m)
-	return f(&reader{s: s, src: m.snap, micros: m.micros})
+	r := &reader{s: s, src: m.snap, micros: m.micros}
+	defer r.close()
+	return f(r)
 }
 
 // release gives up one hold on a moment.
