@@ -38,6 +38,8 @@ type Options struct {
 	Log *slog.Logger
 	// Clock is the clock; nil for time.Now.
 	Clock func() time.Time
+
+	settle time.Duration // for tests: in place of settleAfter
 }
 
 // Store is the engine. It implements storage.Store.
@@ -49,6 +51,8 @@ type Store struct {
 	cache countCache
 	tune  tuning
 	lock  *pebble.Lock
+
+	settler settler
 
 	writer chan struct{} // holds one token while nobody writes
 	last   int64         // instant of the newest applied commit; the writer's
@@ -99,6 +103,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		return nil, err
 	}
 	s.writer <- struct{}{}
+	s.startSettler(opt.settle)
 	return s, nil
 }
 
@@ -299,6 +304,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	s.settler.close()
 	s.calls.Wait()
 	err := s.now.snap.Close()
 	return errors.Join(err, s.db.Close(), s.lock.Close())

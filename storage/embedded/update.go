@@ -108,6 +108,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	if err := s.db.ApplyNoSyncWait(t.batch, pebble.Sync); err != nil {
 		return s.fail(err)
 	}
+	s.settler.wrote(t.batch.Len())
 	s.names.flushed()
 	s.cache.apply(t.totals)
 	s.last = t.now
