@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -51,13 +52,46 @@ func readCount(src pebble.Reader, name string) (int64, error) {
 
 // count returns a counter at the reader's moment.
 func (r *reader) count(name string) (int64, error) {
-	src := r.src
-	var d int64
 	if r.tx != nil {
-		src, d = r.s.db, r.tx.deltas[name]
+		n, err := readCount(r.s.db, name)
+		return n + r.tx.deltas[name], err
 	}
-	n, err := readCount(src, name)
-	return n + d, err
+	return r.known.get(name, func() (int64, error) { return readCount(r.src, name) })
+}
+
+// maxKnown bounds the counters that a moment remembers.
+const maxKnown = 4096
+
+// known remembers what counters say at one moment, for all Views of it. It is safe for concurrent use; nil remembers nothing.
+type known struct {
+	mu     sync.Mutex
+	counts map[string]int64
+}
+
+// get returns what is known under a name, or else what read returns.
+func (k *known) get(name string, read func() (int64, error)) (int64, error) {
+	if k == nil {
+		return read()
+	}
+	k.mu.Lock()
+	n, ok := k.counts[name]
+	k.mu.Unlock()
+	if ok {
+		return n, nil
+	}
+	n, err := read()
+	if err != nil {
+		return 0, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.counts == nil {
+		k.counts = map[string]int64{}
+	}
+	if len(k.counts) < maxKnown {
+		k.counts[name] = n
+	}
+	return n, nil
 }
 
 // Counts returns the number of current resources of each type that has any.

@@ -12,8 +12,8 @@ func (r *reader) estimateScan(s *scan) (float64, error) {
 	if s.sorted() && s.columns == 1 {
 		switch s.variant {
 		case byCode, byID, byURI:
-			n, few, err := r.sumCounters(s.lower)
-			if err != nil || few {
+			n, err := r.known.get("+"+string(s.lower), func() (int64, error) { return r.sumCounters(s.lower) })
+			if err != nil || n >= 0 {
 				return float64(n), err
 			}
 		}
@@ -51,24 +51,24 @@ func (r *reader) walk(table byte, s *scan, limit int) (int, error) {
 	return n, in.it.Error()
 }
 
-// sumCounters adds up the counters of one value; few is false where it has too many systems to look at all.
-func (r *reader) sumCounters(prefix []byte) (sum int64, few bool, err error) {
+// sumCounters adds up the counters of one value; it is negative where the value has too many systems to look at all.
+func (r *reader) sumCounters(prefix []byte) (sum int64, err error) {
 	it, err := r.iter(tableCount, prefix, prefixEnd(prefix))
 	if err != nil {
-		return 0, false, err
+		return 0, err
 	}
 	defer it.Close()
 	for ok, n := it.First(), 0; ok; ok, n = it.Next(), n+1 {
 		if n == 16 {
-			return sum, false, nil
+			return -1, nil
 		}
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return 0, false, err
+			return 0, err
 		}
 		sum += countOf(v)
 	}
-	return sum, true, it.Error()
+	return sum, it.Error()
 }
 
 // Estimate returns about how many rows q has.

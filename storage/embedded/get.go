@@ -20,6 +20,7 @@ type reader struct {
 	tx     *tx // nil in a View
 	points points
 	kept   kept
+	known  *known // counters of the moment; nil in an Update
 }
 
 // Moment is the instant of the newest visible commit.

@@ -71,6 +71,7 @@ type moment struct {
 	snap   *pebble.Snapshot
 	micros int64
 	refs   int
+	known  known
 }
 
 // Open opens the store in dir, and makes it where there is none. The folder may be missing or empty; a folder that holds something else, is

@@ -23,7 +23,7 @@ func (s *Store) View(ctx context.Context, f func(storage.Reader) error) error {
 	m.refs++
 	s.mu.Unlock()
 	defer s.release(m)
-	r := &reader{s: s, src: m.snap, micros: m.micros}
+	r := &reader{s: s, src: m.snap, micros: m.micros, known: &m.known}
 	defer r.close()
 	return f(r)
 }
