@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
@@ -21,6 +19,19 @@ type condition struct {
 	targets map[string]bool // Refers: what is known of targets by id; Referred: of resources by id
 	// tried and passed count what a part of an And was asked of, for Explain.
 	tried, passed int
+	needed        []uint32 // what needs told
+	probe         *probe   // Referred: what asks for one resource after another
+}
+
+// close ends what the condition reads.
+func (c *condition) close() {
+	if c.probe != nil && c.probe.it != nil {
+		c.probe.it.Close()
+		c.probe = nil
+	}
+	for _, k := range c.kids {
+		k.close()
+	}
 }
 
 // setSize is the number of alternatives from which on they are looked up.
@@ -148,7 +159,7 @@ func (r *reader) holdsRefers(ctx context.Context, c *condition, e search.Refers,
 		if !ok {
 			var f found
 			target := fhir.Key{Type: e.Target, ID: id}
-			exists, closer, err := r.entries(target, &f, st)
+			exists, closer, err := r.entries(target, &f, c.kids[0].needs(r.s.names, e.Target), st)
 			if err != nil {
 				return false, err
 			}
@@ -168,94 +179,29 @@ func (r *reader) holdsRefers(ctx context.Context, c *condition, e search.Refers,
 	return false, nil
 }
 
-// holdsReferred asks for one resource that refers to key and satisfies the condition.
-func (r *reader) holdsReferred(ctx context.Context, c *condition, e search.Referred, key fhir.Key, st *stats) (bool, error) {
-	if known, ok := c.targets[key.ID]; ok {
-		return known, nil
-	}
-	known, ok, err := r.referredAtOnce(ctx, e, key, st)
-	if err != nil {
-		return false, err
-	}
-	if !ok {
-		rows, err := r.findType(ctx, e.Source, search.Query{Where: referredBy(e, key), Limit: 1}, &explainer{stats: st})
-		if err != nil {
-			return false, err
-		}
-		known = len(rows) > 0
-	}
-	c.targets[key.ID] = known
-	return known, nil
-}
-
-// referredAtOnce answers holdsReferred from a compound that serves all of the conditions, without the cost of a plan; ok is false where
-// there is none, or a row can't decide.
-func (r *reader) referredAtOnce(ctx context.Context, e search.Referred, key fhir.Key, st *stats) (known, ok bool, err error) {
-	conj := conjuncts(referredBy(e, key), nil)
-	p := planner{r: r, typ: e.Source, conj: conj, atoms: make([]*atom, len(conj))}
-	for i, c := range conj {
-		a, is := atomOf(c)
-		if !is {
-			return false, false, nil
-		}
-		p.atoms[i] = &a
-	}
-	for _, c := range search.Compounds(e.Source) {
-		atoms, served, fits := p.compoundAtoms(c.Params, nil, true)
-		if !fits || len(served) != len(conj) {
-			continue
-		}
-		if last := len(atoms) - 1; atoms[last] == nil {
-			if all, err := r.complete(e.Source, c.Params[last]); err != nil || !all {
-				return false, false, err
-			}
-		}
-		scans, fits := r.compoundScans(e.Source, c.Params, atoms)
-		if !fits {
-			continue
-		}
-		unsure := false
-		for _, s := range scans {
-			if err := r.eachRow(ctx, s, st, func(_ []byte, certain bool) bool {
-				known, unsure = known || certain, unsure || !certain
-				return !known
-			}); err != nil || known {
-				return known, err == nil, err
-			}
-		}
-		return false, !unsure, nil
-	}
-	return false, false, nil
-}
-
-// referredBy is the condition on the resources of e.Source that refer to key.
-func referredBy(e search.Referred, key fhir.Key) search.Expr {
-	to := search.Some{Param: e.Param, Where: []search.Comparison{
-		{Field: search.Type, Op: search.Eq, Value: key.Type},
-		{Field: search.ID, Op: search.Eq, Value: key.ID},
-	}}
-	return search.And{to, e.Where}
-}
-
-// entries reads the entries of a resource into f; they are valid until closer is called, which is nil where the resource does not exist.
-func (r *reader) entries(key fhir.Key, f *found, st *stats) (exists bool, closer func(), err error) {
+// entries reads the entries of a resource into f, those of the needed parameters, or all where that is nil; they are valid until closer is
+// called, which is nil where the resource does not exist.
+func (r *reader) entries(key fhir.Key, f *found, needed []uint32, st *stats) (exists bool, closer func(), err error) {
 	typ, ok := r.s.names.find(key.Type, "")
 	if !ok {
 		return false, nil, nil
 	}
 	st.fetched++
-	v, c, err := r.src.Get(typeKey(make([]byte, 0, 80), tableEntries, typ, key.ID))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return false, nil, nil
+	var room [96]byte
+	v, done, err := r.target(typeKey(room[:0], tableEntries, typ, key.ID))
+	if v == nil {
+		return false, nil, err
+	}
+	if needed == nil {
+		err = r.s.names.decodeEntries(v, f)
+	} else {
+		err = r.s.names.decodeNeeded(v, f, needed)
 	}
 	if err != nil {
+		done()
 		return false, nil, err
 	}
-	if err := r.s.names.decodeEntries(v, f); err != nil {
-		c.Close()
-		return false, nil, err
-	}
-	return true, func() { c.Close() }, nil
+	return true, done, nil
 }
 
 // refers returns the ids of the resources of typ that refer to what satisfies e, in their order. inner is the plan for that.
@@ -284,26 +230,3 @@ func (r *reader) refers(ctx context.Context, typ string, e search.Refers, inner 
 
 // errNoStream tells the planner that a source turned out to have no index.
 var errNoStream = errors.New("embedded: no stream")
-
-// referred returns the ids of the resources of typ that the matches of the plan, which is for e, refer to, in their order.
-func (p *planner) referred(ctx context.Context, typ string, e search.Referred, reverse bool, x *explainer) (ids, error) {
-	seen := map[string]bool{}
-	own := *x
-	own.entries, own.keys = true, false
-	err := p.each(ctx, search.Query{}, false, nil, false, &own, func(m *match) (bool, error) {
-		for i := range m.found.entries {
-			if n := &m.found.entries[i]; n.Param == e.Param && n.Type == typ && n.ID != "" && !seen[n.ID] {
-				seen[string([]byte(n.ID))] = true
-			}
-		}
-		return true, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	list := make([]string, 0, len(seen))
-	for id := range seen {
-		list = append(list, id)
-	}
-	return newListIDs(sortedList(list), true, reverse), nil
-}

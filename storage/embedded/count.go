@@ -166,6 +166,7 @@ func (r *reader) countMatches(ctx context.Context, typ string, where search.Expr
 	}
 	exist := existing(chosen)
 	cond := prepare(search.And(p.conj))
+	defer cond.close()
 	in, err := p.stream(ctx, chosen, false, x, x.chosen(p, chosen, cond))
 	if err != nil {
 		return 0, err

@@ -165,6 +165,7 @@ type match struct {
 func (p *planner) each(ctx context.Context, q search.Query, reverse bool, from []byte, inclusive bool, x *explainer, f func(*match) (bool, error)) error {
 	chosen := p.choose(q.Limit)
 	cond := prepare(search.And(p.conj))
+	defer cond.close()
 	x.stats.want = q.Limit
 	p.exist = existing(chosen)
 	in, err := p.stream(ctx, chosen, reverse, x, x.chosen(p, chosen, cond))
@@ -252,7 +253,12 @@ func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhi
 		m.found.updated, m.found.version = time.UnixMicro(micros).UTC(), version
 		return f(m)
 	}
-	if err := p.r.s.names.decodeEntries(v, m.found); err != nil {
+	if x.entries {
+		err = p.r.s.names.decodeEntries(v, m.found)
+	} else {
+		err = p.r.s.names.decodeNeeded(v, m.found, cond.needs(p.r.s.names, p.typ))
+	}
+	if err != nil {
 		return false, err
 	}
 	if !sure {

@@ -15,37 +15,63 @@ type points struct {
 	it   *pebble.Iterator
 	busy bool   // the value looked up last is in use: others are read by Get
 	free func() // ends that
+	once bool   // one was read by itself
 }
 
 // several prepares for the look-up of n rows.
 func (r *reader) several(n int) (err error) {
-	if n < 2 || r.tx != nil || r.points.it != nil {
+	if n < 2 || r.tx != nil {
 		return nil
 	}
-	r.points.free = func() { r.points.busy = false }
-	r.points.it, err = r.src.NewIter(&pebble.IterOptions{LowerBound: []byte{tableDocument}, UpperBound: []byte{tableOld}})
+	return r.points.open(r)
+}
+
+// open opens the iterator.
+func (p *points) open(r *reader) (err error) {
+	if p.it != nil {
+		return nil
+	}
+	p.free = func() { p.busy = false }
+	p.it, err = r.src.NewIter(&pebble.IterOptions{LowerBound: []byte{tableDocument}, UpperBound: []byte{tableOld}})
 	return err
 }
 
 // close ends the View's reads.
 func (r *reader) close() {
-	if r.points.it != nil {
-		r.points.it.Close()
+	for _, it := range [...]*pebble.Iterator{r.points.it, r.targets.it} {
+		if it != nil {
+			it.Close()
+		}
 	}
 }
 
 // point returns the value of the row at a key of the tables by type and id; nil where there is none, and then done is nil too. It is valid
 // until done is called; others may be looked up meanwhile.
-func (r *reader) point(key []byte) (v []byte, done func(), err error) {
-	if it := r.points.it; it != nil && !r.points.busy {
+func (r *reader) point(key []byte) (v []byte, done func(), err error) { return r.points.get(r, key) }
+
+// target is point for the resources that chains lead to, while a resource that refers to them is looked at. The first is read by itself.
+func (r *reader) target(key []byte) (v []byte, done func(), err error) {
+	if r.tx == nil && !r.targets.once {
+		r.targets.once = true
+	} else if r.tx == nil {
+		if err := r.targets.open(r); err != nil {
+			return nil, nil, err
+		}
+	}
+	return r.targets.get(r, key)
+}
+
+// get is point.
+func (p *points) get(r *reader, key []byte) (v []byte, done func(), err error) {
+	if it := p.it; it != nil && !p.busy {
 		if !it.SeekPrefixGE(key) {
 			return nil, nil, it.Error()
 		}
 		if v, err = it.ValueAndErr(); err != nil {
 			return nil, nil, err
 		}
-		r.points.busy = true
-		return v, r.points.free, nil
+		p.busy = true
+		return v, p.free, nil
 	}
 	v, closer, err := r.src.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {

@@ -50,6 +50,7 @@ func (w *walk) full() bool { return len(w.rows) >= w.q.Limit }
 func (w *walk) run(ctx context.Context, x *explainer) ([]search.Row, error) {
 	w.x = x
 	w.cond = prepare(search.And(w.p.conj))
+	defer w.cond.close()
 	w.explain()
 	w.down = w.q.Sort[0].Desc != w.q.Reverse
 	w.idsDown = w.q.Reverse
