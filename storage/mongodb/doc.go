@@ -67,7 +67,9 @@
 //
 // One search value must fit in 16 MB (KindTooLarge), and so must the small members of a resource. Of a resource of more than 4 MB only the
 // members of up to 64 KB can be queried with mongosh; packed.left names the others. The first resource that spills a parameter of its type (see
-// Design) waits three seconds for the other gateways. A transaction must end in 60 s (KindTooLarge, nothing stored). :contains reads all resources that have the parameter, in the order of ids. A write whose
+// Design) waits three seconds for the other gateways. A transaction must end in 60 s, and its changes
+// must fit in a fifth of the storage engine's cache (KindTooLarge, nothing stored): a Group takes about a kilobyte of it a member, so half a
+// million members want a cache of 3 GB. :contains reads all resources that have the parameter, in the order of ids. A write whose
 // connection is lost and whose server does not come back in time is KindUnavailable and may have been stored.
 //
 // # Decisions

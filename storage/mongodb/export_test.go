@@ -59,3 +59,10 @@ func FurtherEntries(s *Store, typ string) (int64, error) {
 func OwnDocument(s *Store, key fhir.Key) (bson.Raw, error) {
 	return s.current(key.Type).FindOne(context.Background(), bson.D{{Key: fieldID, Value: key.ID}}).Raw()
 }
+
+// Forget makes the store forget how frequent terms are.
+func Forget(s *Store) {
+	s.frequencies.mu.Lock()
+	defer s.frequencies.mu.Unlock()
+	clear(s.frequencies.known)
+}
