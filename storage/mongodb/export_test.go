@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -65,4 +66,9 @@ func Forget(s *Store) {
 	s.frequencies.mu.Lock()
 	defer s.frequencies.mu.Unlock()
 	clear(s.frequencies.known)
+}
+
+// OpenMonitored is Open with a monitor of the commands that are sent.
+func OpenMonitored(ctx context.Context, opt Options, m *event.CommandMonitor) (*Store, error) {
+	return open(ctx, opt, options.Client().SetMonitor(m))
 }
