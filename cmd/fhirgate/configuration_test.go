@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // settle parses a command line as run does and returns the settings that serve would start with, by flag.
@@ -160,5 +161,44 @@ func TestSizes(t *testing.T) {
 		if (err != nil) != (want == "") || err == nil && s.String() != want {
 			t.Errorf("%s: %v %v, want %q", text, s.String(), err, want)
 		}
+	}
+}
+
+func TestEveryFlagIsAVariableAndAKey(t *testing.T) {
+	values := map[string]string{"string": "x", "bool": "true", "int": "7", "duration": "7s", "stringSlice": "x", "stringArray": "x", "size": "7MiB", "zone": "Europe/Berlin",
+		"off|base": "off", "single|multiple": "multiple", "debug|info|warn|error": "info"}
+	tried := 0
+	for _, c := range newRoot(&program{}).Commands() {
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			value := values[f.Value.Type()]
+			if f.Name == "help" || f.Name == "config" {
+				return
+			}
+			if value == "" {
+				t.Fatalf("%s --%s: no value of type %s to try", c.Name(), f.Name, f.Value.Type())
+			}
+			for place, given := range map[string][]string{
+				"variable": {envName(f.Name) + "=" + value},
+				"key":      {"FHIRGATE_CONFIG=" + file(t, f.Name+": "+value+"\n")},
+			} {
+				tried++
+				root := newRoot(&program{env: given})
+				set := ""
+				for _, cmd := range root.Commands() {
+					cmd.Args = nil
+					cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+						set = strings.Trim(cmd.Flags().Lookup(f.Name).Value.String(), "[]")
+						return nil
+					}
+				}
+				root.SetArgs([]string{c.Name()})
+				if err := root.Execute(); err != nil || set != value {
+					t.Errorf("%s --%s as a %s: %q, %v, want %q", c.Name(), f.Name, place, set, err, value)
+				}
+			}
+		})
+	}
+	if tried < 60 {
+		t.Errorf("%d flags were tried only", tried)
 	}
 }
