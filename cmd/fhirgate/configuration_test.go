@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -128,6 +127,11 @@ func TestWrongSettingsAreOneLineThatNamesTheRightOne(t *testing.T) {
 		{args: []string{"--max-page", "10", "--default-page", "20"}, want: "--default-page (20) must not be greater than --max-page (10)"},
 		{args: []string{"load", "--server", "localhost:8080", "x"}, want: "--server must be the URL of a FHIR server"},
 		{args: []string{"load", "--header", "x", "x"}, want: "--header must have the form"},
+		{args: []string{"load", "--header", "a b: c", "x"}, want: "--header must have the form"},
+		{args: []string{"load", "-j", "0", "x"}, want: "--jobs must be greater than 0"},
+		{args: []string{"--nope"}, want: "unknown flag --nope; there are --base-url"},
+		{env: "FHIRGATE_NOPE=x", want: "unknown environment variable FHIRGATE_NOPE; there are FHIRGATE_"},
+		{args: []string{"reindex", "--data", "/nonexistent"}, want: "--data: stat /nonexistent: no such file or directory"},
 	} {
 		args := tc.args
 		if tc.file != "" {
@@ -135,7 +139,7 @@ func TestWrongSettingsAreOneLineThatNamesTheRightOne(t *testing.T) {
 		}
 		var stdout, stderr bytes.Buffer
 		p := program{args: args, env: []string{tc.env}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		status := run(ctx, p)
 		cancel()
 		line := stderr.String()
