@@ -124,6 +124,19 @@ func TestTooManyNamedResourcesAreRefused(t *testing.T) {
 	}
 }
 
+func TestManyStepsThroughCanonicalsAreRefused(t *testing.T) {
+	f := library(t, 1)
+	_, _, err := parsed(f, "Measure", "depends-on.depends-on.name", "x")
+	if err != nil {
+		t.Errorf("two steps: %v", err)
+	}
+	_, _, err = parsed(f, "Measure", strings.Repeat("depends-on.", 8)+"name", "x")
+	var e *fhir.Error
+	if !errors.As(err, &e) || e.Issues[0].ID != "search-too-costly" || f.asked > 2_000 {
+		t.Errorf("eight steps: %v, after %d look-ups", err, f.asked)
+	}
+}
+
 func TestCanonicalsAreRefusedWhereNothingCanFollowThem(t *testing.T) {
 	for _, c := range [][2]string{{"QuestionnaireResponse", "questionnaire.title"}, {"Questionnaire", "_has:QuestionnaireResponse:questionnaire:status"}} {
 		_, _, err := newParameters().Parse([]string{c[0]}, []search.Pair{{Name: c[1], Value: "x"}}, search.ParseOptions{})
