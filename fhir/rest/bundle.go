@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"net/http"
-
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/interaction"
 )
@@ -35,10 +33,11 @@ func (h *Handler) bundle(x *exchange) error {
 		x.name = "transaction"
 	}
 	p := parsePrefer(x.r.Header["Prefer"])
-	b, err := h.cfg.Service.Bundle(x.r.Context(), interaction.BundleRequest{Base: base, Bundle: r, Return: p.result, Lenient: p.lenient})
+	b, err := h.cfg.Service.Bundle(x.r.Context(), interaction.BundleRequest{Base: base, Bundle: r, Return: p.result, Lenient: p.lenient,
+		Metadata: func() []byte { return h.statement().body }})
 	if err != nil {
 		return err
 	}
-	x.json(http.StatusOK, b.Body)
+	x.bundle(b)
 	return nil
 }

@@ -54,11 +54,13 @@ type Store struct {
 	gate         sync.RWMutex
 
 	ready  atomic.Pointer[readiness]
-	opened chan struct{} // closed when the server has been reached and accepted
-	run    context.Context
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-	closed atomic.Bool
+	opened chan struct{} // closed when the server has been reached and accepted, and the collections are there
+	// answered is closed when the server has been reached and accepted.
+	answered chan struct{}
+	run      context.Context
+	cancel   context.CancelFunc
+	work     sync.WaitGroup
+	closed   atomic.Bool
 	// importing is set while collections lack their indexes because of an import.
 	importing atomic.Bool
 
@@ -84,7 +86,10 @@ var (
 // Open connects to MongoDB. It returns an error at once for a connection string that can't be used, and within a few seconds for a server
 // that answers but can't serve: wrong credentials, a standalone server, a version before 6.0. A server that does not answer is no error:
 // the Store is returned, Ready says what it waits for, and it goes on trying.
-func Open(ctx context.Context, opt Options) (*Store, error) {
+func Open(ctx context.Context, opt Options) (*Store, error) { return open(ctx, opt, options.Client()) }
+
+// open is Open with further options of the driver.
+func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -102,7 +107,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	if name == "" {
 		name = defaultDatabase
 	}
-	client, err := mongo.Connect(options.Client().
+	client, err := mongo.Connect(with.
 		SetMaxPoolSize(opt.MaxPool).
 		SetServerSelectionTimeout(opt.Timeout).
 		SetAppName("fhirgate").
@@ -117,16 +122,29 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
 	s.ready.Store(&readiness{err: errConnecting})
+	begun := time.Now()
 	s.work.Add(1)
 	go s.connect(run, opt.URI)
-	select {
-	case <-s.opened:
-	case <-time.After(opt.Timeout):
-	case <-ctx.Done():
-		s.Close()
-		return nil, ctx.Err()
+	wait := time.NewTimer(opt.Timeout)
+	defer wait.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-s.opened:
+			waiting = false
+		case <-wait.C:
+			select {
+			case <-s.answered: // and makes collections, which a busy server takes its time for
+				wait.Reset(time.Second)
+				waiting = time.Since(begun) < collectionsFor
+			default:
+				waiting = false
+			}
+		case <-ctx.Done():
+			s.Close()
+			return nil, ctx.Err()
+		}
 	}
 	if r := s.ready.Load(); r.fatal {
 		s.Close()
@@ -134,6 +152,9 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+// collectionsFor is how long Open waits for a server that has answered.
+const collectionsFor = time.Minute
 
 // redact removes a connection string and the password in it from a message.
 func redact(msg, uri string) string {
@@ -153,13 +174,14 @@ func redact(msg, uri string) string {
 // one that will not heal.
 func (s *Store) connect(run context.Context, uri string) {
 	defer s.work.Done()
-	var once sync.Once
+	var once, accepted sync.Once
 	done := func() { once.Do(func() { close(s.opened) }) }
 	defer done()
 	wait := 250 * time.Millisecond
 	for {
 		err := s.check(run)
 		if err == nil {
+			accepted.Do(func() { close(s.answered) })
 			err = s.collections.list(run, s)
 		}
 		if run.Err() != nil {
@@ -199,19 +221,15 @@ func (s *Store) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	admin := s.client.Database("admin")
-	var hello struct {
-		SetName string `bson:"setName"`
-		Msg     string `bson:"msg"`
-	}
+	var hello hello
 	if err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
 		if code(err, 18) || strings.Contains(err.Error(), "auth error") {
 			return &unfitError{"the server refused the user name or password"}
 		}
 		return s.noAnswer(err)
 	}
-	if hello.SetName == "" && hello.Msg != "isdbgrid" {
-		return &unfitError{"the server is a standalone one, which has no transactions; make it a replica set of one: " +
-			"restart it with `mongod --replSet rs0 ...`, then run `mongosh --eval 'rs.initiate()'`"}
+	if err := hello.fit(); err != nil {
+		return err
 	}
 	var build struct {
 		Version      string  `bson:"version"`
@@ -230,6 +248,21 @@ func (s *Store) check(ctx context.Context) error {
 		return fmt.Errorf("mongodb: %w", err)
 	}
 	return nil
+}
+
+// hello is what a server says of itself: a member of a set its name, a router of a sharded cluster "isdbgrid".
+type hello struct {
+	SetName string `bson:"setName"`
+	Msg     string `bson:"msg"`
+}
+
+// fit returns nil for a server that has transactions.
+func (h hello) fit() error {
+	if h.SetName != "" || h.Msg == "isdbgrid" {
+		return nil
+	}
+	return &unfitError{"the server is a standalone one, which has no transactions; make it a replica set of one: " +
+		"restart it with `mongod --replSet rs0 ...`, then run `mongosh --eval 'rs.initiate()'`"}
 }
 
 // noAnswer makes one line of the topology that a failed selection of a server describes.
