@@ -32,7 +32,7 @@ func (p *points) open(r *reader) (err error) {
 		return nil
 	}
 	p.free = func() { p.busy = false }
-	p.it, err = r.src.NewIter(&pebble.IterOptions{LowerBound: []byte{tableDocument}, UpperBound: []byte{tableOld}})
+	p.it, err = r.src.NewIter(&pebble.IterOptions{LowerBound: []byte{tableDocument}, UpperBound: []byte{tableHistory}})
 	return err
 }
 
