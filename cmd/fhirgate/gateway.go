@@ -56,9 +56,6 @@ func newGateway(ctx context.Context, s *settings, address string, log *slog.Logg
 	return g, nil
 }
 
-// levels are the words of --validate.
-var levels = map[string]validation.Level{"off": validation.Off, "base": validation.Base}
-
 // open puts the interactions on the store, which must be ready, in the time zone that the data is indexed in.
 func (g *gateway) open(s *settings) error {
 	z, err := settleZone(context.Background(), g.store, s.zone)
@@ -69,10 +66,14 @@ func (g *gateway) open(s *settings) error {
 }
 
 // openIn is open in a zone.
-func (g *gateway) openIn(s *settings, z zone) (err error) {
+func (g *gateway) openIn(s *settings, z zone) error {
 	g.parameters = search.NewParameters(definition.R4(), search.Options{BaseURLs: ownURLs(s, g.address), Zone: z.location, OnSkipped: skipped(g.log)})
+	level, err := validation.ParseLevel(s.validate.value)
+	if err != nil {
+		return err
+	}
 	g.service, err = interaction.New(g.store, definition.R4(), g.parameters, g.validator, interaction.Options{
-		Level:                levels[s.validate.value],
+		Level:                level,
 		ReferentialIntegrity: s.integrity,
 		MultipleDelete:       s.conditionalDelete.value == "multiple",
 		MaxBundleEntries:     s.maxEntries,

@@ -29,10 +29,6 @@ func TestServeFromMongoDB(t *testing.T) {
 }
 
 func TestADatabaseThatDoesNotAnswerIsWaitedFor(t *testing.T) {
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +37,7 @@ func TestADatabaseThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--listen", address, "--mongodb", "mongodb://someone:secret@127.0.0.1:1/fhir?serverSelectionTimeoutMS=200")
+	cmd := exec.Command(binary, "--listen", address, "--mongodb", "mongodb://someone:secret@127.0.0.1:1/fhir?serverSelectionTimeoutMS=200")
 	cmd.Env = quietEnv()
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said

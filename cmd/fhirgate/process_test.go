@@ -20,32 +20,52 @@ import (
 	"time"
 )
 
-// binaryFolder is where the tests' binary is built; TestMain removes it.
-var binaryFolder string
+// asCommand is the environment variable that makes the tests' binary the command itself. So what is tested is built once, as the tests are:
+// with the race detector where they have it.
+const asCommand = envPrefix + "TEST_COMMAND"
+
+// binary is the path of the command, which every user may run with the environment that quietEnv returns.
+var binary string
 
 func TestMain(m *testing.M) {
-	var err error
-	if binaryFolder, err = os.MkdirTemp("", "fhirgate-test-*"); err != nil {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	folder, err := os.MkdirTemp("", "fhirgate-test-*")
+	if err != nil {
 		panic(err)
 	}
-	// Tests start the binary as another user, too.
-	if err := os.Chmod(binaryFolder, 0o755); err != nil {
+	binary = filepath.Join(folder, "fhirgate")
+	if err := copySelf(binary); err != nil {
+		panic(err)
+	}
+	// Tests start the command as another user, too.
+	if err := os.Chmod(folder, 0o755); err != nil {
 		panic(err)
 	}
 	status := m.Run()
-	_ = os.RemoveAll(binaryFolder)
+	_ = os.RemoveAll(folder)
 	os.Exit(status)
 }
 
-// binary builds the command once and returns its path.
-var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(binaryFolder, "fhirgate")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+// copySelf copies the running program.
+func copySelf(to string) error {
+	self, err := os.Executable()
 	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
+		return err
 	}
-	return path, nil
-})
+	in, err := os.Open(self)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
 
 // process is a running server.
 type process struct {
@@ -99,9 +119,9 @@ func (l *lines) read(r io.Reader) {
 	close(l.each)
 }
 
-// quietEnv is the environment without settings of fhirgate's.
+// quietEnv is the environment of the command, without settings of fhirgate's.
 func quietEnv() []string {
-	var env []string
+	env := []string{asCommand + "=1"}
 	for _, kv := range os.Environ() {
 		if !strings.HasPrefix(kv, envPrefix) {
 			env = append(env, kv)
@@ -128,16 +148,12 @@ func startServer(t testing.TB, data string, args ...string) *process {
 // tryServer is startServer for servers that may not start.
 func tryServer(t testing.TB, data string, args ...string) (*process, error) {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &process{data: data, stdout: &lines{each: make(chan string, 100)}, stderr: &said{}, exited: make(chan struct{})}
 	where := []string{"--data", data}
 	if data == "" {
 		where = nil
 	}
-	p.cmd = exec.Command(path, slices.Concat([]string{"serve", "--listen", "127.0.0.1:0"}, where, args)...)
+	p.cmd = exec.Command(binary, slices.Concat([]string{"serve", "--listen", "127.0.0.1:0"}, where, args)...)
 	p.cmd.Env = quietEnv()
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
@@ -154,7 +170,6 @@ func tryServer(t testing.TB, data string, args ...string) (*process, error) {
 	}()
 	t.Cleanup(func() {
 		p.kill()
-		// GOFLAGS=-race builds the server with the race detector.
 		if text := p.stderr.String(); strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
 			t.Errorf("the server says:\n%s", text)
 		}
@@ -254,17 +269,13 @@ func freshData(t testing.TB) string { return filepath.Join(t.TempDir(), "data") 
 // execute runs the binary to its end with no server expected.
 func execute(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = quietEnv()
 	var out, fault bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &fault
-	err = cmd.Run()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

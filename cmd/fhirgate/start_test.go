@@ -87,12 +87,8 @@ func TestStartErrorsAreOneLine(t *testing.T) {
 }
 
 func TestAFolderThatCannotBeWrittenIsNamed(t *testing.T) {
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	cmd := exec.Command(path, "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"))
+	cmd := exec.Command(binary, "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"))
 	cmd.Env = quietEnv()
 	if os.Getuid() == 0 {
 		// Root may write everywhere, so the server runs as nobody. The test's folders are root's own.

@@ -55,35 +55,30 @@ func (r *Registry) Subsumes(system, ancestor, code string) (subsumes, ok bool) {
 // is false where the system is not embedded in full or has no such code.
 func (r *Registry) Descendants(system, code string) (codes iter.Seq[string], ok bool) {
 	cs := r.codeSystem(system)
-	if cs == nil || !cs.complete {
+	if cs == nil {
 		return nil, false
 	}
-	c, ok := cs.find(code)
-	if !ok {
-		return nil, false
-	}
-	return func(yield func(string) bool) {
-		for n := range cs.reach(c, cs.children) {
-			if !yield(cs.codes[n]) {
-				return
-			}
-		}
-	}, true
+	return cs.from(code, cs.children)
 }
 
 // Ancestors yields the codes above code in the hierarchy of an embedded code system, code itself left out, each once, nearest first. ok is
 // false where the system is not embedded in full or has no such code.
 func (r *Registry) Ancestors(system, code string) (codes iter.Seq[string], ok bool) {
 	cs := r.codeSystem(system)
-	if cs == nil || !cs.complete {
+	if cs == nil {
 		return nil, false
 	}
-	c, ok := cs.find(code)
-	if !ok {
+	return cs.from(code, cs.parents)
+}
+
+// from yields the codes that are reached from code along links, where the hierarchy is known in full.
+func (cs *codeSystem) from(code string, links [][]int) (codes iter.Seq[string], ok bool) {
+	start, ok := cs.find(code)
+	if !ok || !cs.complete {
 		return nil, false
 	}
 	return func(yield func(string) bool) {
-		for n := range cs.reach(c, cs.parents) {
+		for n := range cs.reach(start, links) {
 			if !yield(cs.codes[n]) {
 				return
 			}

@@ -61,9 +61,6 @@ type Expression struct {
 	root *ast
 }
 
-// Source returns the text that was parsed.
-func (e *Expression) Source() string { return e.src }
-
 // Equal reports whether e and o are the same program: the same tree, whatever their white space, comments and needless parentheses.
 func (e *Expression) Equal(o *Expression) bool { return e.root.equal(o.root) }
 

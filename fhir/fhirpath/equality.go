@@ -55,6 +55,16 @@ func equalValues(a, b value) (eq, known bool) {
 	return c == 0, known
 }
 
+// sameMembers reports whether each member of an object has a counterpart of its name in another that has as many.
+func sameMembers(a, b fhir.Node, same func(a, b fhir.Node) bool) bool {
+	for c := a.First(); c.Valid(); c = c.Next() {
+		if d := b.Get(c.Name()); !d.Valid() || !same(c, d) {
+			return false
+		}
+	}
+	return true
+}
+
 // equalNodes compares two JSON values: objects by their members whatever the order, arrays in order, numbers by value.
 func (m *machine) equalNodes(a, b fhir.Node) bool {
 	m.steps++
@@ -66,13 +76,7 @@ func (m *machine) equalNodes(a, b fhir.Node) bool {
 	}
 	switch a.Kind() {
 	case fhir.Object:
-		for c := a.First(); c.Valid(); c = c.Next() {
-			d := b.Get(c.Name())
-			if !d.Valid() || !m.equalNodes(c, d) {
-				return false
-			}
-		}
-		return true
+		return sameMembers(a, b, m.equalNodes)
 	case fhir.Array:
 		for c, d := a.First(), b.First(); c.Valid(); c, d = c.Next(), d.Next() {
 			if !m.equalNodes(c, d) {
@@ -188,13 +192,7 @@ func (m *machine) equivalentNodes(a, b fhir.Node) bool {
 	}
 	switch a.Kind() {
 	case fhir.Object:
-		for c := a.First(); c.Valid(); c = c.Next() {
-			d := b.Get(c.Name())
-			if !d.Valid() || !m.equivalentNodes(c, d) {
-				return false
-			}
-		}
-		return true
+		return sameMembers(a, b, m.equivalentNodes)
 	case fhir.Array:
 		used := make([]bool, b.Len())
 	items:

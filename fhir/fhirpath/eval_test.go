@@ -268,7 +268,7 @@ func TestLimitsAreErrors(t *testing.T) {
 	} {
 		start := time.Now()
 		_, err := evaluate(t, r, expr, nil, ForSearch(), WithLimits(Limits{Steps: 20_000}))
-		if time.Since(start) > 5*time.Second {
+		if time.Since(start) > time.Minute {
 			t.Errorf("%.60s took %v", expr, time.Since(start))
 		}
 		if err != nil && issueOf(err).ID != idLimit && issueOf(err).ID != idRegex {

@@ -68,7 +68,6 @@ type options struct {
 	variables map[string]bool
 	published bool
 	search    bool
-	refTypes  bool
 	ordered   bool
 	plain     bool
 }
@@ -101,17 +100,13 @@ func WithVariables(names ...string) Option {
 // the FHIR primitive too (que-7: answer is Boolean; composites: value.as(DateTime)).
 func ForPublished() Option { return func(o *options) { o.published = true } }
 
-// ForSearch reads a SearchParameter's expression for one resource type, which WithType names: as ForPublished and WithReferenceTypes, and a
-// path that begins with the name of another resource type yields nothing rather than being an error, as R4 states one expression for all
-// bases of a parameter. Functions that ask beyond the resource, as memberOf() and any other resolve(), are an error of issue id
-// fhirpath-unsupported: an index would not see when their answer changes.
-func ForSearch() Option {
-	return func(o *options) { o.published, o.search, o.refTypes = true, true, true }
-}
-
-// WithReferenceTypes decides "resolve() is X" from the reference itself, without a Resolver: by Reference.type, by the type that a literal
-// reference names, and for "#id" by the contained resource. A reference that names no type (a urn:, or an identifier alone) is not X.
-func WithReferenceTypes() Option { return func(o *options) { o.refTypes = true } }
+// ForSearch reads a SearchParameter's expression for one resource type, which WithType names: as ForPublished, with three differences.
+// A path that begins with the name of another resource type yields nothing rather than being an error, as R4 states one expression for all
+// bases of a parameter. "resolve() is X" is decided from the reference itself, without a Resolver: by Reference.type, by the type that a
+// literal reference names, and for "#id" by the contained resource; a reference that names no type (a urn:, or an identifier alone) is not X.
+// Functions that ask beyond the resource, as memberOf() and any other resolve(), are an error of issue id fhirpath-unsupported: an index
+// would not see when their answer changes.
+func ForSearch() Option { return func(o *options) { o.published, o.search = true, true } }
 
 // WithOrderCheck makes functions that need an order, as skip() and first(), an error over collections that have none: children() and
 // descendants().

@@ -100,7 +100,7 @@ func literalType(ref string) string {
 	return t
 }
 
-// refersExpr is "resolve() is T" decided by the reference itself (see WithReferenceTypes).
+// refersExpr is "resolve() is T" decided by the reference itself (see ForSearch).
 type refersExpr struct {
 	in  expr
 	typ *definition.Type
@@ -133,9 +133,9 @@ func (x *refersExpr) refers(m *machine, it *Item) bool {
 	return ok && t.Is(x.typ.Name)
 }
 
-// planResolveIs compiles "resolve() is T" and "x.resolve() is T" where WithReferenceTypes asks for it; ok is false where it is something else.
+// planResolveIs compiles "resolve() is T" and "x.resolve() is T" for ForSearch; ok is false where it is something else.
 func (c *compiler) planResolveIs(in *ast, op string, t typeTest) (expr, static, bool, error) {
-	if !c.opts.refTypes || op != "is" || t.fhir == nil || in == nil || in.kind != astCall || in.text != "resolve" || len(in.args) > 0 {
+	if !c.opts.search || op != "is" || t.fhir == nil || in == nil || in.kind != astCall || in.text != "resolve" || len(in.args) > 0 {
 		return nil, static{}, false, nil
 	}
 	x := &refersExpr{in: thisExpr{}, typ: t.fhir, pos: in.pos}

@@ -83,6 +83,7 @@ func (e *bundleEntry) writes() bool { return e.method != http.MethodGet && e.met
 type requestURL struct {
 	typ, id, version string
 	history, search  bool
+	metadata         bool // the CapabilityStatement of the server
 	query            string
 	hasQuery         bool
 }
@@ -133,6 +134,9 @@ func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node, ba
 		return err
 	}
 	e.key = fhir.Key{Type: e.url.typ, ID: e.url.id}
+	if e.url.metadata && e.writes() {
+		return badEntry("entry-method", "the method of metadata is GET or HEAD", ".request.method")
+	}
 	switch e.method {
 	case http.MethodGet, http.MethodHead:
 		return e.readReadConditions(request)
@@ -304,8 +308,8 @@ func (s *Service) parseRequestURL(n fhir.Node, base string) (u requestURL, err e
 	if strings.HasPrefix(u.id, "$") || strings.HasPrefix(u.typ, "$") {
 		return u, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "entry-operation", "operations are not served in a Bundle")
 	}
-	if u.typ == "metadata" && u.id == "" {
-		return u, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "entry-metadata", "the CapabilityStatement is not served in a Bundle; read [base]/metadata by itself")
+	if path == "metadata" {
+		return requestURL{metadata: true, query: query, hasQuery: hasQuery}, nil
 	}
 	if u.typ != "" {
 		return u, whereNone(s.knownType(u.typ), ".request.url")

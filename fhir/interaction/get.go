@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,10 +12,12 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// get performs the GET or HEAD request of a Bundle's entry: a read, vread, history or search (R4 http, 3.1.0.11.1).
+// get performs the GET or HEAD request of a Bundle's entry: a read, vread, history, search or capabilities (R4 http, 3.1.0.11.1).
 func (s *Service) get(ctx context.Context, r storage.Reader, e *bundleEntry, q BundleRequest) (reply, error) {
 	u := e.url
 	switch {
+	case u.metadata:
+		return s.metadata(e, q)
 	case u.history:
 		h := HistoryRequest{Base: q.Base, Query: u.query, Type: u.typ}
 		if u.id != "" {
@@ -73,4 +76,18 @@ func (e *bundleEntry) notModified(rec storage.Record) bool {
 		return false
 	}
 	return !e.modifiedSince.IsZero() && !rec.Updated.Truncate(time.Second).After(e.modifiedSince)
+}
+
+// metadata answers with the CapabilityStatement (R4 http, 3.1.0.10), which the caller of Bundle has.
+func (s *Service) metadata(e *bundleEntry, q BundleRequest) (reply, error) {
+	if q.Metadata == nil {
+		return reply{}, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "entry-metadata", "the CapabilityStatement is not served in a Bundle; read [base]/metadata by itself")
+	}
+	query := slices.DeleteFunc(strings.Split(e.url.query, "&"), func(pair string) bool { return pair == "mode=full" || pair == "mode=normative" })
+	body, err := s.view(q.Metadata(), strings.Join(query, "&"))
+	out := reply{status: http.StatusOK}
+	if e.method == http.MethodGet {
+		out.resource = body
+	}
+	return out, err
 }

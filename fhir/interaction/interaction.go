@@ -109,4 +109,6 @@ type BundleRequest struct {
 	Return string
 	// Lenient is Prefer: handling=lenient for the searches inside.
 	Lenient bool
+	// Metadata returns the CapabilityStatement, for entries that ask for it; nil where it is not served in Bundles.
+	Metadata func() []byte
 }

@@ -35,7 +35,8 @@ func (h *Handler) bundle(x *exchange) error {
 		x.name = "transaction"
 	}
 	p := parsePrefer(x.r.Header["Prefer"])
-	b, err := h.cfg.Service.Bundle(x.r.Context(), interaction.BundleRequest{Base: base, Bundle: r, Return: p.result, Lenient: p.lenient})
+	b, err := h.cfg.Service.Bundle(x.r.Context(), interaction.BundleRequest{Base: base, Bundle: r, Return: p.result, Lenient: p.lenient,
+		Metadata: func() []byte { return h.statement().body }})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func TestOperations(t *testing.T) {
 		{"without a body", "POST", "/fhir/$fhirpath", nil, "", 400, nil, []string{"operation-parameter"}},
 		{"an error in the expression", "POST", "/fhir/$fhirpath", ct(jsonType), strings.Replace(in, "name.family", "name..family", 1), 400, nil, []string{"OperationOutcome", "fhirpath-syntax"}},
 		{"a misspelt element", "POST", "/fhir/$fhirpath", ct(jsonType), strings.Replace(in, "name.family", "name.familie", 1), 400, nil, []string{"OperationOutcome", "fhirpath-element"}},
-		{"a value set", "POST", "/fhir/$fhirpath", ct(jsonType), strings.Replace(in, "name.family", "gender.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", 1), 200, nil, []string{`"name":"boolean","valueBoolean":true`}},
+		{"a value set", "POST", "/fhir/$fhirpath", ct(jsonType), strings.Replace(in, "name.family", "'male'.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", 1), 200, nil, []string{`"name":"boolean","valueBoolean":true`}},
 		{"at the wrong level", "POST", "/fhir/Patient/$fhirpath", ct(jsonType), in, 404, nil, []string{"unknown-operation"}},
 		{"a name nearly right", "POST", "/fhir/$fhirpaht", ct(jsonType), in, 404, nil, []string{"did you mean $fhirpath?"}},
 		{"$reindex-status", "GET", "/fhir/$reindex-status", nil, "", 200, nil, []string{`{"resourceType":"Parameters"`}},

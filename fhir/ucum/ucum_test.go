@@ -42,17 +42,23 @@ func TestCanonicalUnitsAndValues(t *testing.T) {
 	}
 }
 
+// valid reports whether code is a unit.
+func valid(code string) bool {
+	_, ok := lookup(code)
+	return ok
+}
+
 func TestUnitsOfTheTablesAreDefined(t *testing.T) {
 	for code := range units {
-		if !Valid(code) {
+		if !valid(code) {
 			t.Errorf("%s is not defined", code)
 		}
-		if _, name, _ := Canonical(dec(t, "1"), code); !Valid(name) {
+		if _, name, _ := Canonical(dec(t, "1"), code); !valid(name) {
 			t.Errorf("the canonical unit %s of %s is no unit", name, code)
 		}
 	}
 	for code := range arbitrary {
-		if !Valid(code) {
+		if !valid(code) {
 			t.Errorf("%s is not defined", code)
 		}
 	}
@@ -60,8 +66,8 @@ func TestUnitsOfTheTablesAreDefined(t *testing.T) {
 
 func TestTextsThatAreNoUnits(t *testing.T) {
 	for _, code := range []string{"lbs", "kk", "m//s", "m/", ".m", "m.", "(m", "m)", "m{", "m}", "[foo]", "mg/dl/", "m+", "m-", "s99", "[in_i", "0", "k[in_i]", "m m", "Mi%", "10", "20"} {
-		if ok := Valid(code); ok != (code == "10" || code == "20") {
-			t.Errorf("%q: Valid is %v", code, ok)
+		if ok := valid(code); ok != (code == "10" || code == "20") {
+			t.Errorf("%q: %v", code, ok)
 		}
 	}
 }

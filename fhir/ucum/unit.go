@@ -54,12 +54,6 @@ func Canonical(value fhir.Decimal, code string) (canonical fhir.Decimal, unit st
 	return value, u.name, ok
 }
 
-// Valid reports whether code is a unit that Canonical knows.
-func Valid(code string) bool {
-	_, ok := lookup(code)
-	return ok
-}
-
 // Product returns the canonical unit of a product or, with divide, a quotient of two canonical units.
 func Product(a, b string, divide bool) (unit string, ok bool) {
 	x, okX := lookup(a)

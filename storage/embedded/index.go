@@ -141,15 +141,9 @@ func (n *names) collect(set *keySet, typ, id string, entries []search.Entry) err
 		if err := n.collectEntry(set, num, id, e); err != nil {
 			return err
 		}
-		first := true
-		for j := range i {
-			if entries[j].Param == e.Param {
-				n.learn(num, shapeMany|n.shapes[num].shape&shapeComposite, n.shapes[num].parts)
-				first = false
-				break
-			}
-		}
-		if first {
+		if slices.Contains(set.has, num) {
+			n.learn(num, shapeMany|n.shapes[num].shape&shapeComposite, n.shapes[num].parts)
+		} else {
 			set.has = append(set.has, num)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // cheap is up to how many keys of an index CountCheap reads.
-const cheap = 1000
+const cheap = 200
 
 // Count implements storage.Reader. The server counts, but for chains that are not resolved.
 func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
@@ -44,7 +44,7 @@ func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (
 		return 0, err
 	}
 	if !w.chained {
-		p, err := r.plan(ctx, typ, w.expr, "", false)
+		p, err := r.plan(ctx, typ, w.expr, "", nil)
 		if err != nil {
 			return 0, err
 		}
@@ -98,7 +98,7 @@ func (r *reader) countCheap(ctx context.Context, q search.Query) (int64, bool, e
 		if q.Where != nil && (hasChain(q.Where) || r.spillsIn(typ, q.Where)) {
 			return 0, false, nil
 		}
-		p, err := r.plan(ctx, typ, q.Where, "", false)
+		p, err := r.plan(ctx, typ, q.Where, "", nil)
 		if err != nil {
 			return 0, false, err
 		}
@@ -108,8 +108,14 @@ func (r *reader) countCheap(ctx context.Context, q search.Query) (int64, bool, e
 		if p.index != indexTerms || len(p.rest) > 0 {
 			return 0, false, nil
 		}
-		n, err := r.countUpTo(ctx, typ, p.filter(), p.index, cheap+1)
+		f := p.filter()
+		key, err := filterKey(typ+"\x00cheap", f, cheap)
+		if err != nil || r.remembers(key) { // what was too many is not asked for again
+			return 0, false, err
+		}
+		n, err := r.countUpTo(ctx, typ, f, p.index, cheap+1)
 		if err != nil || n > cheap {
+			r.remember(key, n)
 			return 0, false, err
 		}
 		total += int64(n)
@@ -135,7 +141,7 @@ func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
 		if where != nil && hasChain(where) {
 			where = withoutChains(where)
 		}
-		p, err := r.plan(ctx, typ, where, "", false)
+		p, err := r.plan(ctx, typ, where, "", nil)
 		if err != nil {
 			return 0, err
 		}
@@ -224,30 +230,30 @@ const (
 	maxFrequencies = 50_000
 )
 
-// frequency returns about how many resources have one of terms, at most manyTerms.
-func (r *reader) frequency(ctx context.Context, typ string, terms []string) (int, error) {
+// frequency returns about how many resources have one of terms, up to limit, which is the same for a term at each time.
+func (r *reader) frequency(ctx context.Context, typ string, terms []string, limit int) (int, error) {
 	total := 0
 	for _, t := range terms {
 		n, err := r.remembered(typ+"\x00"+t, func() (int, error) {
-			return r.countUpTo(ctx, typ, bson.D{{Key: pathTerms, Value: t}}, indexTerms, manyTerms)
+			return r.countUpTo(ctx, typ, bson.D{{Key: pathTerms, Value: t}}, indexTerms, limit)
 		})
 		if err != nil {
 			return 0, err
 		}
-		if total += n; total >= manyTerms {
-			return manyTerms, nil
+		if total += n; total >= limit {
+			return limit, nil
 		}
 	}
 	return total, nil
 }
 
-// frequencyOf returns about how many resources satisfy a filter that an index bounds, at most manyTerms.
-func (r *reader) frequencyOf(ctx context.Context, typ string, f bson.D, index string) (int, error) {
-	key, err := bson.Marshal(f)
+// frequencyOf returns about how many resources satisfy a filter that an index bounds, up to limit.
+func (r *reader) frequencyOf(ctx context.Context, typ string, f bson.D, index string, limit int) (int, error) {
+	key, err := filterKey(typ, f, limit)
 	if err != nil {
 		return 0, err
 	}
-	return r.remembered(typ+"\x00"+string(key), func() (int, error) { return r.countUpTo(ctx, typ, f, index, manyTerms) })
+	return r.remembered(key, func() (int, error) { return r.countUpTo(ctx, typ, f, index, limit) })
 }
 
 // remembered returns what count returned within the last frequencyAge.
@@ -263,11 +269,6 @@ func (r *reader) remembered(key string, count func() (int, error)) (int, error) 
 	if err != nil {
 		return 0, err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.known == nil || len(f.known) >= maxFrequencies {
-		f.known = map[string]frequency{}
-	}
-	f.known[key] = frequency{n, time.Now()}
+	r.remember(key, n)
 	return n, nil
 }

@@ -82,6 +82,13 @@ func label(err error, name string) bool {
 	return errors.As(err, &l) && l.HasErrorLabel(name)
 }
 
+// cacheFull reports whether err is the storage engine's word that a transaction does not fit in its cache, where it may be the only one or one
+// of several; it has had more than one code.
+func cacheFull(err error) bool {
+	var se mongo.ServerError
+	return errors.As(err, &se) && (se.HasErrorCode(codeTransactionTooLargeCache) || se.HasErrorMessage("will not fit in the storage engine cache"))
+}
+
 // code reports whether err carries a server's error code.
 func code(err error, c int) bool {
 	var se mongo.ServerError

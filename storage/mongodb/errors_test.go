@@ -38,6 +38,10 @@ func TestServerErrorsHaveTheKindsThatClientsUnderstand(t *testing.T) {
 			t.Errorf("%v became %v", err, got)
 		}
 	}
+	if !cacheFull(mongo.BulkWriteException{WriteErrors: []mongo.BulkWriteError{{WriteError: mongo.WriteError{Code: 1,
+		Message: "-31800: transaction is too large and will not fit in the storage engine cache"}}}}) {
+		t.Error("a full cache is not told")
+	}
 	if err := wrap("op", mongo.CommandError{Labels: []string{"TransientTransactionError"}}); !label(err, "TransientTransactionError") {
 		t.Error("a label is lost")
 	}

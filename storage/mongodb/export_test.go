@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -58,4 +59,16 @@ func FurtherEntries(s *Store, typ string) (int64, error) {
 // OwnDocument returns the document of a resource's current version.
 func OwnDocument(s *Store, key fhir.Key) (bson.Raw, error) {
 	return s.current(key.Type).FindOne(context.Background(), bson.D{{Key: fieldID, Value: key.ID}}).Raw()
+}
+
+// Forget makes the store forget how frequent terms are.
+func Forget(s *Store) {
+	s.frequencies.mu.Lock()
+	defer s.frequencies.mu.Unlock()
+	clear(s.frequencies.known)
+}
+
+// OpenMonitored is Open with a monitor of the commands that are sent.
+func OpenMonitored(ctx context.Context, opt Options, m *event.CommandMonitor) (*Store, error) {
+	return open(ctx, opt, options.Client().SetMonitor(m))
 }

@@ -168,7 +168,14 @@ func (r *reader) walk(ctx context.Context, typ string, where search.Expr, sorts 
 	if len(sorts) == 1 {
 		by, desc = sorts[0].Param, sorts[0].Desc
 	}
-	p, err := r.plan(ctx, typ, where, by, desc)
+	var g *page
+	if by == "" {
+		g = &page{from, reverse, limit}
+		if rows, ok, err := r.early(ctx, typ, conjuncts(where, nil), *g); ok || err != nil {
+			return rows, err
+		}
+	}
+	p, err := r.plan(ctx, typ, where, by, g)
 	if err != nil {
 		return nil, err
 	}
@@ -176,10 +183,10 @@ func (r *reader) walk(ctx context.Context, typ string, where search.Expr, sorts 
 		return nil, nil
 	}
 	if by == "" {
-		var behind bson.D
-		if from != nil && from.here {
-			behind = idBehind(from.id, reverse)
+		if p.found != nil {
+			return p.found, nil
 		}
+		behind := g.behind()
 		return r.rows(ctx, p, []bson.D{p.filter(behind)}, bson.D{{Key: fieldID, Value: direction(reverse)}}, limit, false)
 	}
 	return (&order{r: r, p: p, desc: desc, reverse: reverse, member: pathSort + keyName(by) + "."}).page(ctx, from, limit)

@@ -31,9 +31,19 @@ func (r *reader) History(ctx context.Context, q storage.HistoryQuery) ([]storage
 		}
 	}
 	var all []record
+	superseded := int64(maxVersions + 1) // of the resource that is asked for
+	if q.Key != (fhir.Key{}) {
+		var err error
+		if superseded, err = r.supersededVersions(ctx, q.Key); err != nil {
+			return nil, err
+		}
+	}
 	for _, typ := range types {
 		for _, current := range []bool{true, false} {
-			recs, err := r.versions(ctx, typ, current, q)
+			if !current && superseded == 0 {
+				continue
+			}
+			recs, err := r.versions(ctx, typ, current, superseded, q)
 			if err != nil {
 				return nil, err
 			}
@@ -65,8 +75,22 @@ func newest(recs []record, limit int) []record {
 	return recs
 }
 
-// versions reads one collection's part of a history.
-func (r *reader) versions(ctx context.Context, typ string, current bool, q storage.HistoryQuery) ([]record, error) {
+// maxVersions is up to how many superseded versions are asked for by their ids, which a router sends to the shards that have them.
+const maxVersions = 1000
+
+// supersededVersions returns how many superseded versions a resource has.
+func (r *reader) supersededVersions(ctx context.Context, key fhir.Key) (n int64, err error) {
+	f := bson.D{{Key: fieldID, Value: key.ID}}
+	err = r.query(ctx, key.Type, f, nil, options.Find().SetProjection(bson.D{{Key: fieldVersion, Value: 1}}), func(raw bson.Raw) error {
+		v, _ := raw.Lookup(fieldVersion).AsInt64OK()
+		n = v - 1
+		return nil
+	})
+	return n, err
+}
+
+// versions reads one collection's part of a history; of one resource, that has so many superseded versions.
+func (r *reader) versions(ctx context.Context, typ string, current bool, superseded int64, q storage.HistoryQuery) ([]record, error) {
 	c := r.s.superseded(typ)
 	if current {
 		c = r.s.current(typ)
@@ -76,9 +100,16 @@ func (r *reader) versions(ctx context.Context, typ string, current bool, q stora
 	filter := bson.A{}
 	add := func(d bson.D) { filter = append(filter, d) }
 	if q.Key != (fhir.Key{}) {
-		if current {
+		switch {
+		case current:
 			add(bson.D{{Key: fieldID, Value: q.Key.ID}})
-		} else {
+		case superseded <= maxVersions:
+			ids := make([]string, superseded)
+			for i := range ids {
+				ids[i] = versionID(q.Key.ID, int64(i)+1)
+			}
+			add(bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: ids}}}})
+		default:
 			add(bson.D{{Key: fieldID, Value: bson.D{{Key: "$gt", Value: q.Key.ID + "#"}, {Key: "$lt", Value: q.Key.ID + "$"}}}})
 		}
 	}

@@ -130,6 +130,7 @@ func (x *indexer) keep(start int) []byte { return x.arena[start:len(x.arena):len
 
 // entry collects the terms and ranges of one entry.
 func (x *indexer) entry(e *search.Entry) {
+	before := len(x.terms) + len(x.ranges)
 	if isRange(e) {
 		start := len(x.arena)
 		x.arena = appendPart(x.arena, e.Param)
@@ -146,6 +147,11 @@ func (x *indexer) entry(e *search.Entry) {
 	})
 	if len(e.Parts) > 0 {
 		x.composite(e)
+	}
+	if len(x.terms)+len(x.ranges) == before {
+		start := len(x.arena)
+		x.arena = appendPart(appendPart(x.arena, e.Param), kindPresent)
+		x.terms = append(x.terms, x.keep(start))
 	}
 }
 

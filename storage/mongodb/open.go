@@ -84,7 +84,10 @@ var (
 // Open connects to MongoDB. It returns an error at once for a connection string that can't be used, and within a few seconds for a server
 // that answers but can't serve: wrong credentials, a standalone server, a version before 6.0. A server that does not answer is no error:
 // the Store is returned, Ready says what it waits for, and it goes on trying.
-func Open(ctx context.Context, opt Options) (*Store, error) {
+func Open(ctx context.Context, opt Options) (*Store, error) { return open(ctx, opt, options.Client()) }
+
+// open is Open with further options of the driver.
+func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -102,7 +105,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	if name == "" {
 		name = defaultDatabase
 	}
-	client, err := mongo.Connect(options.Client().
+	client, err := mongo.Connect(with.
 		SetMaxPoolSize(opt.MaxPool).
 		SetServerSelectionTimeout(opt.Timeout).
 		SetAppName("fhirgate").
@@ -199,19 +202,15 @@ func (s *Store) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	admin := s.client.Database("admin")
-	var hello struct {
-		SetName string `bson:"setName"`
-		Msg     string `bson:"msg"`
-	}
+	var hello hello
 	if err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
 		if code(err, 18) || strings.Contains(err.Error(), "auth error") {
 			return &unfitError{"the server refused the user name or password"}
 		}
 		return s.noAnswer(err)
 	}
-	if hello.SetName == "" && hello.Msg != "isdbgrid" {
-		return &unfitError{"the server is a standalone one, which has no transactions; make it a replica set of one: " +
-			"restart it with `mongod --replSet rs0 ...`, then run `mongosh --eval 'rs.initiate()'`"}
+	if err := hello.fit(); err != nil {
+		return err
 	}
 	var build struct {
 		Version      string  `bson:"version"`
@@ -230,6 +229,21 @@ func (s *Store) check(ctx context.Context) error {
 		return fmt.Errorf("mongodb: %w", err)
 	}
 	return nil
+}
+
+// hello is what a server says of itself: a member of a set its name, a router of a sharded cluster "isdbgrid".
+type hello struct {
+	SetName string `bson:"setName"`
+	Msg     string `bson:"msg"`
+}
+
+// fit returns nil for a server that has transactions.
+func (h hello) fit() error {
+	if h.SetName != "" || h.Msg == "isdbgrid" {
+		return nil
+	}
+	return &unfitError{"the server is a standalone one, which has no transactions; make it a replica set of one: " +
+		"restart it with `mongod --replSet rs0 ...`, then run `mongosh --eval 'rs.initiate()'`"}
 }
 
 // noAnswer makes one line of the topology that a failed selection of a server describes.

@@ -27,6 +27,8 @@ type plan struct {
 	nothing bool
 	// rest are the conditions that are tried on what the index finds.
 	rest []search.Expr
+	// found are the rows of the page that was asked for, where making the plan has found them.
+	found []search.Row
 	// ranges are the places of by in which a match can lie, for each width; nil for anywhere.
 	ranges *[widthNone + 1][]span
 }
@@ -37,7 +39,7 @@ const maxJoined = 100
 const (
 	// fewTerms is up to how many matches of a term are rather sorted than looked for in an order.
 	fewTerms = 500
-	// manyTerms is where counting the matches of a term ends.
+	// manyTerms is where counting the matches of a prefix or a range ends.
 	manyTerms = 2000
 )
 
@@ -151,8 +153,9 @@ func in(path string, values []string) bson.D {
 	return bson.D{{Key: path, Value: bson.D{{Key: "$in", Value: values}}}}
 }
 
-// plan chooses the index for a condition and an order: by a parameter, or by id where by is "". desc tells the order's direction.
-func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by string, desc bool) (*plan, error) {
+// plan chooses the index for a condition and an order: by a parameter, or by id where by is "". g is the page that is asked for in that order;
+// nil where it is something else than a page.
+func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by string, g *page) (*plan, error) {
 	list := conjuncts(where, nil)
 	p := &plan{typ: typ, where: where}
 	for _, c := range list {
@@ -218,7 +221,7 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 		n := manyTerms
 		if !only {
 			var err error
-			if n, err = r.frequency(ctx, typ, terms); err != nil {
+			if n, err = r.frequency(ctx, typ, terms, fewTerms+1); err != nil {
 				return err
 			}
 		}
@@ -257,6 +260,17 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 		slices.Sort(terms)
 		candidates, serves = append(candidates, slices.Compact(terms)), append(serves, []int{e.at})
 	}
+	if by == "" && g != nil && g.limit <= maxPage && len(candidates) > 1 && !r.remembersAll(typ, candidates) {
+		rest(serves[0]...)
+		rows, ok, err := r.attempt(ctx, typ, candidates[0], list, slices.Clone(p.rest), 2, *g)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			p.found = rows
+			return p, nil
+		}
+	}
 	only := len(candidates) == 1 && (by == "" || !orders[indexOrder(by)] && pairTerms == nil)
 	for i := range candidates {
 		if err := try(candidates[i], serves[i], only); err != nil {
@@ -291,7 +305,7 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 		p.ranges = spansOf(list, by)
 		return p, nil
 	}
-	if n, err := r.frequency(ctx, typ, []string{termLive}); err != nil {
+	if n, err := r.frequency(ctx, typ, []string{termLive}, manyTerms); err != nil {
 		return nil, err
 	} else if n >= manyTerms {
 		r.s.collections.wantOrder(r.s, typ, by)
@@ -313,6 +327,18 @@ func (r *reader) planWithoutTerm(ctx context.Context, p *plan, list []search.Exp
 	if found, err := r.planFew(ctx, p, list, rest, manyTerms); found || err != nil {
 		return err
 	}
+	orders := r.s.collections.orders(p.typ)
+	for i, c := range list {
+		// What has no place in an order stands there by id.
+		if not, ok := c.(search.Not); ok {
+			if s, ok := not.Expr.(search.Some); ok && len(s.Where) == 0 && orders[indexOrder(s.Param)] {
+				rest(i)
+				key := pathSort + keyName(s.Param) + "."
+				p.index, p.lead, p.rest = indexOrder(s.Param), bson.D{{Key: key + memberWidth, Value: nil}, {Key: key + memberLeast, Value: nil}}, append(p.rest, alive{})
+				return nil
+			}
+		}
+	}
 	rest()
 	p.index, p.lead = indexTerms, bson.D{{Key: pathTerms, Value: termLive}}
 	return nil
@@ -325,7 +351,7 @@ func (r *reader) planFew(ctx context.Context, p *plan, list []search.Expr, rest 
 		if f == nil {
 			continue
 		}
-		n, err := r.frequencyOf(ctx, p.typ, f, index)
+		n, err := r.frequencyOf(ctx, p.typ, f, index, few)
 		if err != nil {
 			return false, err
 		}

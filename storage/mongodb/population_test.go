@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -98,6 +99,12 @@ func (p *population) record(i int) storage.Record {
 			tok("code", loinc, c), tok("combo-code", loinc, c), ref("subject", "Patient", patient), ref("patient", "Patient", patient), ref("encounter", "Encounter", p.id("encounter", r.IntN(p.n)/10*10+1+r.IntN(9))),
 			date("date", at, time.Second), quantity("value-quantity", v), quantity("combo-value-quantity", v), pair, combo,
 		}
+	}
+	if i%1000 == 555 {
+		e = append(e, tok("rare", "", "x"))
+	}
+	if i%1000 == 556 {
+		e = slices.DeleteFunc(e, func(e search.Entry) bool { return e.Param == "date" })
 	}
 	e = append(e, search.Entry{Param: "_profile", URI: "http://hl7.org/fhir/us/core/StructureDefinition/us-core-" + k.Type})
 	body := fmt.Appendf(nil, `{"resourceType":%q,"id":%q,"meta":{"versionId":"1","lastUpdated":"2026-11-23T09:30:00.123456Z","profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-x"]},"status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs","display":"vital-signs"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"8302-2","display":"Body Height"}],"text":"Body Height"},"subject":{"reference":"Patient/%s"},"encounter":{"reference":"Encounter/%016x%016x"},"effectiveDateTime":%q,"issued":%q,"valueQuantity":{"value":%v,"unit":"cm","system":"http://unitsofmeasure.org","code":"cm"}}`,

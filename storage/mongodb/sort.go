@@ -21,7 +21,12 @@ func (r *reader) findSorted(ctx context.Context, typ string, w resolved, sorts [
 	if w.chained {
 		where = w.without
 	}
-	p, err := r.plan(ctx, typ, where, "", false)
+	if !w.chained && limit <= maxPage {
+		if rows, ok, err := r.firstOf(ctx, typ, where, sorts, from, reverse, limit); ok || err != nil {
+			return rows, err
+		}
+	}
+	p, err := r.plan(ctx, typ, where, "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -45,12 +50,7 @@ func (r *reader) findSorted(ctx context.Context, typ string, w resolved, sorts [
 		}
 		return nil
 	}
-	projection := bson.D{{Key: fieldVersion, Value: 1}, {Key: fieldUpdated, Value: 1}}
-	for i, s := range sorts {
-		if s.Chain == nil && s.Param != search.SortByID && !slices.ContainsFunc(sorts[:i], func(o search.Sort) bool { return o.Chain == nil && o.Param == s.Param }) {
-			projection = append(projection, bson.E{Key: pathSort + keyName(s.Param), Value: 1})
-		}
-	}
+	projection := sortProjection(sorts)
 	var batch []search.Row
 	f := p.filter()
 	err = r.query(ctx, typ, f, p.hint(), options.Find().SetProjection(projection), func(raw bson.Raw) error {
@@ -76,6 +76,129 @@ func (r *reader) findSorted(ctx context.Context, typ string, w resolved, sorts [
 		r.told.steps = append(r.told.steps, search.Step{Kind: "sort", Index: typ, Detail: "the first of the order are kept", Rows: len(batch)})
 	}
 	return top.sorted(), nil
+}
+
+// maxGroups bounds the reads of rows in the order of the first of several parameters.
+const maxGroups = 5
+
+// firstOf returns the first rows of an order whose first parameter, or the id, has the order of an index: groups of equal values are read
+// until they have as many rows as are asked for. ok is false where no index has the order, or where groups are large.
+func (r *reader) firstOf(ctx context.Context, typ string, where search.Expr, sorts []search.Sort, from *start, reverse bool, limit int) (_ []search.Row, ok bool, err error) {
+	if sorts[0].Chain != nil || from != nil && !from.here {
+		return nil, false, nil
+	}
+	if sorts[0].Param == search.SortByID {
+		return r.byID(ctx, typ, where, sorts, from, reverse, limit)
+	}
+	p, err := r.plan(ctx, typ, where, sorts[0].Param, nil)
+	if err != nil || p.blocks || p.nothing {
+		return nil, false, err
+	}
+	o := &order{r: r, p: p, desc: sorts[0].Desc, reverse: reverse, member: pathSort + keyName(sorts[0].Param) + "."}
+	var at *start
+	if from != nil { // the rows of the same value may stand on either side
+		at = &start{keys: from.keys[:1], equal: true}
+	}
+	top := &topRows{sorts: sorts, reverse: reverse}
+	taken := 0
+	for batch, n := 2*limit+20, 0; n < maxGroups; batch, n = 2*batch, n+1 {
+		rows, err := o.page(ctx, at, batch)
+		if err != nil {
+			return nil, false, err
+		}
+		read := len(rows)
+		var last search.Row
+		if read > 0 {
+			last = rows[read-1]
+		}
+		if rows, err = r.withKeys(ctx, typ, rows, sorts); err != nil {
+			return nil, false, err
+		}
+		open := 0 // rows of the last value, which may have more
+		for _, row := range rows {
+			if from == nil || follows(row, sorts, from, typ, reverse) {
+				top.add(row, limit)
+				taken++
+				if row.Sort[0] == last.Sort[0] {
+					open++
+				}
+			}
+		}
+		if read < batch || taken-open >= limit {
+			return top.sorted(), true, nil
+		}
+		at = &start{keys: last.Sort, id: last.Key.ID, here: true}
+	}
+	return nil, false, nil
+}
+
+// byID returns rows in the order of ids, of which the first sort asks; it has no equal values.
+func (r *reader) byID(ctx context.Context, typ string, where search.Expr, sorts []search.Sort, from *start, reverse bool, limit int) ([]search.Row, bool, error) {
+	if from != nil && from.keys[0] != (search.SortKey{Value: from.id}) { // a position that no row has
+		return nil, false, nil
+	}
+	if from != nil {
+		from = &start{id: from.id, here: true}
+	}
+	rows, err := r.walk(ctx, typ, where, nil, from, reverse != sorts[0].Desc, limit)
+	if err == nil {
+		rows, err = r.withKeys(ctx, typ, rows, sorts)
+	}
+	return rows, err == nil, err
+}
+
+// withKeys returns rows, at most a few thousand, with the keys of all sorts.
+func (r *reader) withKeys(ctx context.Context, typ string, rows []search.Row, sorts []search.Sort) ([]search.Row, error) {
+	projection := sortProjection(sorts)
+	for chunk := range slices.Chunk(rows, loadChunk) {
+		if len(projection) == 2 { // no parameter
+			for i := range chunk {
+				chunk[i] = keyedByID(chunk[i], sorts)
+			}
+			continue
+		}
+		found := make(map[string]search.Row, len(chunk))
+		f := bson.D{{Key: fieldID, Value: bson.D{{Key: "$in", Value: idsOf(chunk)}}}}
+		if err := r.query(ctx, typ, f, nil, options.Find().SetProjection(projection), func(raw bson.Raw) error {
+			row := sortedRow(typ, sorts, raw)
+			found[row.Key.ID] = row
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+		for i := range chunk {
+			chunk[i] = found[chunk[i].Key.ID]
+		}
+	}
+	for chunk := range slices.Chunk(rows, loadChunk) {
+		if err := r.chainKeys(ctx, chunk, sorts); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// keyedByID gives a row the keys of sorts by the id, and missing ones of chains.
+func keyedByID(row search.Row, sorts []search.Sort) search.Row {
+	row.Sort = make([]search.SortKey, len(sorts))
+	for i, s := range sorts {
+		row.Sort[i] = search.SortKey{Missing: true}
+		if s.Chain == nil {
+			row.Sort[i] = search.SortKey{Value: row.Key.ID}
+		}
+	}
+	return row
+}
+
+// sortProjection is what a find returns for the keys of sorts.
+func sortProjection(sorts []search.Sort) bson.D {
+	projection := bson.D{{Key: fieldVersion, Value: 1}, {Key: fieldUpdated, Value: 1}}
+	for i, s := range sorts {
+		if s.Chain == nil && s.Param != search.SortByID && !slices.ContainsFunc(sorts[:i], func(o search.Sort) bool { return o.Chain == nil && o.Param == s.Param }) {
+			projection = append(projection, bson.E{Key: pathSort + keyName(s.Param), Value: 1})
+		}
+	}
+	return projection
 }
 
 // needsQueries reports whether rows can't be judged while their cursor is read: a session answers one command at a time.

@@ -15,6 +15,7 @@ const (
 	kindURI       = "u"
 	kindComposite = "k" // the terms of the parts
 	kindJoint     = "j" // of a compound: the terms of its parameters
+	kindPresent   = "p" // of an entry that has no other term and no range
 )
 
 // termLive is the term of every resource that is not deleted.

@@ -61,7 +61,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	if err := cmp.Or(ctx.Err(), s.serving(ctx)); err != nil {
 		return err
 	}
-	begun, slow := time.Now(), 0
+	begun, slow, full := time.Now(), 0, 0
 	for try := 0; ; try++ {
 		start := time.Now()
 		err, own := s.try(ctx, f, try)
@@ -72,21 +72,26 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		if code(err, codeNoSuchTransaction) && time.Since(start) > slowTransaction {
 			slow++
 		}
-		if slow > 1 || code(err, codeTransactionTooLargeCache) || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
+		// What fills the cache may be the transactions of others, which end.
+		crowded := cacheFull(err)
+		if crowded {
+			full++
+		}
+		if slow > 1 || full > 3 || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
 			e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, "transaction-limit",
-				"the transaction is larger or takes longer than the database allows (60 s); nothing of it is stored")
+				"the transaction is larger than the database's cache allows or takes longer than 60 s; nothing of it is stored")
 			e.Op, e.Err = "update", err
 			return e
 		}
 		superseded := errors.Is(err, errSuperseded) || errors.Is(err, errStale) || code(err, codeDuplicateKey)
-		if !superseded && !label(err, "TransientTransactionError") || ctx.Err() != nil {
+		if !superseded && !crowded && !label(err, "TransientTransactionError") || ctx.Err() != nil {
 			if own {
 				return err
 			}
 			return wrap("update", err)
 		}
 		if time.Since(begun) > retryFor || superseded && try >= conflictTries {
-			if !superseded && !code(err, codeWriteConflict) {
+			if !superseded && !crowded && !code(err, codeWriteConflict) {
 				return unavailable("update", err)
 			}
 			return fmt.Errorf("mongodb: %w after %d tries: %w", storage.ErrConflict, try+1, err)

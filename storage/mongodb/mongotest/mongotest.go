@@ -340,7 +340,7 @@ func (m *member) start(path, set string, more ...string) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"--dbpath", m.dir, "--port", port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", cmp.Or(m.cache, "0.5"),
+	args := []string{"--dbpath", m.dir, "--port", port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", cmp.Or(m.cache, "1"),
 		"--logpath", filepath.Join(m.dir, "mongod.log"), "--nounixsocket", "--oplogSize", "256", "--setParameter", "diagnosticDataCollectionEnabled=false"}
 	if set != "" {
 		args = append(args, "--replSet", set)

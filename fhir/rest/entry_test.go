@@ -1,0 +1,60 @@
+package rest_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestABatchReadsMetadata(t *testing.T) {
+	s := newServer(t)
+	alone := s.do(t, "GET", "/fhir/metadata", nil, "")
+	a := s.do(t, "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"batch","entry":[
+		{"request":{"method":"GET","url":"metadata"}},{"request":{"method":"GET","url":"metadata?mode=full&_elements=status"}},{"request":{"method":"HEAD","url":"metadata"}},
+		{"request":{"method":"GET","url":"metadata?mode=terminology"}},{"request":{"method":"DELETE","url":"metadata"}}]}`)
+	var b struct {
+		Entry []struct {
+			Resource json.RawMessage
+			Response struct{ Status string }
+		}
+	}
+	if err := json.Unmarshal(a.body, &b); err != nil || len(b.Entry) != 5 {
+		t.Fatalf("%v in %.300s", err, a.body)
+	}
+	if string(b.Entry[0].Resource) != string(alone.body) {
+		t.Errorf("the batch reads %.200s", b.Entry[0].Resource)
+	}
+	if got := string(b.Entry[1].Resource); !strings.Contains(got, `"status":"active"`) || strings.Contains(got, "searchParam") {
+		t.Errorf("_elements yields %.200s", got)
+	}
+	for i, want := range []string{"200 OK", "200 OK", "200 OK", "400 Bad Request", "400 Bad Request"} {
+		if got := b.Entry[i].Response.Status; got != want {
+			t.Errorf("entry %d: %s, want %s", i, got, want)
+		}
+	}
+	if b.Entry[2].Resource != nil {
+		t.Errorf("HEAD answers %.200s", b.Entry[2].Resource)
+	}
+}
+
+// TestLocationsOfEntriesAreThoseOfTheHeader holds that what an entry's response locates, relative to the base, is what Location and
+// Content-Location say of the same request by itself.
+func TestLocationsOfEntriesAreThoseOfTheHeader(t *testing.T) {
+	const update = `{"resourceType":"Patient","id":"p","active":%v}`
+	s := newServer(t)
+	for i, body := range []string{strings.Replace(update, "%v", "true", 1), strings.Replace(update, "%v", "false", 1), strings.Replace(update, "%v", "true", 1)} {
+		alone := s.do(t, "PUT", "/fhir/Patient/p", ct(jsonType), body)
+		header := alone.header.Get("Location") + alone.header.Get("Content-Location")
+		a := s.do(t, "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"PUT","url":"Patient/q"},"resource":`+strings.Replace(body, `"p"`, `"q"`, 1)+`}]}`)
+		var b struct {
+			Entry []struct{ Response struct{ Location string } }
+		}
+		if err := json.Unmarshal(a.body, &b); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.Replace(strings.TrimPrefix(header, s.url+"/fhir/"), "Patient/p", "Patient/q", 1)
+		if got := b.Entry[0].Response; got.Location != want || want == "" {
+			t.Errorf("version %d: the entry's location is %q, the header's %q", i+1, got.Location, header)
+		}
+	}
+}
