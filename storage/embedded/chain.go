@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
@@ -19,6 +17,7 @@ type condition struct {
 	codes   map[string][]search.Some // alternatives of one parameter by the code, id or URI that they ask for
 	param   string
 	targets map[string]bool // Refers: what is known of targets by id; Referred: of resources by id
+	found   found           // Refers: the target that is looked at
 	// tried and passed count what a part of an And was asked of, for Explain.
 	tried, passed int
 }
@@ -146,16 +145,13 @@ func (r *reader) holdsRefers(ctx context.Context, c *condition, e search.Refers,
 		id := entries[i].ID
 		known, ok := c.targets[id]
 		if !ok {
-			var f found
 			target := fhir.Key{Type: e.Target, ID: id}
-			exists, closer, err := r.entries(target, &f, st)
+			exists, err := r.entries(target, &c.found, st)
 			if err != nil {
 				return false, err
 			}
 			if exists {
-				known, err = r.holds(ctx, c.kids[0], target, f.entries, st)
-				closer()
-				if err != nil {
+				if known, err = r.holds(ctx, c.kids[0], target, c.found.entries, st); err != nil {
 					return false, err
 				}
 			}
@@ -237,25 +233,18 @@ func referredBy(e search.Referred, key fhir.Key) search.Expr {
 	return search.And{to, e.Where}
 }
 
-// entries reads the entries of a resource into f; they are valid until closer is called, which is nil where the resource does not exist.
-func (r *reader) entries(key fhir.Key, f *found, st *stats) (exists bool, closer func(), err error) {
+// entries reads the entries of a resource into f.
+func (r *reader) entries(key fhir.Key, f *found, st *stats) (exists bool, err error) {
 	typ, ok := r.s.names.find(key.Type, "")
 	if !ok {
-		return false, nil, nil
+		return false, nil
 	}
 	st.fetched++
-	v, c, err := r.src.Get(typeKey(make([]byte, 0, 80), tableEntries, typ, key.ID))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return false, nil, nil
+	v, err := r.entriesOf(typ, key.ID, f)
+	if err != nil || v == nil {
+		return false, err
 	}
-	if err != nil {
-		return false, nil, err
-	}
-	if err := r.s.names.decodeEntries(v, f); err != nil {
-		c.Close()
-		return false, nil, err
-	}
-	return true, func() { c.Close() }, nil
+	return true, r.s.names.decodeEntries(v, f)
 }
 
 // refers returns the ids of the resources of typ that refer to what satisfies e, in their order.

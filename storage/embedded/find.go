@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
@@ -157,6 +155,7 @@ func afterID(typ string, q search.Query) (from []byte, inclusive bool) {
 type match struct {
 	key   fhir.Key
 	found *found // entries are there only where they were asked for
+	row   []byte // the row of entries, where the stream stands on it
 }
 
 // each calls f for every resource that satisfies the conditions, in the order of ids from behind from (at it where inclusive), until f
@@ -176,7 +175,9 @@ func (p *planner) each(ctx context.Context, q search.Query, reverse bool, from [
 // try asks the resources of a stream one by one. covered tells that those the stream is sure of need not be asked.
 func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool, from []byte, inclusive bool, x *explainer, f func(*match) (bool, error)) error {
 	var fd found
+	var err error
 	m := match{found: &fd}
+	entries, all := in.(*allIDs)
 	ok := false
 	if from == nil {
 		ok = in.next()
@@ -188,6 +189,11 @@ func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool
 	for n := 1; ok; n++ {
 		if n&255 == 0 {
 			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		if all {
+			if m.row, err = entries.row(); err != nil {
 				return err
 			}
 		}
@@ -217,15 +223,12 @@ func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhi
 		m.found.updated, m.found.version = rec.Updated, rec.Version
 		return f(m)
 	}
-	var room [96]byte
-	v, closer, err := p.r.src.Get(typeKey(room[:0], tableEntries, p.num, key.ID))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return true, nil
+	v := m.row
+	if v == nil {
+		if v, err = p.r.entriesOf(p.num, key.ID, m.found); err != nil || v == nil {
+			return err == nil, err
+		}
 	}
-	if err != nil {
-		return false, err
-	}
-	defer closer.Close()
 	if sure && !x.entries {
 		d := decoder{b: v}
 		micros, version := d.header()

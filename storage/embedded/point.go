@@ -10,15 +10,18 @@ import (
 )
 
 // points finds the rows of single resources for a View that reads several: one iterator serves them all, at half the cost of a Get each. It
-// is opened with the second row asked for and closed with the View.
-type points struct{ it *pebble.Iterator }
+// is opened with the second row asked for, or when several are announced, and closed with the View.
+type points struct {
+	it    *pebble.Iterator
+	asked int
+}
 
-// several prepares for the look-up of n rows.
+// several announces the look-up of n rows.
 func (r *reader) several(n int) (err error) {
 	if n < 2 || r.tx != nil || r.points.it != nil {
 		return nil
 	}
-	r.points.it, err = r.src.NewIter(&pebble.IterOptions{LowerBound: []byte{tableDocument}, UpperBound: []byte{tableOld}})
+	r.points.it, err = r.src.NewIter(&pebble.IterOptions{LowerBound: []byte{tableDocument}, UpperBound: []byte{tableHistory}})
 	return err
 }
 
@@ -35,6 +38,10 @@ func nothing() {}
 // point returns the value of the row at a key of the tables by type and id; nil where there is none, and then done is nil too. It is valid
 // until done is called or the next row is looked up.
 func (r *reader) point(key []byte) (v []byte, done func(), err error) {
+	r.points.asked++
+	if err := r.several(r.points.asked); err != nil {
+		return nil, nil, err
+	}
 	if it := r.points.it; it != nil {
 		if !it.SeekPrefixGE(key) {
 			return nil, nil, it.Error()
@@ -52,6 +59,19 @@ func (r *reader) point(key []byte) (v []byte, done func(), err error) {
 		return nil, nil, err
 	}
 	return v, func() { closer.Close() }, nil
+}
+
+// entriesOf looks up the row of tableEntries of a resource, whose type has the number typ; nil where it does not exist. The row is f's, and
+// stays when others are looked up.
+func (r *reader) entriesOf(typ uint32, id string, f *found) ([]byte, error) {
+	var room [96]byte
+	v, done, err := r.point(typeKey(room[:0], tableEntries, typ, id))
+	if err != nil || v == nil {
+		return nil, err
+	}
+	f.row = append(f.row[:0], v...)
+	done()
+	return f.row, nil
 }
 
 // The bounds of what one View keeps.
