@@ -19,14 +19,6 @@ const maxCached = 50_000
 // countCache keeps counters that the writer used last, as they are in the database. It belongs to the holder of the writer's token.
 type countCache struct{ counts map[string]int64 }
 
-// get returns a counter.
-func (c *countCache) get(db *pebble.DB, name string) (int64, error) {
-	if n, ok := c.counts[name]; ok {
-		return n, nil
-	}
-	return readCount(db, name)
-}
-
 // apply takes over the counters of a commit.
 func (c *countCache) apply(totals map[string]int64) {
 	if c.counts == nil || len(c.counts)+len(totals) > maxCached {

@@ -130,3 +130,26 @@ func TestPageKeepsFewBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestOldVersionBehindAPage looks for a superseded version in a View that has looked up several current ones.
+func TestOldVersionBehindAPage(t *testing.T) {
+	s := openMemory(t)
+	defer s.Close()
+	layers(t, s, 2)
+	err := s.View(context.Background(), func(r storage.Reader) error {
+		keys := []fhir.Key{{Type: "Patient", ID: "p001"}, {Type: "Patient", ID: "p002"}, {Type: "Patient", ID: "p003"}}
+		if _, err := r.GetMany(context.Background(), keys); err != nil {
+			return err
+		}
+		for _, k := range keys {
+			rec, err := r.GetVersion(context.Background(), k, 1)
+			if err != nil || rec.Version != 1 || rec.Key != k {
+				t.Errorf("%s: version %d of %s, %v", k, rec.Version, rec.Key, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

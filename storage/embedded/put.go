@@ -29,13 +29,11 @@ func (t *tx) Put(ctx context.Context, rec storage.Record, expect int64) error {
 	b := t.writable()
 	docKey := typeKey(nil, tableDocument, typ, rec.Key.ID)
 	var current storage.Record
-	old, closer, err := t.s.db.Get(docKey)
-	switch {
-	case errors.Is(err, pebble.ErrNotFound):
-	case err != nil:
+	old, err := t.stored(docKey)
+	if err != nil {
 		return err
-	default:
-		defer closer.Close()
+	}
+	if old != nil {
 		if current, err = decodeRecord(rec.Key, old, false); err != nil {
 			return err
 		}
@@ -62,6 +60,24 @@ func (t *tx) Put(ctx context.Context, rec storage.Record, expect int64) error {
 	}
 	t.puts[rec.Key] = readable(rec)
 	return nil
+}
+
+// stored returns the value of a document or counter as it was before this Update; nil where there is none. It is valid until the next is
+// asked for.
+//
+// Most of what is put is new, and the filters tell that without a look into a block of the last layer, which would mostly have to be read and
+// decompressed for it. Reads find what they look for, and don't ask the filters of that layer.
+func (t *tx) stored(key []byte) (v []byte, err error) {
+	if t.before == nil {
+		t.before, err = t.s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{tableCount}, UpperBound: []byte{tableEntries}, UseL6Filters: true})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if !t.before.SeekPrefixGE(key) {
+		return nil, t.before.Error()
+	}
+	return t.before.ValueAndErr()
 }
 
 // readable is a record as readers return it.

@@ -145,6 +145,7 @@ type tx struct {
 	deltas map[string]int64 // counters, without the table byte
 	totals map[string]int64 // counters as finish left them
 	keys   [2]keySet
+	before *pebble.Iterator // documents and counters before this Update; nil until one is asked for
 	buf    []byte
 	old    found
 }
@@ -157,6 +158,9 @@ func newTx(s *Store) *tx {
 
 // close drops the batch.
 func (t *tx) close() {
+	if t.before != nil {
+		t.before.Close()
+	}
 	if t.batch != nil {
 		t.batch.Close()
 	}
@@ -209,12 +213,12 @@ func (t *tx) finish() error {
 		if d == 0 {
 			continue
 		}
-		n, err := t.s.cache.get(t.s.db, name)
+		key = append(append(key[:0], tableCount), name...)
+		n, err := t.counted(key)
 		if err != nil {
 			return err
 		}
 		n += d
-		key = append(append(key[:0], tableCount), name...)
 		switch {
 		case n < 0:
 			return fmt.Errorf("embedded: a counter fell below zero")
@@ -229,4 +233,16 @@ func (t *tx) finish() error {
 		t.totals[name] = n
 	}
 	return nil
+}
+
+// counted returns the counter at a key as it was before this Update.
+func (t *tx) counted(key []byte) (int64, error) {
+	if n, ok := t.s.cache.counts[string(key[1:])]; ok {
+		return n, nil
+	}
+	v, err := t.stored(key)
+	if err != nil || v == nil {
+		return 0, err
+	}
+	return countOf(v), nil
 }
