@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -34,7 +35,7 @@ func (r *reader) holdsReferred(ctx context.Context, c *condition, e search.Refer
 		}
 		known = len(rows) > 0
 	}
-	c.targets[key.ID] = known
+	c.targets[strings.Clone(key.ID)] = known // the id may lie in a row that is read
 	return known, nil
 }
 
