@@ -109,7 +109,7 @@ func readEnv(env, known []string) (map[string]string, error) {
 	var valid []string
 	for _, k := range known {
 		byVariable[envName(k)] = k
-		valid = append(valid, envName(k))
+		valid = append(valid, strings.TrimPrefix(envName(k), envPrefix))
 	}
 	found := make(map[string]string)
 	for _, kv := range env {
@@ -120,7 +120,7 @@ func readEnv(env, known []string) (map[string]string, error) {
 		}
 		flag, ok := byVariable[name]
 		if !ok {
-			return nil, fmt.Errorf("unknown environment variable %s; %s", name, suggest(name, "", valid))
+			return nil, fmt.Errorf("unknown environment variable %s; %s", name, suggest(rest, envPrefix, valid))
 		}
 		if value != "" {
 			found[flag] = value

@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // settle parses a command line as run does and returns the settings that serve would start with, by flag.
@@ -127,6 +127,11 @@ func TestWrongSettingsAreOneLineThatNamesTheRightOne(t *testing.T) {
 		{args: []string{"--max-page", "10", "--default-page", "20"}, want: "--default-page (20) must not be greater than --max-page (10)"},
 		{args: []string{"load", "--server", "localhost:8080", "x"}, want: "--server must be the URL of a FHIR server"},
 		{args: []string{"load", "--header", "x", "x"}, want: "--header must have the form"},
+		{args: []string{"load", "--header", "a b: c", "x"}, want: "--header must have the form"},
+		{args: []string{"load", "-j", "0", "x"}, want: "--jobs must be greater than 0"},
+		{args: []string{"--nope"}, want: "unknown flag --nope; there are --base-url"},
+		{env: "FHIRGATE_NOPE=x", want: "unknown environment variable FHIRGATE_NOPE; there are FHIRGATE_"},
+		{args: []string{"reindex", "--data", "/nonexistent"}, want: "--data: stat /nonexistent: no such file or directory"},
 	} {
 		args := tc.args
 		if tc.file != "" {
@@ -134,7 +139,7 @@ func TestWrongSettingsAreOneLineThatNamesTheRightOne(t *testing.T) {
 		}
 		var stdout, stderr bytes.Buffer
 		p := program{args: args, env: []string{tc.env}, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		status := run(ctx, p)
 		cancel()
 		line := stderr.String()
@@ -160,5 +165,44 @@ func TestSizes(t *testing.T) {
 		if (err != nil) != (want == "") || err == nil && s.String() != want {
 			t.Errorf("%s: %v %v, want %q", text, s.String(), err, want)
 		}
+	}
+}
+
+func TestEveryFlagIsAVariableAndAKey(t *testing.T) {
+	values := map[string]string{"string": "x", "bool": "true", "int": "7", "duration": "7s", "stringSlice": "x", "stringArray": "x", "size": "7MiB", "zone": "Europe/Berlin",
+		"off|base": "off", "single|multiple": "multiple", "debug|info|warn|error": "info"}
+	tried := 0
+	for _, c := range newRoot(&program{}).Commands() {
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			value := values[f.Value.Type()]
+			if f.Name == "help" || f.Name == "config" {
+				return
+			}
+			if value == "" {
+				t.Fatalf("%s --%s: no value of type %s to try", c.Name(), f.Name, f.Value.Type())
+			}
+			for place, given := range map[string][]string{
+				"variable": {envName(f.Name) + "=" + value},
+				"key":      {"FHIRGATE_CONFIG=" + file(t, f.Name+": "+value+"\n")},
+			} {
+				tried++
+				root := newRoot(&program{env: given})
+				set := ""
+				for _, cmd := range root.Commands() {
+					cmd.Args = nil
+					cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+						set = strings.Trim(cmd.Flags().Lookup(f.Name).Value.String(), "[]")
+						return nil
+					}
+				}
+				root.SetArgs([]string{c.Name()})
+				if err := root.Execute(); err != nil || set != value {
+					t.Errorf("%s --%s as a %s: %q, %v, want %q", c.Name(), f.Name, place, set, err, value)
+				}
+			}
+		})
+	}
+	if tried < 60 {
+		t.Errorf("%d flags were tried only", tried)
 	}
 }

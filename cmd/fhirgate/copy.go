@@ -76,10 +76,8 @@ type copying struct {
 func (c *copying) run(ctx context.Context, from, to *settings) error {
 	c.begun, c.last = time.Now(), time.Now()
 	log := newLogger(c.p, "warn")
-	if from.data != "" {
-		if _, err := os.Stat(from.data); err != nil {
-			return fmt.Errorf("--from: %w", err)
-		}
+	if err := mustExist(from); err != nil {
+		return fmt.Errorf("--from: %w", err)
 	}
 	source, err := newGateway(ctx, from, "127.0.0.1:8080", log)
 	if err != nil {

@@ -54,7 +54,7 @@ func TestCrashOfMongoDBsPrimary(t *testing.T) {
 		}
 		l.await(rng.IntN(500), time.Now().Add(2*time.Second))
 		l.killing()
-		lost := c.Primary()
+		lost := c.Elected(t)
 		c.Kill(lost)
 		if err := c.AwaitPrimary(time.Minute); err != nil {
 			t.Fatal(err)

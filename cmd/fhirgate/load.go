@@ -42,6 +42,9 @@ func newLoad(p *program) *cobra.Command {
 			if !strings.HasPrefix(o.Server, "http://") && !strings.HasPrefix(o.Server, "https://") {
 				return fmt.Errorf("--server must be the URL of a FHIR server, as %s", load.DefaultServer)
 			}
+			if o.Jobs < 1 {
+				return errors.New("--jobs must be greater than 0")
+			}
 			if o.Retries == 0 {
 				o.Retries = -1
 			}
@@ -75,12 +78,18 @@ func parseHeaders(texts []string) (http.Header, error) {
 	h := make(http.Header)
 	for _, t := range texts {
 		name, value, ok := strings.Cut(t, ":")
-		if !ok || strings.TrimSpace(name) == "" {
-			return nil, fmt.Errorf("--header must have the form \"Name: value\"")
+		name = strings.TrimSpace(name)
+		if !ok || name == "" || strings.ContainsFunc(name, notOfHeaders) {
+			return nil, errors.New("--header must have the form \"Name: value\"")
 		}
-		h.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		h.Add(name, strings.TrimSpace(value))
 	}
 	return h, nil
+}
+
+// notOfHeaders reports whether a character can't stand in a header's name (RFC 9110, 5.6.2).
+func notOfHeaders(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
 }
 
 // isTerminal reports whether w is a terminal that can show a bar.

@@ -17,9 +17,9 @@ func suggest(wrong, prefix string, valid []string) string {
 	return "there are " + strings.Join(sorted, ", ")
 }
 
-// nearest returns the candidate that the fewest edits make out of word, and "" where that takes more than a third of its letters.
+// nearest returns the candidate that the fewest edits make out of word, and "" where that takes more than one for every three of its letters.
 func nearest(word string, candidates []string) string {
-	best, at := "", 1+max(2, len(word)/3)
+	best, at := "", 1+max(1, len(word)/3)
 	for _, c := range candidates {
 		d := edits(strings.ToLower(word), strings.ToLower(c))
 		if d < at || d == at && best != "" && c < best {

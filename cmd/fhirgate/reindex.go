@@ -23,6 +23,9 @@ func newReindex(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			if err := mustExist(&s); err != nil {
+				return fmt.Errorf("--data: %w", err)
+			}
 			gw, err := newGateway(ctx, &s, "127.0.0.1:8080", newLogger(p, "warn"))
 			if err != nil {
 				return err
@@ -62,6 +65,15 @@ func newReindex(p *program) *cobra.Command {
 	f.StringVar(&s.baseURL, "base-url", "", "`URL` of the server, where serve is given one: references that start with it are local")
 	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name as Europe/Berlin; default is the one that the data is indexed in")
 	return cmd
+}
+
+// mustExist refuses a folder of data that is not there, which opening it would make.
+func mustExist(s *settings) error {
+	if s.mongodb != "" {
+		return nil
+	}
+	_, err := os.Stat(s.data)
+	return err
 }
 
 // resources returns the number with its noun.

@@ -69,15 +69,14 @@ type variable struct {
 
 // machine is the state of one evaluation. Collections live on one stack, so that a path costs no allocation once the stack has grown.
 type machine struct {
-	prog    *Program
-	env     *Env
-	focus   Item
-	stack   []Item
-	high    int // the greatest length of stack, for clearing
-	frame   frame
-	steps   int
-	now     time.Time
-	scratch []byte
+	prog  *Program
+	env   *Env
+	focus Item
+	stack []Item
+	high  int // the greatest length of stack, for clearing
+	frame frame
+	steps int
+	now   time.Time
 }
 
 var machines = sync.Pool{New: func() any { return &machine{stack: make([]Item, 0, 32)} }}

@@ -15,13 +15,17 @@ type link struct{ relation, url string }
 // answer writes a Bundle of type searchset, history, batch-response or transaction-response piece by piece (R4 bundle).
 type answer struct {
 	dst     []byte
+	buffer  *[]byte // of dst
 	entries int
 	updated time.Time
 }
 
 // newAnswer starts a Bundle; total is left out where it is negative. size is about how long it will be.
 func newAnswer(kind, id string, moment time.Time, total int64, links []link, size int) *answer {
-	a := &answer{dst: make([]byte, 0, size+512)}
+	a := &answer{buffer: buffers.Get().(*[]byte)}
+	if a.dst = (*a.buffer)[:0]; cap(a.dst) < size+512 {
+		a.dst = make([]byte, 0, size+512)
+	}
 	a.dst = append(a.dst, `{"resourceType":"Bundle","id":"`...)
 	a.dst = append(a.dst, id...)
 	a.dst = append(a.dst, `","meta":{"lastUpdated":"`...)
@@ -170,5 +174,5 @@ func (a *answer) done() Bundle {
 		a.dst = append(a.dst, ']')
 	}
 	a.dst = append(a.dst, '}')
-	return Bundle{Body: a.dst, Updated: a.updated}
+	return Bundle{Body: a.dst, Updated: a.updated, buffer: a.buffer}
 }

@@ -141,7 +141,7 @@ func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node, ba
 	case http.MethodGet, http.MethodHead:
 		return e.readReadConditions(request)
 	case http.MethodPost:
-		return s.readPost(ctx, e, request)
+		return s.readPost(ctx, e, request, base)
 	case http.MethodPut, http.MethodPatch, http.MethodDelete:
 		return s.readWrite(ctx, e, request)
 	}
@@ -179,7 +179,7 @@ func (e *bundleEntry) readReadConditions(request fhir.Node) error {
 }
 
 // readPost reads a create.
-func (s *Service) readPost(ctx context.Context, e *bundleEntry, request fhir.Node) error {
+func (s *Service) readPost(ctx context.Context, e *bundleEntry, request fhir.Node, base string) error {
 	if !e.resource.Valid() {
 		return badEntry("entry-resource", "a create has a resource", "")
 	}
@@ -192,7 +192,9 @@ func (s *Service) readPost(ctx context.Context, e *bundleEntry, request fhir.Nod
 	e.key.ID = s.ids.next()
 	if c := request.Get("ifNoneExist"); c.Valid() {
 		var err error
-		e.ifNoneExist = strings.TrimPrefix(c.Text(), "?")
+		if e.ifNoneExist, err = ReadIfNoneExist(c.Text(), e.url.typ, base); err != nil {
+			return err
+		}
 		e.cond, err = s.parseCondition(ctx, e.url.typ, e.ifNoneExist)
 		return err
 	}

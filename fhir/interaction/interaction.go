@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -98,7 +99,24 @@ type Bundle struct {
 	Body []byte
 	// Updated is the greatest lastUpdated in it; zero where there is none.
 	Updated time.Time
+	// buffer is what Body was written into; nil for none that is used again.
+	buffer *[]byte
 }
+
+// Release gives the memory of Body back, for another Bundle. Body must not be used after it, nor Release called twice. Who does not call it
+// leaves the memory to the garbage collector.
+func (b Bundle) Release() {
+	if b.buffer == nil || cap(b.Body) > maxBuffer {
+		return
+	}
+	*b.buffer = b.Body[:0]
+	buffers.Put(b.buffer)
+}
+
+// buffers are those of Bundles that were released, as *[]byte; maxBuffer is the length past which one is not kept.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxBuffer = 1 << 20
 
 // BundleRequest asks for a batch or transaction.
 type BundleRequest struct {

@@ -26,6 +26,8 @@ func BenchmarkSearch(b *testing.B) {
 		{"chain to family", "Observation?subject:Patient.gender=female"},
 		{"two includes", "Observation?code=http://loinc.org%7C8302-2&_include=Observation:subject&_include=Observation:encounter"},
 		{"revinclude", "Patient?_count=1&_revinclude=Encounter:subject"},
+		{"patients", "Patient?gender=female&birthdate=ge1950"},
+		{"has", "Patient?_has:Observation:patient:code=http://loinc.org%7C8302-2"},
 		{"count", "Observation?code=http://loinc.org%7C8302-2&_summary=count"},
 		{"elements", "Observation?code=http://loinc.org%7C8302-2&_elements=code,subject"},
 		{"second page", "Observation?_count=20&code=http://loinc.org%7C8302-2"},

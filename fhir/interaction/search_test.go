@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -260,4 +261,27 @@ func TestSearchSeesWhatWasWrittenBefore(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestBundlesKeepTheirBytesUntilTheyAreReleased(t *testing.T) {
+	s := open(t, Options{})
+	clinic(t, s)
+	var all sync.WaitGroup
+	for i := range 5 {
+		all.Go(func() {
+			q := SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Query: fmt.Sprintf("_id=%d", i)}
+			for range 50 {
+				b, err := s.Search(t.Context(), q)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got := decodeBundle(b.Body).names(); len(got) != 1 || got[0] != fmt.Sprintf("Observation/%d", i) {
+					t.Errorf("%d: %v", i, got)
+				}
+				b.Release()
+			}
+		})
+	}
+	all.Wait()
 }

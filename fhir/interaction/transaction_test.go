@@ -245,6 +245,13 @@ func TestConditionalCreateInATransaction(t *testing.T) {
 	if err != nil {
 		t.Errorf("two conditional creates that find the same resource: %v", err)
 	}
+	for _, form := range []string{"?identifier", "Patient?identifier", base + "/Patient?identifier"} {
+		if again := must(t, s, strings.Replace(create, `"identifier=`, `"`+form+"=", 1)); again.location(0) != p {
+			t.Errorf("%s: %+v", form, again.Entry[0])
+		}
+	}
+	_, err = transact(t, s, strings.Replace(create, `"identifier=`, `"Group?identifier=`, 1))
+	check(t, err, fhir.KindInvalid, "if-none-exist")
 	other := strings.NewReplacer("|1", "|2", `"1"`, `"2"`).Replace(create)
 	_, err = transact(t, s, other, strings.Replace(other, "urn:uuid:p", "urn:uuid:q", 1))
 	check(t, err, fhir.KindInvalid, "duplicate-entry")

@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"net/http"
-
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/interaction"
 )
@@ -40,6 +38,6 @@ func (h *Handler) bundle(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	x.json(http.StatusOK, b.Body)
+	x.bundle(b)
 	return nil
 }

@@ -99,11 +99,11 @@ func FuzzForwarded(f *testing.F) {
 }
 
 func FuzzIfNoneExist(f *testing.F) {
-	for _, s := range []string{"identifier=a|1", "?identifier=a", "Patient?identifier=a", "Observation?x", "%", "a=%00", "?", "a=\xff"} {
+	for _, s := range []string{"identifier=a|1", "?identifier=a", "Patient?identifier=a", "http://127.0.0.1/fhir/Patient?identifier=a", "Observation?x", "url=http://a?b", "%", "a=%00", "?", "a=\xff"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		q, err := ifNoneExist(http.Header{"If-None-Exist": {s}}, "Patient")
+		q, err := ifNoneExist(http.Header{"If-None-Exist": {s}}, "Patient", "http://127.0.0.1/fhir")
 		if err != nil {
 			if fhir.KindOf(err) != fhir.KindInvalid {
 				t.Error(err)

@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"net/http"
-
 	"github.com/fhirgate/fhirgate/fhir/interaction"
 )
 
@@ -50,6 +48,6 @@ func (x *exchange) history(q interaction.HistoryRequest) error {
 	head := x.w.Header()
 	head["Cache-Control"] = noStore
 	x.validators(0, b.Updated)
-	x.json(http.StatusOK, b.Body)
+	x.bundle(b)
 	return nil
 }

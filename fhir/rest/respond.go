@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/interaction"
 )
 
 // The values of headers that all answers share; net/http does not change them.
@@ -22,8 +24,9 @@ var (
 	sniffHeader = []string{"nosniff"}
 )
 
-// json writes an answer in FHIR JSON: indented if the client asked for that, compressed if it pays.
-func (x *exchange) json(status int, body []byte) {
+// json writes an answer in FHIR JSON: indented if the client asked for that, compressed if it pays. It reports whether all was written: where
+// not, the client has gone, and body may still be read by what is sending it (an HTTP/2 frame under way).
+func (x *exchange) json(status int, body []byte) (whole bool) {
 	head := x.w.Header()
 	head["Content-Type"] = x.contentType
 	head["Vary"] = varyHeader
@@ -37,12 +40,19 @@ func (x *exchange) json(status int, body []byte) {
 		}
 	}
 	if above := x.h.cfg.CompressAbove; above >= 0 && len(body) >= above && acceptsGzip(x.r.Header["Accept-Encoding"]) {
-		x.compressed(status, body)
-		return
+		return x.compressed(status, body)
 	}
 	head["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.w.WriteHeader(status)
-	x.w.Write(body) // an error means that the client has gone
+	_, err := x.w.Write(body)
+	return err == nil
+}
+
+// bundle writes a Bundle with json, and gives its memory back.
+func (x *exchange) bundle(b interaction.Bundle) {
+	if x.json(http.StatusOK, b.Body) {
+		b.Release()
+	}
 }
 
 // compressors are writers of gzip that are used again.
@@ -54,20 +64,24 @@ var compressors = sync.Pool{New: func() any {
 	return w
 }}
 
-// compressed writes the body with gzip, in pieces. Entity tags are weak, so that they are right for both forms.
-func (x *exchange) compressed(status int, body []byte) {
+// compressed writes the body with gzip, in pieces, and reports whether all was written. Entity tags are weak, so that they are right for both
+// forms.
+func (x *exchange) compressed(status int, body []byte) (whole bool) {
 	head := x.w.Header()
 	head["Content-Encoding"] = gzipHeader
 	x.w.WriteHeader(status)
 	if x.r.Method == http.MethodHead {
 		x.w.WriteHeaderNow()
-		return
+		return true
 	}
 	z := compressors.Get().(*gzip.Writer)
 	z.Reset(x.w)
-	z.Write(body) // an error means that the client has gone
-	z.Close()
+	_, err := z.Write(body)
+	if err = errors.Join(err, z.Close()); err != nil {
+		return false // and what was being sent is not used again
+	}
 	compressors.Put(z)
+	return true
 }
 
 // acceptsGzip reports whether Accept-Encoding takes gzip (RFC 9110 section 12.5.3).

@@ -98,7 +98,7 @@ func (x *exchange) search(q interaction.SearchRequest) error {
 		return err
 	}
 	x.w.Header()["Cache-Control"] = noStore
-	x.json(http.StatusOK, b.Body)
+	x.bundle(b)
 	return nil
 }
 

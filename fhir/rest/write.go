@@ -23,7 +23,11 @@ func (h *Handler) create(x *exchange) error {
 	if g.rest != "" {
 		return errUnknownParameter("_format and _pretty")
 	}
-	condition, err := ifNoneExist(x.r.Header, typ)
+	base, err := h.base(x.r)
+	if err != nil {
+		return err
+	}
+	condition, err := ifNoneExist(x.r.Header, typ, base)
 	if err != nil {
 		return err
 	}
@@ -180,29 +184,20 @@ func (x *exchange) criteria() (general, error) {
 	return g, err
 }
 
-// ifNoneExist returns the condition of a conditional create as a raw query: what the header says, without a leading "?" or "[type]?".
-func ifNoneExist(h http.Header, typ string) (string, error) {
+// ifNoneExist returns the condition of a conditional create on typ as a raw query; "" where there is none. base is the server's base URL.
+func ifNoneExist(h http.Header, typ, base string) (string, error) {
 	v := h["If-None-Exist"]
 	if len(v) == 0 {
 		return "", nil
 	}
-	invalid := func(text string) (string, error) {
-		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "if-none-exist", text)
-	}
 	if len(v) > 1 {
-		return invalid("If-None-Exist stands twice")
+		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "if-none-exist", "If-None-Exist stands twice")
 	}
-	q := trim(v[0])
-	if t, after, ok := strings.Cut(q, "?"); ok && (t == "" || t == typ) {
-		q = after
-	}
-	if q == "" {
-		return invalid("If-None-Exist needs search parameters, as in identifier=http://example.org|1")
-	}
-	if err := checkEscapes(q); err != nil {
+	q, err := interaction.ReadIfNoneExist(v[0], typ, base)
+	if err != nil {
 		return "", err
 	}
-	return q, nil
+	return q, checkEscapes(q)
 }
 
 // result answers a create or update with status, headers and the body that the client prefers; by default that is the resource.

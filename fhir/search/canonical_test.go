@@ -124,6 +124,19 @@ func TestTooManyNamedResourcesAreRefused(t *testing.T) {
 	}
 }
 
+func TestManyStepsThroughCanonicalsAreRefused(t *testing.T) {
+	f := library(t, 1)
+	_, _, err := parsed(f, "Measure", "depends-on.depends-on.name", "x")
+	if err != nil {
+		t.Errorf("two steps: %v", err)
+	}
+	_, _, err = parsed(f, "Measure", strings.Repeat("depends-on.", 8)+"name", "x")
+	var e *fhir.Error
+	if !errors.As(err, &e) || e.Issues[0].ID != "search-too-costly" || f.asked > 2_000 {
+		t.Errorf("eight steps: %v, after %d look-ups", err, f.asked)
+	}
+}
+
 func TestCanonicalsAreRefusedWhereNothingCanFollowThem(t *testing.T) {
 	for _, c := range [][2]string{{"QuestionnaireResponse", "questionnaire.title"}, {"Questionnaire", "_has:QuestionnaireResponse:questionnaire:status"}} {
 		_, _, err := newParameters().Parse([]string{c[0]}, []search.Pair{{Name: c[1], Value: "x"}}, search.ParseOptions{})
@@ -171,5 +184,75 @@ func TestNamesOfResourcesAreTheirUrlsAndVersions(t *testing.T) {
 	}
 	if s.Nameable("Patient") || s.Nameable("Device") || !s.Nameable("Questionnaire") {
 		t.Error("the wrong types are named by canonicals")
+	}
+}
+
+// TestCanonicalsAgreeWithTheirDefinition compares chains and _has over random stores with what a canonical names, worked out resource by
+// resource: all of a url and version, or without a version all of the greatest version of the url.
+func TestCanonicalsAgreeWithTheirDefinition(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	versions := []string{"", "1", "1.2", "1.10", "2-draft", "2"}
+	type questionnaire struct{ id, url, version, status string }
+	for range 60 {
+		o := searchtest.NewOracle(newParameters())
+		var all []questionnaire
+		for i := range r.IntN(8) {
+			q := questionnaire{fmt.Sprintf("q%d", i), fmt.Sprintf("http://example.org/%d", r.IntN(3)), versions[r.IntN(len(versions))], []string{"active", "retired"}[r.IntN(2)]}
+			version := ""
+			if q.version != "" {
+				version = fmt.Sprintf(`,"version":%q`, q.version)
+			}
+			put(t, o, fmt.Sprintf(`{"resourceType":"Questionnaire","id":%q,"url":%q,"status":%q%s}`, q.id, q.url, q.status, version))
+			all = append(all, q)
+		}
+		named := func(canonical string) (out []questionnaire) {
+			url, version, exact := strings.Cut(canonical, "|")
+			for _, q := range all {
+				latest := !slices.ContainsFunc(all, func(p questionnaire) bool {
+					return p.url == q.url && slices.Index(versions, p.version) > slices.Index(versions, q.version)
+				})
+				if q.url == url && (exact && q.version == version || !exact && latest) {
+					out = append(out, q)
+				}
+			}
+			return out
+		}
+		var chained, had []string
+		for i := range r.IntN(8) {
+			canonical := fmt.Sprintf("http://example.org/%d", r.IntN(3))
+			if v := versions[r.IntN(len(versions))]; v != "" {
+				canonical += "|" + v
+			}
+			status := []string{"completed", "amended"}[r.IntN(2)]
+			put(t, o, fmt.Sprintf(`{"resourceType":"QuestionnaireResponse","id":"r%d","status":%q,"questionnaire":%q}`, i, status, canonical))
+			for _, q := range named(canonical) {
+				if q.status == "active" {
+					chained = append(chained, fmt.Sprintf("r%d", i))
+				}
+				if status == "completed" {
+					had = append(had, q.id)
+				}
+			}
+		}
+		for search, want := range map[string][]string{
+			"QuestionnaireResponse?questionnaire.status=active":                       chained,
+			"Questionnaire?_has:QuestionnaireResponse:questionnaire:status=completed": had,
+		} {
+			keys, err := o.Search(search)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, k := range keys {
+				got = append(got, k.ID)
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if want = slices.Compact(want); !slices.Equal(got, want) {
+				t.Fatalf("%s finds %v, want %v among %+v", search, got, want, all)
+			}
+		}
 	}
 }

@@ -216,12 +216,21 @@ func (q *reading) throughURL(code, t string, where Expr) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := q.count(namesCost); err != nil {
+		return nil, err
+	}
 	names, err := c.Names(t, where)
 	if err == nil {
 		err = q.count(len(names))
 	}
 	return CanonicalIn(code, names), err
 }
+
+// What looking up the names of resources, and which resources are named, counts as.
+const (
+	namesCost = 100
+	namedCost = 1_000
+)
 
 // has reads what follows "_has:": "Type:reference:name" (https://hl7.org/fhir/R4/search.html#has).
 func (q *reading) has(types []string, name, value string, depth int) (Expr, error) {
@@ -254,6 +263,9 @@ func (q *reading) has(types []string, name, value string, depth int) (Expr, erro
 	}
 	c, err := q.canonicals()
 	if err != nil {
+		return nil, err
+	}
+	if err := q.count(namedCost); err != nil {
 		return nil, err
 	}
 	ids, err := c.Named(types[0], source, code, where)

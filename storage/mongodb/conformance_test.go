@@ -3,6 +3,7 @@ package mongodb_test
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/mongodb"
@@ -21,7 +22,7 @@ var uris = map[storage.Store]string{}
 
 func openURI(t testing.TB, uri string) *mongodb.Store {
 	t.Helper()
-	s, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri, Logger: slog.New(slog.DiscardHandler)})
+	s, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri, Timeout: 30 * time.Second, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,5 +129,5 @@
 // 0.27/0.23, patient newest first 0.76/0.68 and 0.81/0.68, newest first of a code 0.82/0.70 and 0.79/0.75, OR of 50 tokens 0.67/0.55 and
 // 0.77/0.63, chain to gender 1.10/0.91 and 3.16/2.82, _has by code 1.88/1.71 and 4.60/3.99, all 0.28/0.24 and 0.29/0.24. Keys and documents
 // examined are the same at both sizes but for chains and _has, whose far sides grow. What is asked for
-// the first time in a minute, at 10,000 with other programs running, median of one run: prefix 0.38/0.33, composite 0.75/0.50, token 0.39/0.32.
+// the first time in a minute, at 10,000 with other programs running, mean of one run: prefix 0.38/0.33, composite 0.75/0.50, token 0.39/0.32.
 package mongodb

@@ -78,8 +78,6 @@ func (l *limits) appendRecord(dst []byte, rec storage.Record) ([]byte, []any, er
 type record struct {
 	storage.Record
 	parts, size int
-	// more is the number of its documents of entries.
-	more int
 }
 
 // decodeRecord reads a version of a resource of type typ from its document, current or superseded.
@@ -113,8 +111,6 @@ func decodeRecord(typ string, raw bson.Raw) (record, error) {
 			d, _ := v.DocumentOK()
 			rec.parts = intOf(d, memberParts)
 			rec.size = intOf(d, memberSize)
-		case fieldMore:
-			rec.more = int(v.Int32())
 		}
 	}
 	switch {

@@ -64,7 +64,7 @@ func TestTypesOfAnotherGatewayAreInTheHistoryOfAll(t *testing.T) {
 	if err := put(t.Context(), a, "x", 0); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		var n int
 		var counts map[string]int64
 		if err := b.View(t.Context(), func(r storage.Reader) error {
@@ -201,7 +201,7 @@ func TestMissingIndexesAreMadeAtStart(t *testing.T) {
 		}
 	}
 	find() // with the index or without it
-	for end := time.Now().Add(20 * time.Second); len(b.Building()) > 0; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(b.Building()) > 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("still building %v", b.Building())
 		}

@@ -19,6 +19,9 @@ import (
 
 // The whole suite holds where nearly every resource is a large one, whose body and entries stand in further documents.
 func TestConformanceOfLargeResources(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes as long as TestConformance; runs without -short")
+	}
 	small := func(t *testing.T, uri string) *mongodb.Store {
 		s := openURI(t, uri)
 		mongodb.SmallDocuments(s)
@@ -190,6 +193,9 @@ func TestGroupOfAHundredThousandMembers(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if docs, err := mongodb.FurtherEntries(a, "Group"); err != nil || docs < int64(n/2000) {
+		t.Errorf("%d documents of entries, %v", docs, err)
 	}
 	read(1)
 	find(is(0), "g")

@@ -54,11 +54,13 @@ type Store struct {
 	gate         sync.RWMutex
 
 	ready  atomic.Pointer[readiness]
-	opened chan struct{} // closed when the server has been reached and accepted
-	run    context.Context
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-	closed atomic.Bool
+	opened chan struct{} // closed when the server has been reached and accepted, and the collections are there
+	// answered is closed when the server has been reached and accepted.
+	answered chan struct{}
+	run      context.Context
+	cancel   context.CancelFunc
+	work     sync.WaitGroup
+	closed   atomic.Bool
 	// importing is set while collections lack their indexes because of an import.
 	importing atomic.Bool
 
@@ -120,16 +122,29 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
 	s.ready.Store(&readiness{err: errConnecting})
+	begun := time.Now()
 	s.work.Add(1)
 	go s.connect(run, opt.URI)
-	select {
-	case <-s.opened:
-	case <-time.After(opt.Timeout):
-	case <-ctx.Done():
-		s.Close()
-		return nil, ctx.Err()
+	wait := time.NewTimer(opt.Timeout)
+	defer wait.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-s.opened:
+			waiting = false
+		case <-wait.C:
+			select {
+			case <-s.answered: // and makes collections, which a busy server takes its time for
+				wait.Reset(time.Second)
+				waiting = time.Since(begun) < collectionsFor
+			default:
+				waiting = false
+			}
+		case <-ctx.Done():
+			s.Close()
+			return nil, ctx.Err()
+		}
 	}
 	if r := s.ready.Load(); r.fatal {
 		s.Close()
@@ -137,6 +152,9 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 	}
 	return s, nil
 }
+
+// collectionsFor is how long Open waits for a server that has answered.
+const collectionsFor = time.Minute
 
 // redact removes a connection string and the password in it from a message.
 func redact(msg, uri string) string {
@@ -156,13 +174,14 @@ func redact(msg, uri string) string {
 // one that will not heal.
 func (s *Store) connect(run context.Context, uri string) {
 	defer s.work.Done()
-	var once sync.Once
+	var once, accepted sync.Once
 	done := func() { once.Do(func() { close(s.opened) }) }
 	defer done()
 	wait := 250 * time.Millisecond
 	for {
 		err := s.check(run)
 		if err == nil {
+			accepted.Do(func() { close(s.answered) })
 			err = s.collections.list(run, s)
 		}
 		if run.Err() != nil {

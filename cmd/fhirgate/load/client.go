@@ -71,13 +71,11 @@ func (c *client) send(ctx context.Context, j *job) (*answer, error) {
 		}
 		wait := max(after, backoff(try))
 		if c.waiting != nil {
-			reason := ""
 			if err != nil {
-				reason = err.Error()
+				c.waiting(unreachable(c.base, err).Error(), wait)
 			} else {
-				reason = a.reason()
+				c.waiting(a.reason(), wait)
 			}
-			c.waiting(reason, wait)
 		}
 		if err := c.pause(ctx, wait); err != nil {
 			return nil, err

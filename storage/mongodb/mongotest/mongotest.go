@@ -227,6 +227,18 @@ func (c *Cluster) Primary() int {
 	return -1
 }
 
+// Elected waits until a member is primary and returns its index.
+func (c *Cluster) Elected(t testing.TB) int {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if i := c.Primary(); i >= 0 {
+			return i
+		}
+	}
+	t.Fatal("no member becomes primary")
+	return -1
+}
+
 // Kill ends member i with SIGKILL.
 func (c *Cluster) Kill(i int) { c.members[i].kill() }
 
@@ -315,7 +327,7 @@ func startOnce(path, dir string, n int, options string, more ...string) (*Cluste
 		c.stop()
 		return nil, err
 	}
-	if err := c.AwaitPrimary(60 * time.Second); err != nil {
+	if err := c.AwaitPrimary(2 * time.Minute); err != nil {
 		c.stop()
 		return nil, err
 	}
@@ -365,7 +377,7 @@ func (m *member) kill() {
 // await waits until the member answers.
 func (m *member) await() error {
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err = m.admin(bson.D{{Key: "ping", Value: 1}}, nil); err == nil {
 			return nil
 		}

@@ -1,24 +1,15 @@
 package mongotest
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 func TestSetOfThreeElectsAgainAfterThePrimaryIsKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some 20 s; runs without -short")
 	}
 	c := Start(t, 3)
-	first := c.Primary()
-	if first < 0 {
-		t.Fatal("no primary after Start")
-	}
+	first := c.Elected(t)
 	c.Kill(first)
-	if err := c.AwaitPrimary(30 * time.Second); err != nil {
-		t.Fatal(err)
-	}
-	if again := c.Primary(); again == first {
+	if again := c.Elected(t); again == first {
 		t.Fatalf("the killed member %d is primary", first)
 	}
 	if err := c.Restart(first); err != nil {
