@@ -17,6 +17,7 @@ type condition struct {
 	codes   map[string][]search.Some // alternatives of one parameter by the code, id or URI that they ask for
 	param   string
 	targets map[string]bool // Refers: what is known of targets by id; Referred: of resources by id
+	found   found           // Refers: the target that is looked at
 	// tried and passed count what a part of an And was asked of, for Explain.
 	tried, passed int
 	needed        []uint32 // what needs told
@@ -157,16 +158,13 @@ func (r *reader) holdsRefers(ctx context.Context, c *condition, e search.Refers,
 		id := entries[i].ID
 		known, ok := c.targets[id]
 		if !ok {
-			var f found
 			target := fhir.Key{Type: e.Target, ID: id}
-			exists, closer, err := r.entries(target, &f, c.kids[0].needs(r.s.names, e.Target), st)
+			exists, err := r.entries(target, &c.found, c.kids[0].needs(r.s.names, e.Target), st)
 			if err != nil {
 				return false, err
 			}
 			if exists {
-				known, err = r.holds(ctx, c.kids[0], target, f.entries, st)
-				closer()
-				if err != nil {
+				if known, err = r.holds(ctx, c.kids[0], target, c.found.entries, st); err != nil {
 					return false, err
 				}
 			}
@@ -179,29 +177,21 @@ func (r *reader) holdsRefers(ctx context.Context, c *condition, e search.Refers,
 	return false, nil
 }
 
-// entries reads the entries of a resource into f, those of the needed parameters, or all where that is nil; they are valid until closer is
-// called, which is nil where the resource does not exist.
-func (r *reader) entries(key fhir.Key, f *found, needed []uint32, st *stats) (exists bool, closer func(), err error) {
+// entries reads the entries of a resource into f: those of the needed parameters, or all where that is nil.
+func (r *reader) entries(key fhir.Key, f *found, needed []uint32, st *stats) (exists bool, err error) {
 	typ, ok := r.s.names.find(key.Type, "")
 	if !ok {
-		return false, nil, nil
+		return false, nil
 	}
 	st.fetched++
-	var room [96]byte
-	v, done, err := r.target(typeKey(room[:0], tableEntries, typ, key.ID))
-	if v == nil {
-		return false, nil, err
+	v, err := r.entriesOf(typ, key.ID, f)
+	if err != nil || v == nil {
+		return false, err
 	}
 	if needed == nil {
-		err = r.s.names.decodeEntries(v, f)
-	} else {
-		err = r.s.names.decodeNeeded(v, f, needed)
+		return true, r.s.names.decodeEntries(v, f)
 	}
-	if err != nil {
-		done()
-		return false, nil, err
-	}
-	return true, done, nil
+	return true, r.s.names.decodeNeeded(v, f, needed)
 }
 
 // refers returns the ids of the resources of typ that refer to what satisfies e, in their order. inner is the plan for that.

@@ -203,6 +203,7 @@ type found struct {
 	updated time.Time
 	version int64
 	entries []search.Entry
+	row     []byte // where it is a copy
 }
 
 // decodeEntries decodes a row of tableEntries, into f's slice where it has room.

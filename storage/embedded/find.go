@@ -157,7 +157,7 @@ func afterID(typ string, q search.Query) (from []byte, inclusive bool) {
 type match struct {
 	key   fhir.Key
 	found *found // entries are there only where they were asked for
-	row   []byte // of tableEntries, where the stream has it at hand
+	row   []byte // the row of entries, where the stream stands on it
 }
 
 // each calls f for every resource that satisfies the conditions, in the order of ids from behind from (at it where inclusive), until f
@@ -184,8 +184,9 @@ func existing(chosen []*source) bool {
 // try asks the resources of a stream one by one. covered tells that those the stream is sure of need not be asked.
 func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool, from []byte, inclusive bool, x *explainer, f func(*match) (bool, error)) error {
 	var fd found
+	var err error
 	m := match{found: &fd}
-	all, _ := in.(*allIDs)
+	entries, all := in.(*allIDs)
 	ok := false
 	if from == nil {
 		ok = in.next()
@@ -200,13 +201,12 @@ func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool
 				return err
 			}
 		}
-		key := fhir.Key{Type: p.typ, ID: string(in.at())}
-		var err error
-		if all != nil {
-			if m.row, err = all.it.ValueAndErr(); err != nil {
+		if all {
+			if m.row, err = entries.row(); err != nil {
 				return err
 			}
 		}
+		key := fhir.Key{Type: p.typ, ID: string(in.at())}
 		more, err := p.tryOne(ctx, cond, &m, key, covered && in.sure(), x, f)
 		if err != nil || !more {
 			return err
@@ -237,12 +237,9 @@ func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhi
 	}
 	v := m.row
 	if v == nil {
-		var room [96]byte
-		var done func()
-		if v, done, err = p.r.point(typeKey(room[:0], tableEntries, p.num, key.ID)); v == nil {
+		if v, err = p.r.entriesOf(p.num, key.ID, m.found); err != nil || v == nil {
 			return err == nil, err
 		}
-		defer done()
 	}
 	if sure && !x.entries {
 		d := decoder{b: v}

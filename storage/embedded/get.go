@@ -14,14 +14,13 @@ import (
 
 // reader reads one moment: a snapshot, or the database under an Update's batch.
 type reader struct {
-	s       *Store
-	src     pebble.Reader
-	micros  int64
-	tx      *tx // nil in a View
-	points  points
-	kept    kept
-	known   *known // counters of the moment; nil in an Update
-	targets points // what chains lead to
+	s      *Store
+	src    pebble.Reader
+	micros int64
+	tx     *tx // nil in a View
+	points points
+	kept   kept
+	known  *known // counters of the moment; nil in an Update
 }
 
 // Moment is the instant of the newest visible commit.

@@ -10,68 +10,46 @@ import (
 )
 
 // points finds the rows of single resources for a View that reads several: one iterator serves them all, at half the cost of a Get each. It
-// is opened with the second row asked for and closed with the View.
+// is opened with the second row asked for, or when several are announced, and closed with the View.
 type points struct {
-	it   *pebble.Iterator
-	busy bool   // the value looked up last is in use: others are read by Get
-	free func() // ends that
-	once bool   // one was read by itself
+	it    *pebble.Iterator
+	asked int
 }
 
-// several prepares for the look-up of n rows.
+// several announces the look-up of n rows.
 func (r *reader) several(n int) (err error) {
-	if n < 2 || r.tx != nil {
+	if n < 2 || r.tx != nil || r.points.it != nil {
 		return nil
 	}
-	return r.points.open(r)
-}
-
-// open opens the iterator.
-func (p *points) open(r *reader) (err error) {
-	if p.it != nil {
-		return nil
-	}
-	p.free = func() { p.busy = false }
-	p.it, err = r.src.NewIter(&pebble.IterOptions{LowerBound: []byte{tableDocument}, UpperBound: []byte{tableHistory}})
+	r.points.it, err = r.src.NewIter(&pebble.IterOptions{LowerBound: []byte{tableDocument}, UpperBound: []byte{tableHistory}})
 	return err
 }
 
 // close ends the View's reads.
 func (r *reader) close() {
-	for _, it := range [...]*pebble.Iterator{r.points.it, r.targets.it} {
-		if it != nil {
-			it.Close()
-		}
+	if r.points.it != nil {
+		r.points.it.Close()
 	}
 }
+
+// nothing is the end of a row that holds nothing open.
+func nothing() {}
 
 // point returns the value of the row at a key of the tables by type and id; nil where there is none, and then done is nil too. It is valid
-// until done is called; others may be looked up meanwhile.
-func (r *reader) point(key []byte) (v []byte, done func(), err error) { return r.points.get(r, key) }
-
-// target is point for the resources that chains lead to, while a resource that refers to them is looked at. The first is read by itself.
-func (r *reader) target(key []byte) (v []byte, done func(), err error) {
-	if r.tx == nil && !r.targets.once {
-		r.targets.once = true
-	} else if r.tx == nil {
-		if err := r.targets.open(r); err != nil {
-			return nil, nil, err
-		}
+// until done is called or the next row is looked up.
+func (r *reader) point(key []byte) (v []byte, done func(), err error) {
+	r.points.asked++
+	if err := r.several(r.points.asked); err != nil {
+		return nil, nil, err
 	}
-	return r.targets.get(r, key)
-}
-
-// get is point.
-func (p *points) get(r *reader, key []byte) (v []byte, done func(), err error) {
-	if it := p.it; it != nil && !p.busy {
+	if it := r.points.it; it != nil {
 		if !it.SeekPrefixGE(key) {
 			return nil, nil, it.Error()
 		}
 		if v, err = it.ValueAndErr(); err != nil {
 			return nil, nil, err
 		}
-		p.busy = true
-		return v, p.free, nil
+		return v, nothing, nil
 	}
 	v, closer, err := r.src.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -81,6 +59,19 @@ func (p *points) get(r *reader, key []byte) (v []byte, done func(), err error) {
 		return nil, nil, err
 	}
 	return v, func() { closer.Close() }, nil
+}
+
+// entriesOf looks up the row of tableEntries of a resource, whose type has the number typ; nil where it does not exist. The row is f's, and
+// stays when others are looked up.
+func (r *reader) entriesOf(typ uint32, id string, f *found) ([]byte, error) {
+	var room [96]byte
+	v, done, err := r.point(typeKey(room[:0], tableEntries, typ, id))
+	if err != nil || v == nil {
+		return nil, err
+	}
+	f.row = append(f.row[:0], v...)
+	done()
+	return f.row, nil
 }
 
 // The bounds of what one View keeps.

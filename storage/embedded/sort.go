@@ -64,11 +64,10 @@ type lookup struct{ r *reader }
 // Entries returns the entries of a resource.
 func (l lookup) Entries(key fhir.Key) ([]search.Entry, bool) {
 	var f found
-	exists, closer, err := l.r.entries(key, &f, nil, &stats{})
+	exists, err := l.r.entries(key, &f, nil, &stats{})
 	if err != nil || !exists {
 		return nil, false
 	}
-	defer closer()
 	return cloneEntries(f.entries), true
 }
 

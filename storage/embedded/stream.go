@@ -388,6 +388,10 @@ func (a *allIDs) seek(id []byte) bool {
 }
 
 func (a *allIDs) at() []byte { return a.it.Key()[1+numberSize:] }
+
+// row returns the row of entries that the stream stands on, valid until it moves.
+func (a *allIDs) row() ([]byte, error) { return a.it.ValueAndErr() }
+
 func (a *allIDs) sure() bool { return true }
 func (a *allIDs) err() error { return a.it.Error() }
 func (a *allIDs) close()     { a.it.Close() }
