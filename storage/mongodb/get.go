@@ -228,7 +228,12 @@ func (r *reader) GetVersion(ctx context.Context, key fhir.Key, version int64) (s
 		return storage.Record{}, storage.ErrNotFound
 	}
 	if r.tx != nil {
-		if p, ok := r.tx.puts[key]; ok && p.before != nil && p.expect == version { // not yet among the superseded
+		if p, ok := r.tx.puts[key]; ok && p.expect == version { // not yet among the superseded
+			if p.before == nil {
+				if err := r.tx.before(ctx, key.Type, []*put{p}); err != nil {
+					return storage.Record{}, err
+				}
+			}
 			return r.decoded(ctx, key.Type, p.before)
 		}
 	}

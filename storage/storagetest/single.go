@@ -197,6 +197,9 @@ func updateReadsItsOwnWrites(t *testing.T, b *bench) {
 		one := record(tx, key("a"), 1, token("code", "y"))
 		is(t, "Put", tx.Put(b.ctx, one, 1), nil)
 		one.Entries = nil
+		first, err := tx.GetVersion(b.ctx, key("a"), 1)
+		is(t, "GetVersion of what the last Put superseded", err, nil)
+		same(t, "version", first.Version, int64(1))
 		got, err := tx.Get(b.ctx, key("a"))
 		is(t, "Get", err, nil)
 		same(t, "Get", got, one)
