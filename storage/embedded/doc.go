@@ -88,9 +88,9 @@
 //	string prefix                             98     404      227     962     2.3
 //	page 1,000                               134     742      189   1,043     1.4
 //
-// Forty variants of each shape take turns. What is read for a page does not grow with the population but for "code and value above", whose
-// walk begins at the first digit of the value and passes over the rows below it (501 for a page of 20); elsewhere what grows is the cost of a
-// row: more levels to seek in, and blocks that are not in the cache.
+// Forty variants of each shape take turns. The table is of format 2, whose "code and value above" passed over 501 rows for a page of 20; of
+// format 3 every shape reads about the rows of its page at both sizes, and what grows is the cost of a row: more levels to seek in, and blocks
+// that are not in the cache.
 //
 // # Decisions
 //
