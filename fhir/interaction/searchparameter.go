@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -324,6 +325,11 @@ func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key,
 		}
 		before = s.indexingOf(old)
 	}
+	if before != nil && (now == nil || now.URL != before.URL) {
+		if err := s.inComposite(ctx, tx, before.URL); err != nil {
+			return err
+		}
+	}
 	if now == nil && before == nil {
 		return nil
 	}
@@ -349,6 +355,36 @@ func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key,
 	})
 	j.ID, j.Since, j.Types = key.ID, tx.Now(), searchedTypes(j.Types)
 	return storeJobs(ctx, tx, append(jobs, j))
+}
+
+// inComposite refuses that the parameter of a url goes while a composite is served of which it is a component.
+func (s *Service) inComposite(ctx context.Context, tx storage.Tx, url string) error {
+	s.custom.mu.Lock()
+	ids := maps.Clone(s.custom.urls)
+	s.custom.mu.Unlock()
+	for id, composite := range ids {
+		if composite == url {
+			continue
+		}
+		cur, err := current(ctx, tx, fhir.Key{Type: parameterType, ID: id})
+		if err != nil {
+			return err
+		}
+		if !exists(cur) {
+			continue // this Update has deleted it
+		}
+		r, err := fhir.ParseResource(cur.Body, fhir.Limits{})
+		if err != nil {
+			return err
+		}
+		for c := range r.Get("component").Children() {
+			if c.Get("definition").Text() == url && isActive(r) {
+				return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, "parameter-in-use",
+					"the search parameter is a component of "+cur.Key.String()+", which has to be deleted or retired first")
+			}
+		}
+	}
+	return nil
 }
 
 // indexingOf returns what a SearchParameter is to be indexed for; nil where it has no entries of its own: it is not valid, not active, or one

@@ -419,3 +419,25 @@ func TestAStoredParameterThatCanNotBeServedIsTold(t *testing.T) {
 		t.Errorf("told %q", got)
 	}
 }
+
+func TestAComponentOutlivesItsComposite(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	put(t, s, "%s", eyeColor)
+	put(t, s, "%s", `{"resourceType":"SearchParameter","id":"both","url":"http://example.org/both","name":"both","status":"active","description":"d","code":"both",
+		"base":["Patient"],"type":"composite","expression":"Patient","component":[
+			{"definition":"http://example.org/eye","expression":"extension('http://example.org/eye').value"},
+			{"definition":"http://hl7.org/fhir/SearchParameter/individual-gender","expression":"gender"}]}`)
+	eye, both := key("SearchParameter/eye"), key("SearchParameter/both")
+	_, err := s.Delete(ctx, eye, Conditions{})
+	check(t, err, fhir.KindConflict, "parameter-in-use")
+	_, err = s.Update(ctx, eye, resource(t, "%s", strings.Replace(eyeColor, `"active"`, `"retired"`, 1)), Conditions{})
+	check(t, err, fhir.KindConflict, "parameter-in-use")
+	if _, err := try(t, s, "Patient?both=blue$male"); err != nil {
+		t.Error(err)
+	}
+	if _, err := transact(t, s, request("DELETE", both.String(), "", ""), request("DELETE", eye.String(), "", "")); err != nil {
+		t.Error(err)
+	}
+	_, err = try(t, s, "Patient?both=blue$male")
+	check(t, err, fhir.KindInvalid, "unknown-parameter")
+}
