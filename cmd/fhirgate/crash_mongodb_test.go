@@ -30,7 +30,7 @@ func mongodbSeed(t *testing.T) (seed uint64, rounds int) {
 func TestCrashOnMongoDB(t *testing.T) {
 	uri := mongotest.URI(t)
 	seed, rounds := mongodbSeed(t)
-	crash(t, seed, rounds, "", "--mongodb", uri)
+	crash(t, seed, rounds, func() { mongotest.AwaitDisconnected(t, uri, "fhirgate") }, "", "--mongodb", uri)
 }
 
 // TestCrashOfMongoDBsPrimary kills the primary of a set of three under mixed writes, and holds what the same gateway then answers against what

@@ -33,11 +33,11 @@ func TestCrash(t *testing.T) {
 	if testing.Short() {
 		rounds = min(rounds, 3)
 	}
-	crash(t, seed, rounds, freshData(t))
+	crash(t, seed, rounds, func() {}, freshData(t))
 }
 
-// crash kills a server that is started with the given arguments, round after round.
-func crash(t *testing.T, seed uint64, rounds int, data string, args ...string) {
+// crash kills a server that is started with the given arguments, round after round. dead returns when nothing that it did is still under way.
+func crash(t *testing.T, seed uint64, rounds int, dead func(), data string, args ...string) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	l := &ledger{stored: make(map[string][]string)}
 	for round := range rounds {
@@ -58,6 +58,7 @@ func crash(t *testing.T, seed uint64, rounds int, data string, args ...string) {
 		l.await(rng.IntN(1500), time.Now().Add(2*time.Second))
 		l.killing()
 		p.kill()
+		dead()
 		workers.Wait()
 		cancel()
 		client.CloseIdleConnections()
