@@ -3,6 +3,7 @@ package embedded
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -26,7 +27,8 @@ const (
 	hasParts
 )
 
-// appendEntries appends the row of tableEntries: instant, version, entries. Code systems and the types of references are written as numbers.
+// appendEntries appends the row of tableEntries: instant, version, and for each entry its parameter, its length in bytes and what it says. Code systems and the
+// types of references are written as numbers.
 func (n *names) appendEntries(b []byte, typ string, updated time.Time, version int64, entries []search.Entry) ([]byte, error) {
 	b = binary.BigEndian.AppendUint64(b, uint64(updated.UnixMicro()))
 	b = binary.AppendUvarint(b, uint64(version))
@@ -35,12 +37,25 @@ func (n *names) appendEntries(b []byte, typ string, updated time.Time, version i
 		if err != nil {
 			return nil, err
 		}
-		b = binary.AppendUvarint(b, uint64(num))
+		b = append(binary.AppendUvarint(b, uint64(num)), 0)
+		start := len(b)
 		if b, err = n.appendEntry(b, &entries[i]); err != nil {
 			return nil, err
 		}
+		b = setLength(b, start)
 	}
 	return b, nil
+}
+
+// setLength writes the length of b[start:] before it, where one byte is kept free for it; more are made room for.
+func setLength(b []byte, start int) []byte {
+	var room [binary.MaxVarintLen64]byte
+	length := binary.AppendUvarint(room[:0], uint64(len(b)-start))
+	if len(length) > 1 {
+		b = slices.Insert(b, start, length[1:]...)
+	}
+	b[start-1] = length[0]
+	return b
 }
 
 func (n *names) appendEntry(b []byte, e *search.Entry) ([]byte, error) {
@@ -177,20 +192,32 @@ func (d *decoder) entry(all []name, e *search.Entry) {
 	if head&hasParts != 0 {
 		n := d.uvarint()
 		if n > uint64(len(d.b)) {
-			d.bad = true
+			d.bad, d.b = true, nil
 			return
 		}
 		e.Parts = make([]search.Entry, n)
-		for i := range e.Parts {
+		for i := 0; i < len(e.Parts) && !d.bad; i++ {
 			d.entry(all, &e.Parts[i])
 		}
 	}
 }
 
+// next reads the parameter of an entry and returns what the entry says, which d is then behind.
+func (d *decoder) next() (num uint64, e decoder) {
+	num = d.uvarint()
+	n := d.uvarint()
+	if n > uint64(len(d.b)) {
+		d.bad, d.b = true, nil
+		return num, e
+	}
+	e.b, d.b = d.b[:n:n], d.b[n:]
+	return num, e
+}
+
 // header returns the instant and version in front of a row of tableEntries.
 func (d *decoder) header() (micros, version int64) {
 	if len(d.b) < 8 {
-		d.bad = true
+		d.bad, d.b = true, nil
 		return 0, 0
 	}
 	micros = int64(binary.BigEndian.Uint64(d.b))
@@ -208,19 +235,35 @@ type found struct {
 
 // decodeEntries decodes a row of tableEntries, into f's slice where it has room.
 func (n *names) decodeEntries(row []byte, f *found) error {
+	d := f.header(row)
 	all := n.all()
+	for len(d.b) > 0 {
+		num, e := d.next()
+		if err := f.add(all, num, e); err != nil {
+			return err
+		}
+	}
+	if d.bad {
+		return errDamaged
+	}
+	return nil
+}
+
+// header begins a row: it sets what is in front of the entries, and returns a decoder of them.
+func (f *found) header(row []byte) decoder {
 	d := decoder{b: row}
 	micros, version := d.header()
 	f.updated, f.version, f.entries = time.UnixMicro(micros).UTC(), version, f.entries[:0]
-	for len(d.b) > 0 && !d.bad {
-		num := d.uvarint()
-		if num >= uint64(len(all)) {
-			return errDamaged
-		}
-		f.entries = append(f.entries, search.Entry{Param: all[num].param})
-		d.entry(all, &f.entries[len(f.entries)-1])
+	return d
+}
+
+// add appends the entry that e is, to its end, of a parameter.
+func (f *found) add(all []name, num uint64, e decoder) error {
+	if num >= uint64(len(all)) {
+		return errDamaged
 	}
-	if d.bad {
+	f.entries = append(f.entries, search.Entry{Param: all[num].param})
+	if e.entry(all, &f.entries[len(f.entries)-1]); e.bad || len(e.b) > 0 {
 		return errDamaged
 	}
 	return nil

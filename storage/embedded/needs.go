@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"slices"
-	"time"
 
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
@@ -50,64 +49,21 @@ func paramsOf(e search.Expr, out []string) []string {
 	return out
 }
 
-// decodeNeeded is decodeEntries for the entries of some parameters; the others are passed over.
+// decodeNeeded is decodeEntries for the entries of some parameters; the others are passed over by their length, and not looked into.
 func (n *names) decodeNeeded(row []byte, f *found, needed []uint32) error {
+	d := f.header(row)
 	all := n.all()
-	d := decoder{b: row}
-	micros, version := d.header()
-	f.updated, f.version, f.entries = time.UnixMicro(micros).UTC(), version, f.entries[:0]
-	for len(needed) > 0 && len(d.b) > 0 && !d.bad {
-		num := d.uvarint()
-		if num >= uint64(len(all)) {
-			return errDamaged
-		}
-		if !slices.Contains(needed, uint32(num)) {
-			d.skipEntry()
+	for len(needed) > 0 && len(d.b) > 0 {
+		num, e := d.next()
+		if num < uint64(len(all)) && !slices.Contains(needed, uint32(num)) {
 			continue
 		}
-		f.entries = append(f.entries, search.Entry{Param: all[num].param})
-		d.entry(all, &f.entries[len(f.entries)-1])
+		if err := f.add(all, num, e); err != nil {
+			return err
+		}
 	}
 	if d.bad {
 		return errDamaged
 	}
 	return nil
-}
-
-// skipEntry passes over what entry reads.
-func (d *decoder) skipEntry() {
-	head := d.uvarint()
-	skipSystem := func() {
-		if d.uvarint() == 0 {
-			d.text()
-		}
-	}
-	if head&hasSystem != 0 {
-		skipSystem()
-	}
-	for bit := uint64(hasCode); bit <= hasHi; bit <<= 1 {
-		if head&bit != 0 {
-			d.text()
-		}
-	}
-	if head&hasType != 0 {
-		skipSystem()
-	}
-	if head&hasID != 0 {
-		d.text()
-	}
-	if head&hasURI != 0 {
-		d.text()
-	}
-	if head&hasParts == 0 {
-		return
-	}
-	n := d.uvarint()
-	if n > uint64(len(d.b)) {
-		d.bad = true
-		return
-	}
-	for ; n > 0 && !d.bad; n-- {
-		d.skipEntry()
-	}
 }

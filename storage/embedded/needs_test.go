@@ -18,8 +18,7 @@ func TestNeededEntriesAreThoseOfAll(t *testing.T) {
 	p := newPopulation(200)
 	for i := range p.n {
 		rec := p.record(i)
-		rec.Entries = append(rec.Entries, search.Entry{Param: "strange", System: "s", Code: "c", Folded: "f", Exact: "x", Lo: "1", Hi: "2", Type: "T", ID: "i", URI: "u",
-			Parts: []search.Entry{{Code: "a"}, {Parts: []search.Entry{{Lo: "1"}}}}})
+		rec.Entries = append(rec.Entries, fullEntry)
 		row, err := s.names.appendEntries(nil, rec.Key.Type, time.Unix(1, 0), 1, rec.Entries)
 		if err != nil {
 			t.Fatal(err)

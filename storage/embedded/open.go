@@ -22,7 +22,7 @@ import (
 )
 
 // format is the version of the key layout. Open refuses a store of another one.
-const format = 3
+const format = 4
 
 // Options configure Open. The zero value is right for a server.
 type Options struct {
