@@ -47,6 +47,30 @@ func (c *checked) View(ctx context.Context, f func(Reader) error) error {
 	return err
 }
 
+// ViewAt passes on to a Keeper, with View's checks; any other store has forgotten every state.
+func (c *checked) ViewAt(ctx context.Context, mark Mark, f func(Reader) error) error {
+	k, ok := c.Store.(Keeper)
+	if !ok {
+		return ErrForgotten
+	}
+	at := &checked{marked{k, mark}}
+	return at.View(ctx, func(r Reader) error {
+		promise(r.(Marker).Mark() == mark, "ViewAt shows another state than the marked one")
+		return f(r)
+	})
+}
+
+// marked is a Keeper that shows one state.
+type marked struct {
+	Keeper
+	mark Mark
+}
+
+// View is ViewAt the mark.
+func (m marked) View(ctx context.Context, f func(Reader) error) error {
+	return m.ViewAt(ctx, m.mark, f)
+}
+
 // Update checks its Tx, and that f's error comes back as it is.
 func (c *checked) Update(ctx context.Context, f func(Tx) error) error {
 	var inner error
@@ -69,6 +93,7 @@ func (c *checked) Update(ctx context.Context, f func(Tx) error) error {
 type checkedReader struct {
 	r      Reader
 	moment time.Time
+	mark   Mark
 	over   bool
 }
 
@@ -80,6 +105,20 @@ func (c *checkedReader) Moment() time.Time {
 	m := c.r.Moment()
 	promise(m.Equal(c.moment), "Moment moved from %v to %v", c.moment, m)
 	return m
+}
+
+// Mark passes on to a Marker, whose state is named once and for all; any other reader has no mark.
+func (c *checkedReader) Mark() Mark {
+	c.use()
+	m, ok := c.r.(Marker)
+	if !ok {
+		return ""
+	}
+	mark := m.Mark()
+	promise(mark == "" || !c.writes(), "a Tx has a mark")
+	promise(c.mark == "" || mark == c.mark, "Mark moved within a view")
+	c.mark = mark
+	return mark
 }
 
 // record checks one record that was read.

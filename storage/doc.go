@@ -18,7 +18,8 @@
 // promise: orders, pages, instants, versions, the use of a Reader that is over. Package storagetest runs the same suite on every engine, with
 // scripts, crashes, races and random work that is compared with a model over search.Match, and drives two engines side by side.
 //
-// Importer moves a database from one engine to another, versions and instants as they are. CountExplainer says how a count was made.
+// Importer moves a database from one engine to another, versions and instants as they are. CountExplainer says how a count was made. A Keeper shows again
+// what one of its views, a Marker, has shown.
 //
 // # Decisions
 //

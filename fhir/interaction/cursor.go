@@ -30,6 +30,8 @@ type cursor struct {
 	made time.Time
 	// moment is that of the first page, to which all pages belong.
 	moment time.Time
+	// mark names the state that the first page showed; "" where the engine keeps none.
+	mark storage.Mark
 	// total is the first page's, -1 where it had none.
 	total int64
 	// back walks towards the beginning.
@@ -126,11 +128,18 @@ func errCursor(what string) error {
 	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "bad-cursor", "the page link's "+cursorParameter+" "+what)
 }
 
-// cursorVersion is the first byte of a cursor's plain text.
-const cursorVersion = 2
+// The first byte of a cursor's plain text tells whether it has a mark.
+const (
+	cursorVersion = 2
+	cursorMarked  = 3
+)
 
 func (c *cursor) append(dst []byte) []byte {
-	dst = append(dst, cursorVersion)
+	if c.mark == "" {
+		dst = append(dst, cursorVersion)
+	} else {
+		dst = append(dst, cursorMarked)
+	}
 	dst = binary.AppendVarint(dst, c.made.UnixMicro())
 	dst = binary.AppendVarint(dst, c.moment.UnixMicro())
 	dst = binary.AppendVarint(dst, c.total)
@@ -150,6 +159,9 @@ func (c *cursor) append(dst []byte) []byte {
 		dst = append(dst, s...)
 	}
 	text(deflated(c.query))
+	if c.mark != "" {
+		text(string(c.mark))
+	}
 	text(c.position.Key.Type)
 	text(c.position.Key.ID)
 	for _, k := range c.position.Sort {
@@ -161,9 +173,10 @@ func (c *cursor) append(dst []byte) []byte {
 
 // readCursor reads what append wrote; false where it can't be that.
 func readCursor(b []byte) (c cursor, ok bool) {
-	if len(b) == 0 || b[0] != cursorVersion {
+	if len(b) == 0 || b[0] != cursorVersion && b[0] != cursorMarked {
 		return c, false
 	}
+	marked := b[0] == cursorMarked
 	b, ok = b[1:], true
 	number := func() int64 {
 		v, n := binary.Varint(b)
@@ -202,6 +215,9 @@ func readCursor(b []byte) (c cursor, ok bool) {
 	c.fresh = flag()
 	query, whole := inflated(text())
 	c.query, ok = query, ok && whole
+	if marked {
+		c.mark = storage.Mark(text())
+	}
 	c.position.Key.Type = text()
 	c.position.Key.ID = text()
 	for ok && len(b) > 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 func TestCursorsComeBackAsTheyWere(t *testing.T) {
@@ -20,6 +21,7 @@ func TestCursorsComeBackAsTheyWere(t *testing.T) {
 		instant := rapid.Custom(func(t *rapid.T) time.Time { return time.UnixMicro(rapid.Int64Range(0, 1<<52).Draw(t, "micros")).UTC() })
 		c := cursor{
 			made: time.Now().UTC().Truncate(time.Microsecond), moment: instant.Draw(t, "moment"), total: rapid.Int64Min(-1).Draw(t, "total"), back: rapid.Bool().Draw(t, "back"),
+			mark:    storage.Mark(rapid.String().Draw(t, "mark")),
 			version: rapid.Int64Min(0).Draw(t, "version"), updated: instant.Draw(t, "updated"),
 			position: search.Position{Key: fhir.Key{Type: rapid.String().Draw(t, "type"), ID: rapid.String().Draw(t, "id")}},
 		}
@@ -55,6 +57,8 @@ func TestCursorsExpire(t *testing.T) {
 
 func FuzzReadCursor(f *testing.F) {
 	c := cursor{position: search.Position{Key: fhir.Key{Type: "Patient", ID: "1"}, Sort: []search.SortKey{{Value: "x"}}}}
+	f.Add(c.append(nil))
+	c.mark = "state"
 	f.Add(c.append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, ok := readCursor(b); ok {

@@ -14,7 +14,7 @@
 // and a name that equal conditions share, which the Update guards. So two of them can't both find nothing and create.
 //
 // A page of a search or history is a Bundle written byte by byte around the stored bodies. Its links carry sealed cursors: a place in the
-// order and the moment of the first page. Nothing is kept in the server between two pages.
+// order, the moment of the first page, and the engine's mark of the state that it showed. Nothing is kept in the server between two pages.
 //
 // # Decisions
 //
@@ -36,7 +36,9 @@
 // leaves out what is newer than the moment, and finds by that entry which resources were updated since: their version of the moment is matched
 // and sorted again and put where it belonged. Consequence: what existed throughout appears exactly once, what was created later does not, what
 // was deleted vanishes. It works on any engine; a page costs one look-up more, and the cost of the updates since the first page. Past 10,000 of them
-// the link expires. Conditions that follow references (chains, _has, chained sorts) see the resources that they lead to as they are when the page is read.
+// the link expires. An engine that keeps its states for a while (storage.Keeper) spares all this: later pages are read in the state of the first, but for
+// what has been deleted since, and by the moment only once that is forgotten; so several gateways, whose moments are not exact between them, lose
+// nothing. By the moment, conditions that follow references (chains, _has, chained sorts) see the resources that they lead to as they are when the page is read.
 //
 // 5. Totals of histories (2026-11-23). Context: Bundle.total of a system's history would count every version there ever was. Choice: the history
 // of an instance has a total, found by binary search in its versions; those of a type or the system have one where the page holds everything.

@@ -57,8 +57,10 @@ func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryReques
 		return Bundle{}, err
 	}
 	binding := path + "?" + p.links.Encode()
-	place := cursor{moment: momentOf(r), total: -1}
-	if p.cursor != "" {
+	place := cursor{total: -1}
+	if p.cursor == "" {
+		place.moment, place.mark = momentOf(r), markOf(r)
+	} else {
 		if place, err = s.sealer.open(p.cursor, binding); err != nil {
 			return Bundle{}, err
 		}
@@ -82,7 +84,17 @@ func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryReques
 			}
 		}
 	}
-	records, more, err := s.versions(ctx, r, hq, p, typ)
+	var records []storage.Record
+	var more, kept bool
+	if p.cursor != "" {
+		kept, err = s.atMark(ctx, place.mark, func(then storage.Reader) (err error) {
+			records, more, err = s.versions(ctx, then, hq, p, typ)
+			return err
+		})
+	}
+	if !kept && err == nil {
+		records, more, err = s.versions(ctx, r, hq, p, typ)
+	}
 	if err != nil {
 		return Bundle{}, err
 	}

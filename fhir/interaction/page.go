@@ -31,7 +31,8 @@ func firstPage(ctx context.Context, r storage.Reader, f finding, count int) (pag
 	return page{rows: rows[:min(count, len(rows))], after: len(rows) > count}, nil
 }
 
-// laterPage finds the count matches behind a cursor (before it, where the cursor goes back), as they were at the moment of the first page:
+// laterPage finds the count matches behind a cursor (before it, where the cursor goes back), as they were at the moment of the first page, where
+// the engine can't show the state of that moment again (mark.go):
 //
 //   - what did not change since is found where the indexes have it;
 //   - what was updated since is found through the entries that updates leave, taken out of where it is now, and put where its version of that
@@ -81,6 +82,11 @@ func (s *Service) laterPage(ctx context.Context, r storage.Reader, f finding, co
 		}
 		after = &found[len(found)-1].Position
 	}
+	return pageBehind(rows, count, c), nil
+}
+
+// pageBehind is the page of the first count rows behind a cursor; further rows tell that there is more.
+func pageBehind(rows []search.Row, count int, c cursor) page {
 	p := page{rows: rows[:min(count, len(rows))]}
 	more := len(rows) > count
 	if c.back {
@@ -89,7 +95,7 @@ func (s *Service) laterPage(ctx context.Context, r storage.Reader, f finding, co
 	} else {
 		p.before, p.after = c.place() != nil, more
 	}
-	return p, nil
+	return p
 }
 
 // movedSince returns, in order, rows for the resources that were updated after the moment and whose version of that moment was found. The

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -52,7 +53,7 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 		}
 		pairs = append(pairs, more...)
 	}
-	p := searching{explain: q.Explain, posted: q.Body != "", place: cursor{moment: momentOf(r), total: -1}}
+	p := searching{explain: q.Explain, posted: q.Body != "", place: cursor{total: -1}}
 	for _, pair := range pairs {
 		switch pair.Name {
 		case cursorParameter:
@@ -67,7 +68,13 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 			p.explain = p.explain || pair.Value == "true"
 		}
 	}
-	if strings.HasPrefix(p.cursor, postedPrefix) {
+	posted := strings.HasPrefix(p.cursor, postedPrefix)
+	if p.cursor == "" || posted {
+		p.place.moment, p.place.mark = momentOf(r), markOf(r)
+	} else {
+		p.place.moment = time.Now().UTC() // until the cursor can be opened, which the parameters are read for
+	}
+	if posted {
 		if pairs, err = s.openPosted(&p, q.Path, pairs); err != nil {
 			return p, err
 		}
@@ -75,7 +82,7 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 	if err := s.parsePairs(ctx, r, q, pairs, &p); err != nil {
 		return p, err
 	}
-	if p.cursor == "" || strings.HasPrefix(p.cursor, postedPrefix) {
+	if p.cursor == "" || posted {
 		return p, nil
 	}
 	if p.place, err = s.sealer.open(p.cursor, p.binding); err != nil {

@@ -34,10 +34,18 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 		return Bundle{}, errCursor("belongs to another search")
 	}
 	var found page
+	var matches, included []storage.Record
+	kept := false
 	switch {
 	case p.countOnly:
 	case p.later:
-		found, err = s.laterPage(ctx, r, p.finding, p.count, p.place)
+		kept, err = s.atMark(ctx, p.place.mark, func(then storage.Reader) (err error) {
+			found, matches, included, err = s.markedPage(ctx, then, r, p)
+			return err
+		})
+		if !kept && err == nil {
+			found, err = s.laterPage(ctx, r, p.finding, p.count, p.place)
+		}
 	default:
 		found, err = firstPage(ctx, r, p.finding, p.count)
 	}
@@ -56,9 +64,10 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 			return Bundle{}, err
 		}
 	}
-	matches, included, err := s.fill(ctx, r, &found, p.place.back, p.includes)
-	if err != nil {
-		return Bundle{}, err
+	if !kept {
+		if matches, included, err = s.fill(ctx, r, &found, p.place.back, p.includes); err != nil {
+			return Bundle{}, err
+		}
 	}
 	return s.renderSearch(q, p, found, matches, included, plan)
 }

@@ -4,8 +4,9 @@ import "time"
 
 // The clock is the wall clock of this process, moved forward by what it reads. Within a process the promises about Moment hold exactly:
 // pin and committing see to it. Between processes they hold as far as the clocks agree and up to the time that a commit takes: an Update in
-// flight elsewhere may commit with an earlier instant than a Moment that was given out here. A page of a history can then show a version
-// that the page before did not, and never loses one.
+// flight elsewhere may commit with an earlier instant than a Moment that was given out here, and who asks for what changed since is not told of it.
+// So pages do not rest on it while the server keeps the snapshot of the first one: they are read at its mark (mark.go). Only after that can a
+// page show a version that the first did not, and a search whose first page was read during such a commit miss the resource that it moved.
 
 // tick returns an instant: the wall clock's, but always later than every instant this process has given out or read.
 func (s *Store) tick() time.Time {

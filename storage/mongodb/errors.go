@@ -19,6 +19,7 @@ const (
 	codeNoSuchTransaction        = 251
 	codeMaxTimeExpired           = 50
 	codeBadValue                 = 2
+	codeInvalidOptions           = 72
 	codeNamespaceExists          = 48
 	codeObjectTooLarge           = 10334
 	codeOutOfDiskSpace           = 14031

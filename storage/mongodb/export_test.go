@@ -72,3 +72,9 @@ func Forget(s *Store) {
 func OpenMonitored(ctx context.Context, opt Options, m *event.CommandMonitor) (*Store, error) {
 	return open(ctx, opt, options.Client().SetMonitor(m))
 }
+
+// MarkAgain reads a mark and writes it again; false where it is none.
+func MarkAgain(mark storage.Mark) (storage.Mark, bool) {
+	at, moment, ok := readMark(mark)
+	return markOf(at, moment), ok
+}

@@ -24,6 +24,8 @@ type reader struct {
 	started bool
 	// pinned is set when the moment was asked for.
 	pinned bool
+	// marked is set where the session reads at the time of a mark.
+	marked bool
 	// tx is set inside an Update, whose puts come before what the server holds.
 	tx *tx
 	// told is set while a query is explained.
@@ -76,6 +78,9 @@ func (r *reader) read(ctx context.Context, typ, op string, f func(context.Contex
 			r.started = true
 			return err
 		}
+		if r.marked {
+			return forgotten(op, err)
+		}
 		if !code(err, codeSnapshotUnavailable) || r.tx != nil && r.tx.transaction {
 			return wrap(op, err)
 		}
@@ -94,7 +99,8 @@ func (r *reader) read(ctx context.Context, typ, op string, f func(context.Contex
 	}
 }
 
-// Moment implements storage.Reader. Asked before anything is read, it makes the view begin, and is exact within this process: see clock.go.
+// Moment implements storage.Reader. Asked before anything is read, it makes the view begin, and is exact within this process: see clock.go, and mark.go for
+// what holds between processes.
 func (r *reader) Moment() time.Time {
 	if r.tx == nil && !r.started && !r.pinned {
 		r.pinned = true
