@@ -214,6 +214,32 @@ func filterRange(s search.Some) (bson.D, bool) {
 	return elemMatch(pathRanges, match, and), true
 }
 
+// boundedRange is filterRange with a branch for each width of ranges that can satisfy s: "hi above A" says where lo begins only beside a width,
+// and lo is what an index stands in the order of.
+func boundedRange(s search.Some) (bson.D, bool) {
+	whole, ok := filterRange(s)
+	if !ok {
+		return nil, false
+	}
+	match := whole[0].Value.(bson.D)[0].Value.(bson.D)
+	var branches bson.A
+	for w := int32(widthSeveral); w < widthNone; w++ {
+		lo := spanOf(s.Where, w)
+		if lo.empty() {
+			continue
+		}
+		branch := bson.D{match[0], {Key: memberWidth, Value: w}, {Key: memberLo, Value: lo.condition()}}
+		if len(match) > 1 {
+			branch = append(branch, bson.E{Key: "$and", Value: bson.A{match[1:]}})
+		}
+		branches = append(branches, bson.D{{Key: pathRanges, Value: bson.D{{Key: "$elemMatch", Value: branch}}}})
+	}
+	if len(branches) == 0 {
+		return nil, false
+	}
+	return bson.D{{Key: "$or", Value: branches}}, true
+}
+
 // filterEntry returns the filter on entries without a range.
 func filterEntry(s search.Some) (bson.D, bool) {
 	match := bson.D{{Key: memberParam, Value: s.Param}}

@@ -348,6 +348,9 @@ func (r *reader) planWithoutTerm(ctx context.Context, p *plan, list []search.Exp
 func (r *reader) planFew(ctx context.Context, p *plan, list []search.Expr, rest func(...int), few int) (bool, error) {
 	for _, c := range list {
 		f, index := r.indexable(c)
+		if or, ok := c.(search.Or); ok {
+			f, index = r.indexableAny(or)
+		}
 		if f == nil {
 			continue
 		}
@@ -438,14 +441,28 @@ func (r *reader) indexable(c search.Expr) (bson.D, string) {
 	if !bounded {
 		return nil, ""
 	}
-	f, ok := filterRange(s)
+	f, ok := boundedRange(s)
 	if !ok {
 		return nil, ""
 	}
 	return f, indexRanges
 }
 
-// find returns the filter of the plan, with a further condition on the scan behind lead.
+// indexableAny returns the filter of alternatives that are all served by one index.
+func (r *reader) indexableAny(or search.Or) (bson.D, string) {
+	var any bson.A
+	index := ""
+	for _, alt := range or {
+		f, of := r.indexable(alt)
+		if f == nil || index != "" && of != index {
+			return nil, ""
+		}
+		any, index = append(any, f), of
+	}
+	return bson.D{{Key: "$or", Value: any}}, index
+}
+
+// filter returns the filter of the plan, with a further condition on the scan behind lead.
 func (p *plan) filter(also ...bson.D) bson.D {
 	var list bson.A
 	if len(p.lead) > 0 {
