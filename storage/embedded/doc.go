@@ -65,32 +65,31 @@
 //
 // First pages of 20 as clients get them, through HTTP's handler but without sockets, in us:
 //
-//	go test ./fhir/rest -run '^$' -bench Population -benchtime 400x -population.million -population.dir DIR
+//	go test ./fhir/rest -run '^$' -bench Population -benchtime 1000x -population.million -population.dir DIR
 //
 //	shape                                 10,000     p99  million     p99   ratio
-//	token                                     76     143      132     275     1.7
-//	date range, a month                      119     456      178     465     1.5
-//	code and date range, a year              123     820      200     657     1.6
-//	rarer code and date range, two years     130     494      244     767     1.9
-//	code and value above                     130     257      925   1,662     7.1
-//	composite of code and value              151     640      191     538     1.3
-//	patient and code                         129     281      165     314     1.3
-//	patient, code and date range             140     655      200     632     1.4
-//	patient, newest first                    122     218      176     321     1.4
-//	OR of 200 tokens                         391   2,533      452   1,921     1.1
-//	chain to family                          118     559      280     685     2.4
-//	chain to gender                          511   5,218      854   4,409     1.7
-//	_has by code                             240   1,565      346   1,869     1.4
-//	two _includes                            230   1,381      336   1,578     1.5
-//	newest first of a common code             92     248      161     291     1.8
-//	gender and birthdate, 40 years           146     704      288   1,176     2.0
-//	count of a code                            6      39        7      39     1.1
-//	string prefix                             98     404      227     962     2.3
-//	page 1,000                               134     742      189   1,043     1.4
+//	token                                     47     318       60     369    1.28
+//	date range, a month                       65     398       87     407    1.33
+//	code and date range, a year               79     377      100     524    1.26
+//	rarer code and date range, two years      74     341       99     367    1.34
+//	code and value above                      67     326       88     357    1.31
+//	composite of code and value              118     443      131     339    1.11
+//	patient and code                          93     371      117     431    1.25
+//	patient, code and date range              96     388      119     418    1.24
+//	patient, newest first                     85     396      110     408    1.30
+//	OR of 200 tokens                         405   2,435      410   1,766    1.01
+//	chain to family                           73     256      102     303    1.39
+//	chain to gender                          157     478      239     651    1.52
+//	_has by code                              66     307       70     374    1.06
+//	two _includes                            175     812      232   1,015    1.32
+//	newest first of a common code             60     265       76     260    1.27
+//	gender and birthdate, 40 years            79     329       98     395    1.25
+//	count of a code                            5      16        5      22    0.97
+//	string prefix                             66     465       75     326    1.14
+//	page 1,000                                50     420       53     326    1.05
 //
-// Forty variants of each shape take turns. The table is of format 2, whose "code and value above" passed over 501 rows for a page of 20; from
-// format 3 on every shape reads about the rows of its page at both sizes, and what grows is the cost of a row: more levels to seek in, and blocks
-// that are not in the cache.
+// Forty variants of each shape take turns. Every shape reads about the rows of its page at both sizes; what grows is the cost of a row: more
+// blocks to seek in, and some that are not in the cache. The store had settled (settle.go).
 //
 // # Decisions
 //

@@ -224,18 +224,18 @@ func boundedRange(s search.Some) (bson.D, bool) {
 	match := whole[0].Value.(bson.D)[0].Value.(bson.D)
 	var branches bson.A
 	for w := int32(widthSeveral); w < widthNone; w++ {
-		lo := spanOf(s.Where, w)
-		if lo.empty() {
-			continue
+		branch := bson.D{match[0], {Key: memberWidth, Value: w}}
+		if w != widthSeveral { // of which nothing is known: its bounds may stand the wrong way round
+			lo := spanOf(s.Where, w)
+			if lo.empty() {
+				continue
+			}
+			branch = append(branch, bson.E{Key: memberLo, Value: lo.condition()})
 		}
-		branch := bson.D{match[0], {Key: memberWidth, Value: w}, {Key: memberLo, Value: lo.condition()}}
 		if len(match) > 1 {
 			branch = append(branch, bson.E{Key: "$and", Value: bson.A{match[1:]}})
 		}
 		branches = append(branches, bson.D{{Key: pathRanges, Value: bson.D{{Key: "$elemMatch", Value: branch}}}})
-	}
-	if len(branches) == 0 {
-		return nil, false
 	}
 	return bson.D{{Key: "$or", Value: branches}}, true
 }
