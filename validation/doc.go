@@ -43,8 +43,8 @@
 // stand-ins in place, the 20,885 resources of 77 synthetic patients have 193 different forms. Choice: what the libraries see is the form alone, for each
 // write, so their verdict on it holds for all that have it; a form in which they found nothing is remembered by its hash, of two generations
 // of 16,384. What they could decide by a value (codes of bindings, URIs, the type that a reference names) stays in the form; a test
-// and a fuzz target hold that both take every other value which the walk takes. Consequence: 20 to 40 times the speed of the libraries on usual traffic,
-// theirs on forms never met.
+// and a fuzz target hold that both take every other value which the walk takes. Consequence: 8.3 us a resource on usual traffic instead of the
+// libraries' 241, and theirs on forms never met.
 //
 // 6. Narrative (2026-11-23). Context: a narrative is shown by browsers, which read it as HTML whatever it is. Choice: an allow-list of elements,
 // comments only where XML and HTML agree on their end, no event attributes, no URLs or styles that run, character references undone first; at every
