@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -35,12 +34,9 @@ func (h *held) Update(ctx context.Context, f func(storage.Tx) error) error {
 	})
 }
 
-// openGateways opens two Services on one database; the Updates of the first can be held.
+// openGateways opens two Services on one database, which MongoDB alone lets them share; the Updates of the first can be held.
 func openGateways(t *testing.T) (a, b *Service, h *held) {
 	t.Helper()
-	if os.Getenv("FHIRGATE_TEST_ENGINE") != "mongodb" {
-		t.Skip("several gateways on one database are there on MongoDB alone; runs with FHIRGATE_TEST_ENGINE=mongodb")
-	}
 	uri := mongotest.URI(t)
 	stores := make([]*mongodb.Store, 2)
 	for i := range stores {
