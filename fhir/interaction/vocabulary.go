@@ -131,8 +131,9 @@ const terminologyDeleted = "terminology-deleted"
 func isTerminology(typ string) bool { return typ == valueSetType || typ == codeSystemType }
 
 // terminologyRevision returns a text that two views have in common only if they see the same ValueSets and CodeSystems: it names the one that
-// was written last, and the last deletion. Writes are stamped in their order, so that without a deletion in between nothing else can have
-// changed. It is "" inside of an Update that has written one itself, which may never be stored.
+// was written last, and the last deletion. Within a process writes are stamped in their order, so that without a deletion in between nothing else
+// can have changed. Of two gateways on one database that write terminology at the same time, the write with the earlier stamp may be stored
+// second: what was kept in between is then used until the next write. It is "" inside of an Update that has written one itself, which may never be stored.
 func terminologyRevision(ctx context.Context, r storage.Reader) (string, error) {
 	mark, err := r.Meta(ctx, terminologyDeleted)
 	if err != nil && !isNotFound(err) {
