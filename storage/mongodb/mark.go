@@ -55,7 +55,7 @@ func readMark(mark storage.Mark) (at bson.Timestamp, moment time.Time, ok bool) 
 	at.I, b = uint32(i), b[n:]
 	ahead, n := binary.Varint(b)
 	moment = time.UnixMicro(1_000_000*int64(at.T) + ahead).UTC()
-	return at, moment, n > 0 && at.T > 0 && markOf(at, moment) == mark
+	return at, moment, n > 0 && at.T > 0 && at.I > 0 && markOf(at, moment) == mark // a second's first cluster time has the increment 1
 }
 
 // ViewAt implements storage.Keeper by a snapshot session at the cluster time of the mark.

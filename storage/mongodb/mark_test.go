@@ -1,6 +1,7 @@
 package mongodb_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
@@ -118,6 +119,7 @@ func TestMarksThatWereMadeUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, mark := marked(t, s)
+	_, n := binary.Uvarint([]byte(mark[4:])) // the increment
 	for what, forged := range map[string]storage.Mark{
 		"none":            "",
 		"short":           mark[:3],
@@ -127,7 +129,7 @@ func TestMarksThatWereMadeUp(t *testing.T) {
 		"of no time":      "\x00\x00\x00\x00" + mark[4:],
 		"of the past":     "\x00\x00\x00\x01" + mark[4:],
 		"of the future":   "\xff\xff\xff\xff" + mark[4:],
-		"of no increment": mark[:4] + "\x00\x00",
+		"of no increment": mark[:4] + "\x00" + mark[4+n:],
 		"an overflow":     mark[:4] + "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 	} {
 		if err := s.ViewAt(t.Context(), forged, func(r storage.Reader) error {
