@@ -38,7 +38,7 @@ var modifiersOf = map[string][]modifier{
 	"date":      {modifierMissing},
 	"number":    {modifierMissing},
 	"quantity":  {modifierMissing},
-	"composite": {modifierMissing},
+	"composite": nil, // "modifiers are not used on composite parameters"
 	"special":   {modifierMissing},
 }
 
