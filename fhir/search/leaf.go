@@ -112,7 +112,7 @@ func (q *reading) value(p *Parameter, m modifier, of, raw string) ([]condition, 
 	case "string":
 		return stringCondition(m, unescape(raw))
 	case "uri":
-		return uriCondition(p, m, unescape(raw))
+		return q.uriCondition(p, m, unescape(raw))
 	case "reference":
 		switch m {
 		case modifierIdentifier:

@@ -62,6 +62,9 @@ func (p *Parameter) modifiers() []modifier {
 	if p.Type == "token" && !p.has("Identifier") {
 		list = slices.DeleteFunc(slices.Clone(list), func(m modifier) bool { return m == modifierOfType })
 	}
+	if p.Type == "reference" && p.CanonicalOnly() {
+		list = slices.DeleteFunc(slices.Clone(list), func(m modifier) bool { return m == modifierIdentifier })
+	}
 	if p.Code == phonetic {
 		list = []modifier{modifierMissing}
 	}

@@ -66,6 +66,9 @@ func (p *Parameter) implies(s *Parameters, system, code string) bool {
 		return slices.Contains(e.types, "boolean")
 	}
 	for _, vs := range e.valueSets {
+		if system == mimeTypeSystem && isMimeTypeSet(vs) {
+			return true
+		}
 		if member, ok := s.registry.ValueSetContains(vs, system, code); ok && member {
 			return true
 		}
