@@ -75,7 +75,7 @@ type process struct {
 }
 
 // patience is how long the tests wait for what comes in a moment on a machine with nothing else to do.
-const patience = 2 * time.Minute
+const patience = 10 * time.Minute
 
 // said keeps what a process prints, also while it does.
 type said struct {
