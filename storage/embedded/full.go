@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -18,18 +19,15 @@ import (
 // space returns errFull where background work has no space, or less than the reserve and the batch is free. File systems that can't tell are
 // taken to have space.
 func (s *Store) space(batch int) error {
-	if s.short.now() {
-		return errFull(s.dir)
-	}
 	u, err := s.opt.FS.GetDiskUsage(s.dir)
 	if err != nil {
-		return nil
+		u = vfs.DiskUsage{AvailBytes: math.MaxInt64}
 	}
 	reserve := s.opt.Reserve
 	if reserve == 0 {
 		reserve = min(u.TotalBytes/8, 256<<20)
 	}
-	if u.AvailBytes < reserve+3*uint64(batch) {
+	if s.short.lasts(u.AvailBytes, reserve) || u.AvailBytes < reserve+3*uint64(batch) {
 		return errFull(s.dir)
 	}
 	return nil

@@ -13,8 +13,8 @@ import (
 
 // A flush or a compaction that finds the disk full fails, gives back what it had written, and Pebble begins it again at once. Were writes
 // accepted meanwhile, they would wait inside Pebble, where nothing can refuse them, as soon as its memory tables or its first layer are full.
-// So the store counts as full until one succeeds, and what begins again waits: a compaction longer than a flush, which then has the disk for
-// itself.
+// So the store counts as full until one succeeds or the disk has got much space, and what begins again waits: a compaction longer than a
+// flush, which then has the disk for itself.
 
 const (
 	// shortageEnds is when a failure counts no longer, where none followed: what failed may not be worth doing any more.
@@ -39,6 +39,7 @@ type shortage struct {
 	told   time.Time     // when the log was told
 	began  chan struct{} // closed while the disk is short
 	closed bool
+	free   uint64        // the most bytes that were seen free since then
 	stop   chan struct{} // closed when the store closes
 }
 
@@ -58,7 +59,7 @@ func (s *shortage) ended(kind int, err error) {
 		s.failed[kind] = time.Now()
 		if !s.closed {
 			close(s.began)
-			s.closed = true
+			s.closed, s.free = true, 0
 		}
 	}
 }
@@ -75,11 +76,15 @@ func (s *shortage) expire() {
 	}
 }
 
-// now reports whether the disk is short of space for background work.
-func (s *shortage) now() bool {
+// lasts reports whether the disk is short of space for background work. It ends where free has grown by so much as much is.
+func (s *shortage) lasts(free, much uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed && s.free > 0 && free >= s.free+much {
+		s.failed = [2]time.Time{}
+	}
 	s.expire()
+	s.free = max(s.free, free)
 	return s.closed
 }
 

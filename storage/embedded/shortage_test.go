@@ -114,11 +114,11 @@ func TestShortageLastsUntilWorkOfItsKindSucceeds(t *testing.T) {
 	}
 	s.ended(flushing, nil)
 	s.ended(compacting, context.Canceled)
-	if !s.now() {
+	if !s.lasts(5, 10) {
 		t.Error("a flush ended the shortage of compactions")
 	}
 	s.ended(compacting, nil)
-	if s.now() {
+	if s.lasts(5, 10) {
 		t.Error("the shortage goes on")
 	}
 	select {
@@ -128,7 +128,14 @@ func TestShortageLastsUntilWorkOfItsKindSucceeds(t *testing.T) {
 	}
 	s.ended(compacting, syscall.ENOSPC)
 	s.failed[compacting] = s.failed[compacting].Add(-shortageEnds)
-	if s.now() {
+	if s.lasts(5, 10) {
 		t.Error("a failure of long ago counts")
+	}
+	s.ended(compacting, syscall.ENOSPC)
+	if !s.lasts(5, 10) || !s.lasts(14, 10) || !s.lasts(20, 10) {
+		t.Error("a little space ends the shortage")
+	}
+	if s.lasts(30, 10) {
+		t.Error("the shortage goes on where there is space")
 	}
 }
