@@ -49,7 +49,7 @@ func TestWritesAreRefusedWhileTablesFindNoSpace(t *testing.T) {
 		n := int(next.Add(100))
 		return s.Update(context.Background(), func(tx storage.Tx) error {
 			for i := n - 100; i < n; i++ {
-				rec := p.record(i)
+				rec := p.Record(i)
 				rec.Updated = tx.Now()
 				if err := tx.Put(context.Background(), rec, 0); err != nil {
 					return err
