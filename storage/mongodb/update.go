@@ -219,7 +219,7 @@ func (t *tx) commit(ctx context.Context) error {
 	begun := time.Now()
 	for {
 		err := t.sess.CommitTransaction(ctx)
-		if err == nil || !label(err, "UnknownTransactionCommitResult") || ctx.Err() != nil || code(err, codeMaxTimeExpired) {
+		if err == nil || !commitUnknown(err) || ctx.Err() != nil || code(err, codeMaxTimeExpired) {
 			return err
 		}
 		if time.Since(begun) > commitFor {
