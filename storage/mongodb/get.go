@@ -105,27 +105,44 @@ func (r *reader) read(ctx context.Context, typ, op string, f func(context.Contex
 	}
 }
 
-// pinFor is how long the snapshot of a moment is waited for: nothing commits in the meantime.
-const pinFor = 5 * time.Second
+// pinFor is how long the snapshot of a moment is waited for, while nothing commits, and pinTries how often another moment is tried.
+const (
+	pinFor   = 5 * time.Second
+	pinTries = 6
+)
 
 // Moment implements storage.Reader. Asked before anything is read, it makes the view begin, and is exact within this process: see clock.go, and mark.go for
 // what holds between processes.
 func (r *reader) Moment() time.Time {
 	if r.tx == nil && !r.started && !r.pinned {
 		r.pinned = true
-		r.moment = r.s.pin(func() {
-			err := r.read(context.Background(), "", "moment", func(ctx context.Context) error {
-				ctx, cancel := context.WithTimeout(ctx, pinFor)
-				defer cancel()
-				return r.s.db.Collection(metaCollection).FindOne(ctx, bson.D{{Key: fieldID, Value: ""}}).Err()
-			})
-			// What a later read would begin is not of the moment: it says why there is none.
-			if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
-				r.unpinned = unavailable("moment", err)
+		err := r.pin()
+		for try := 1; err != nil && try < pinTries; try++ {
+			r.end(context.Background())
+			if err = r.begin(); err == nil {
+				err = r.pin()
 			}
-		})
+		}
+		if err != nil { // what a later read would begin is not of the moment
+			r.unpinned = unavailable("moment", err)
+		}
 	}
 	return r.moment
+}
+
+// pin makes the view begin, and takes its moment.
+func (r *reader) pin() (err error) {
+	r.moment = r.s.pin(func() {
+		err = r.read(context.Background(), "", "moment", func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, pinFor)
+			defer cancel()
+			return r.s.db.Collection(metaCollection).FindOne(ctx, bson.D{{Key: fieldID, Value: ""}}).Err()
+		})
+	})
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil
+	}
+	return err
 }
 
 // noIndex leaves the index out of what a read returns.
