@@ -38,7 +38,7 @@ func wrap(op string, err error) error {
 	var fe *fhir.Error
 	var se mongo.ServerError
 	if w, ok := writeConcernFailed(err); ok {
-		se = mongo.CommandError{Code: int32(w.Code), Message: w.Message}
+		se = mongo.CommandError{Code: int32(w.WriteConcernError.Code), Message: w.WriteConcernError.Message, Labels: w.Labels}
 		err = fmt.Errorf("%w: %w", se, err)
 	}
 	switch {
@@ -108,12 +108,9 @@ func noServer(err error) bool {
 
 // writeConcernFailed returns the server's word that a command was done but is not known to be on a majority, where the driver passes it on as it
 // is: then it is no mongo.ServerError.
-func writeConcernFailed(err error) (*driver.WriteConcernError, bool) {
-	var w driver.WriteCommandError
-	if errors.As(err, &w) && w.WriteConcernError != nil {
-		return w.WriteConcernError, true
-	}
-	return nil, false
+func writeConcernFailed(err error) (w driver.WriteCommandError, ok bool) {
+	ok = errors.As(err, &w) && w.WriteConcernError != nil
+	return w, ok
 }
 
 // cacheFull reports whether err is the storage engine's word that a transaction does not fit in its cache, where it may be the only one or one
