@@ -97,12 +97,23 @@ func (r *reader) read(ctx context.Context, typ, op string, f func(context.Contex
 			if err := r.begin(); err != nil {
 				return wrap(op, err)
 			}
-		case r.started && typ != "" && r.s.collections.madeSince(typ, r.begun):
+		case r.started && typ != "" && (r.s.collections.madeSince(typ, r.begun) || r.madeElsewhere(ctx, typ)):
 			return nil
 		default:
 			return unavailable(op, err)
 		}
 	}
+}
+
+// madeElsewhere reports whether another gateway made the collections of a type after this view began: nothing in them is as old as the view.
+func (r *reader) madeElsewhere(ctx context.Context, typ string) bool {
+	old := bson.D{{Key: fieldUpdated, Value: bson.D{{Key: "$lte", Value: r.moment.UnixMicro()}}}}
+	for _, c := range []*mongo.Collection{r.s.current(typ), r.s.superseded(typ)} {
+		if err := c.FindOne(ctx, old, options.FindOne().SetProjection(bson.D{{Key: fieldID, Value: 1}})).Err(); !errors.Is(err, mongo.ErrNoDocuments) {
+			return false
+		}
+	}
+	return true
 }
 
 // pinFor is how long the snapshot of a moment is waited for, while nothing commits, and pinTries how often another moment is tried.
