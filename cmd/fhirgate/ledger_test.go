@@ -38,7 +38,7 @@ type ledger struct {
 	acked    []version
 	attempts map[string]*attempt
 	dying    bool
-	over     bool
+	over     int // how many rounds have ended
 	// elects is set where the server may answer 503 at any time, because its database elects a primary.
 	elects bool
 
@@ -48,7 +48,6 @@ type ledger struct {
 // begin starts a round.
 func (l *ledger) begin(round int) {
 	l.round, l.since, l.acked, l.attempts, l.dying = round, time.Now().Add(-time.Second), nil, make(map[string]*attempt), false
-	l.over = false
 }
 
 // await returns when so many writes have been acknowledged, or at the deadline.
@@ -75,14 +74,14 @@ func (l *ledger) killing() {
 func (l *ledger) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.over = true
+	l.over = l.round + 1
 }
 
 // ended reports whether the round has ended.
 func (l *ledger) ended() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.over
+	return l.over > l.round
 }
 
 // read makes a request that is no write, and makes it again where the database elects.
