@@ -50,10 +50,5 @@ func (s *Service) remove(ctx context.Context, tx storage.Tx, key fhir.Key, c Con
 	if err := tx.Put(ctx, rec, cur.Version); err != nil {
 		return Result{}, err
 	}
-	if isTerminology(key.Type) {
-		if err := tx.SetMeta(ctx, terminologyDeleted, []byte(s.ids.next())); err != nil {
-			return Result{}, err
-		}
-	}
 	return Result{Action: Deleted, Record: rec}, nil
 }
