@@ -51,7 +51,7 @@ func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNon
 
 // putNew writes d as the first version of key, which no resource has ever had.
 func (s *Service) putNew(ctx context.Context, tx storage.Tx, key fhir.Key, d *draft) (Result, error) {
-	rec, err := s.write(ctx, tx, d, key, 1, http.MethodPost)
+	rec, err := s.write(ctx, tx, d, storage.Record{}, key, http.MethodPost)
 	if err != nil {
 		return Result{}, err
 	}

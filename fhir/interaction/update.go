@@ -53,7 +53,7 @@ func (s *Service) put(ctx context.Context, tx storage.Tx, key fhir.Key, d *draft
 	if exists(cur) && d.same(cur) {
 		return Result{Action: Unchanged, Record: cur, Issues: d.issues}, nil
 	}
-	rec, err := s.write(ctx, tx, d, key, cur.Version+1, method)
+	rec, err := s.write(ctx, tx, d, cur, key, method)
 	if err != nil {
 		return Result{}, err
 	}

@@ -144,13 +144,29 @@ func deletedResourcesComeBack(t *testing.T, b *bench) {
 		same(t, "found by code while deleted", find(b.ctx, t, r, has("code", "x")), []string{})
 		return nil
 	})
-	want := b.put(k, 2, token("code", "y"))
+	var want storage.Record
+	b.update(func(tx storage.Tx) error {
+		want = record(tx, k, 2, token("code", "y"))
+		want.Revived = true
+		return tx.Put(b.ctx, want, 2)
+	})
+	want.Entries = nil
 	b.view(func(r storage.Reader) error {
 		got, err := r.Get(b.ctx, k)
 		is(t, "Get", err, nil)
 		same(t, "Get", got, want)
 		same(t, "found by the new code", find(b.ctx, t, r, has("code", "y")), []string{"a"})
 		same(t, "found by the old code", find(b.ctx, t, r, has("code", "x")), []string{})
+		return nil
+	})
+	last := b.put(k, 3, token("code", "y"))
+	b.view(func(r storage.Reader) error {
+		got, err := r.GetVersion(b.ctx, k, 3)
+		is(t, "GetVersion", err, nil)
+		same(t, "GetVersion of what was superseded", got, want)
+		history, err := r.History(b.ctx, storage.HistoryQuery{Key: k, Limit: 2})
+		is(t, "History", err, nil)
+		same(t, "History", history, []storage.Record{last, want})
 		return nil
 	})
 }
