@@ -171,7 +171,7 @@ func TestConditionsHaveTheFormThatEnginesServe(t *testing.T) {
 		{"Patient?gender:not=male", search.Not{Expr: some("gender", eq(search.Code, "male"))}},
 		{"Observation?subject:Patient.gender=male", search.Refers{Param: "subject", Target: "Patient", Where: some("gender", eq(search.Code, "male"))}},
 		{"Patient?_has:Observation:patient:status=final", search.Referred{Source: "Observation", Param: "patient", Where: some("status", eq(search.Code, "final"))}},
-		{"Patient?gender:missing=true", search.Not{Expr: search.Or{some("gender"), some("gender:text")}}},
+		{"Patient?gender:missing=true", search.And{search.Not{Expr: some("gender")}, search.Not{Expr: some("gender:text")}, search.Not{Expr: some("gender:present")}}},
 		{"Observation?component-code-value-quantity=x$gt5", some("component-code-value-quantity",
 			search.Comparison{Part: 1, Field: search.Code, Op: search.Eq, Value: "x"}, search.Comparison{Part: 2, Field: search.Hi, Op: search.Gt, Value: "P50015!"})},
 	} {
