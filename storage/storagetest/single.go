@@ -321,6 +321,30 @@ func supersededEntriesFindNothing(t *testing.T, b *bench) {
 	})
 }
 
+// partsWithARange has composites of which a part has a code and a range, as a quantity has its unit, beside some that have no range.
+func partsWithARange(t *testing.T, b *bench) {
+	code := search.Entry{Code: "x"}
+	unit := search.Entry{System: "http://a", Code: "mg", Lo: "P5", Hi: "P51"}
+	bare := search.Entry{System: "http://a", Code: "mg"}
+	for id, parts := range map[string][]search.Entry{"a": {code, unit}, "b": {code, bare}, "c": {unit, code}, "d": {unit, unit}, "e": {code}} {
+		b.put(key(id), 0, search.Entry{Param: "code-value", Parts: parts})
+	}
+	eq := func(part int, field search.Field, value string) search.Comparison {
+		return search.Comparison{Part: part, Field: field, Op: search.Eq, Value: value}
+	}
+	b.view(func(r storage.Reader) error {
+		for want, where := range map[string][]search.Comparison{
+			"a b": {eq(1, search.Code, "x"), eq(2, search.Code, "mg")},
+			"c":   {eq(1, search.Code, "mg"), eq(2, search.Code, "x")},
+			"d":   {eq(1, search.System, "http://a"), eq(1, search.Code, "mg"), eq(2, search.System, "http://a"), eq(2, search.Code, "mg")},
+			"a":   {eq(1, search.Code, "x"), eq(2, search.Code, "mg"), {Part: 2, Field: search.Lo, Op: search.Ge, Value: "P5"}},
+		} {
+			same(t, "found by its parts", find(b.ctx, t, r, search.Some{Param: "code-value", Where: where}), strings.Fields(want))
+		}
+		return nil
+	})
+}
+
 func metaIsKept(t *testing.T, b *bench) {
 	set := func(name string, v []byte) {
 		t.Helper()
