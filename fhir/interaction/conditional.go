@@ -174,11 +174,7 @@ func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Reso
 		}
 		return s.checkReferences(ctx, tx, d.resource)
 	})
-	if err != nil {
-		return Result{}, failure(op, fhir.Key{Type: typ}, err)
-	}
-	s.wrote(ctx, res)
-	return res, nil
+	return s.answer(ctx, op, fhir.Key{Type: typ}, res, err)
 }
 
 // conditionalKey returns the key that a conditional update writes, given what its condition found.

@@ -23,11 +23,7 @@ func (s *Service) Delete(ctx context.Context, key fhir.Key, c Conditions) (Resul
 		}
 		return s.checkReferrers(ctx, tx, key)
 	})
-	if err != nil {
-		return Result{}, failure(op, key, err)
-	}
-	s.wrote(ctx, res)
-	return res, nil
+	return s.answer(ctx, op, key, res, err)
 }
 
 // remove writes a deletion as the next version of key where c allows it.

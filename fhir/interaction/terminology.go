@@ -318,8 +318,11 @@ func (h *hierarchy) link(parent, child string) {
 	h.children[parent] = append(h.children[parent], child)
 }
 
-// around returns all codes that the links lead to from code, itself left out, in the order of the code system.
-func (h *hierarchy) around(code string, links map[string][]string) iter.Seq[string] {
+// around returns all codes that the links lead to from code, itself left out, in the order of the code system; false where that has no such code.
+func (h *hierarchy) around(code string, links map[string][]string) (iter.Seq[string], bool) {
+	if !slices.Contains(h.codes, code) {
+		return nil, false
+	}
 	found := make(map[string]bool)
 	todo := slices.Clone(links[code])
 	for len(todo) > 0 {
@@ -337,7 +340,7 @@ func (h *hierarchy) around(code string, links map[string][]string) iter.Seq[stri
 				return
 			}
 		}
-	}
+	}, true
 }
 
 // Descendants implements search.Terminology.
@@ -346,10 +349,7 @@ func (t *terminology) Descendants(system, code string) (iter.Seq[string], bool) 
 	if !ok {
 		return t.registry.Descendants(system, code)
 	}
-	if !slices.Contains(h.codes, code) {
-		return nil, false
-	}
-	return h.around(code, h.children), true
+	return h.around(code, h.children)
 }
 
 // Ancestors implements search.Terminology.
@@ -358,8 +358,5 @@ func (t *terminology) Ancestors(system, code string) (iter.Seq[string], bool) {
 	if !ok {
 		return t.registry.Ancestors(system, code)
 	}
-	if !slices.Contains(h.codes, code) {
-		return nil, false
-	}
-	return h.around(code, h.parents), true
+	return h.around(code, h.parents)
 }

@@ -34,11 +34,7 @@ func (s *Service) Update(ctx context.Context, key fhir.Key, r fhir.Resource, c C
 		}
 		return s.checkReferences(ctx, tx, d.resource)
 	})
-	if err != nil {
-		return Result{}, failure(op, key, err)
-	}
-	s.wrote(ctx, res)
-	return res, nil
+	return s.answer(ctx, op, key, res, err)
 }
 
 // put writes d as the next version of key where c allows it.
