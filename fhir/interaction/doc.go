@@ -76,6 +76,9 @@
 // 13. Conditional references everywhere (2026-11-23). Context: R4 has them in transactions; elsewhere "Patient?identifier=x" was stored as text that
 // refers to nothing. Choice: single creates and updates, and the entries of batches, resolve them in a view before the write, with the transaction's
 // faults; a patch that makes one is refused, and so is a batch's entry that names another by its urn:. Consequence: no stored reference is a search.
+// A urn:uuid: or urn:oid: that names no entry is an error in a transaction, whose rules it breaks, and stored as it is elsewhere: R4 lets a reference be
+// any absolute URI and leaves it to the server whether it must lead somewhere (CapabilityStatement.rest.resource.referencePolicy). HAPI refuses it with
+// 400 where a search parameter reads it, because it indexes types and ids only; here it is found as the URI that it is.
 //
 // 14. Posted searches have sealed links (2026-11-23). Context: the parameters of a POST _search came back in its links, so that identifiers that were
 // posted to stay out of URLs were logged by proxies, and a form of 105 KB made three links of 115 KB. Choice: the links carry nothing but a cursor, with
