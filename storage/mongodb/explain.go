@@ -56,6 +56,13 @@ func (t *told) probe(ctx context.Context, r *reader, p *plan, f bson.D, limit, n
 	return t.explain(ctx, r, p, cmd, fmt.Sprintf("count up to %d: ", limit), n)
 }
 
+// keys asks the server how it ran a find for ids, which are keys of the index.
+func (t *told) keys(ctx context.Context, r *reader, p *plan, f, sort bson.D, limit, returned int) error {
+	cmd := bson.D{{Key: "find", Value: p.typ}, {Key: "filter", Value: f}, {Key: "hint", Value: p.hint()}, {Key: "sort", Value: sort},
+		{Key: "limit", Value: limit}, {Key: "projection", Value: bson.D{{Key: fieldID, Value: 1}}}}
+	return t.explain(ctx, r, p, cmd, "ids ", returned)
+}
+
 // countAll is the stage of a pipeline that counts.
 var countAll = bson.D{{Key: "$group", Value: bson.D{{Key: fieldID, Value: nil}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}}
 

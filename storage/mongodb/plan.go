@@ -34,6 +34,8 @@ type plan struct {
 	wants []string
 	// within is how many rows are read of an order before its page is given up; 0 for all.
 	within int
+	// met are the rows of the page that were among those that were read of it.
+	met int
 	// found are the rows of the page that was asked for, where making the plan has found them.
 	found []search.Row
 	// ranges are the places of by in which a match can lie, for each width; nil for anywhere.
@@ -387,14 +389,13 @@ func (r *reader) planWhole(ctx context.Context, p *plan, rest func(...int)) erro
 	}
 	few := firstFew
 	best, ok := p.rivals[0], len(p.rivals) == 1 && len(p.rivals[0].reads) == 1
-	for turn := 0; !ok && turn < lastTurn; turn++ {
+	for ; !ok && few < unlimited/growth; few *= growth {
 		var err error
 		if best, ok, err = r.lesser(ctx, p, few); err != nil {
 			return err
 		}
-		few *= growth
 	}
-	if !ok {
+	if !ok { // what several indexes find is more than is collected
 		p.rivals = nil
 		return r.planWhole(ctx, p, rest)
 	}

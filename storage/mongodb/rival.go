@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
@@ -38,8 +37,12 @@ const (
 	firstWithin = 4
 	firstFew    = 250 // what a rival finds in the first turn
 	growth      = 4
-	// lastTurn is the turn after which a walk has no bound; no collection is as large.
-	lastTurn = 10
+	// maxContested is up to how many rows of a page that is.
+	maxContested = 5000
+	// near is how many times the rows that were read a page may reach, by those of it that were among them, to be read on for at once.
+	near = 8
+	// lastTurn is the turn after which a walk has no bound: what a rival finds is then as many.
+	lastTurn = 5
 )
 
 // addRivals gives a plan the ways to its rows by one conjunct, but for those that equalities serve and those that told reports.
@@ -207,7 +210,7 @@ func (r *reader) contest(ctx context.Context, p *plan, name string, limit int, p
 	if len(p.rivals) == 0 && len(p.wants) == 0 {
 		return page()
 	}
-	if limit >= unlimited { // all rows are read, which an order by the index spares the server to sort
+	if limit > maxContested { // all rows are read, or many, which an order by the index spares the server to sort
 		v, ok, err := r.lesser(ctx, p, manyTerms)
 		if err == nil && ok {
 			err = r.use(ctx, p, v)
@@ -221,38 +224,47 @@ func (r *reader) contest(ctx context.Context, p *plan, name string, limit int, p
 	if err != nil {
 		return nil, err
 	}
-	turn, skip := 0, false
-	if n, ok := r.recall(key); ok {
-		turn, skip = n/2, n%2 == 1
+	turn, within, walks := 0, firstWithin*limit, true
+	if n, ok := r.recall(key); ok && n > 0 {
+		within = n
+	} else if ok {
+		turn, walks = -n, false
 	}
 	for ; turn <= lastTurn; turn++ {
 		scale := 1
 		for range turn {
 			scale *= growth
 		}
-		if !skip {
-			p.within = min(firstWithin*limit*scale, unlimited)
+		ahead := unlimited // about how many rows there are to the end of the page
+		within = min(max(within, firstWithin*limit*scale), unlimited)
+		for again := true; walks; again = false {
+			p.within, p.met = within, 0
 			rows, err := page()
 			if !errors.Is(err, errTooFar) {
-				if turn > 0 {
-					r.remember(key, 2*turn)
-				}
+				r.remember(key, within)
 				return rows, err
 			}
+			if p.met == 0 {
+				break
+			}
+			if ahead = within * limit / p.met; !again || ahead > near*within {
+				break
+			}
+			within = 2 * ahead
 		}
-		skip = false
+		walks = true
 		if err := r.want(ctx, p); err != nil {
 			return nil, err
 		}
 		if len(p.rivals) == 0 {
 			break
 		}
-		v, ok, err := r.lesser(ctx, p, firstFew*scale)
+		v, ok, err := r.lesser(ctx, p, min(firstFew*scale, ahead))
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			r.remember(key, 2*turn+1)
+			r.remember(key, -turn)
 			if err := r.use(ctx, p, v); err != nil {
 				return nil, err
 			}
@@ -301,53 +313,6 @@ func (r *reader) countRead(ctx context.Context, typ string, one read, limit int)
 		}
 		return n, err
 	})
-}
-
-// bounded returns rows of a plan in the order of its index where they are among the first that it finds, as many as it is to read. Where they are
-// not, and there may be more, the error is errTooFar.
-func (r *reader) bounded(ctx context.Context, p *plan, scan, sort bson.D, limit int, desc bool) (rows []search.Row, err error) {
-	pipeline := bson.A{
-		bson.D{{Key: "$match", Value: scan}},
-		bson.D{{Key: "$sort", Value: sort}},
-		bson.D{{Key: "$limit", Value: p.within}},
-		bson.D{{Key: "$match", Value: and(p.tail())}},
-		bson.D{{Key: "$limit", Value: limit}},
-		bson.D{{Key: "$project", Value: p.projection()}},
-	}
-	err = r.read(ctx, p.typ, "find", func(ctx context.Context) error {
-		rows = rows[:0]
-		cur, err := r.s.current(p.typ).Aggregate(ctx, pipeline, options.Aggregate().SetHint(p.hint()).SetBatchSize(int32(min(limit, loadChunk))+1))
-		if err != nil && noSuchIndex(err) && (r.tx == nil || !r.tx.transaction) {
-			return errTooFar // it is being built
-		}
-		if err != nil {
-			return err
-		}
-		for cur.Next(ctx) {
-			rows = append(rows, rowOf(p.typ, p.by, desc, cur.Current))
-		}
-		return errors.Join(cur.Err(), cur.Close(ctx))
-	})
-	if err != nil {
-		return nil, err
-	}
-	if r.told != nil && len(rows) == limit { // the find of this page reads the same, but for what the server reads ahead
-		return rows, r.told.find(ctx, r, p, p.whole(scan), sort, limit, len(rows))
-	}
-	if r.told != nil {
-		cmd := bson.D{{Key: "aggregate", Value: p.typ}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}, {Key: "hint", Value: p.hint()}}
-		if err := r.told.explain(ctx, r, p, cmd, "", len(rows)); err != nil {
-			return nil, err
-		}
-	}
-	if len(rows) == limit {
-		return rows, nil
-	}
-	n, err := r.countUpTo(ctx, p.typ, scan, p.index, p.within)
-	if err == nil && n == p.within {
-		return nil, errTooFar
-	}
-	return rows, err
 }
 
 // startsWithTerm returns the condition that one of the terms starts with prefix, in a form that the server tells by keys alone where there is
