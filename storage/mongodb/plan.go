@@ -199,7 +199,7 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 		p.rivals, p.wants = nil, nil
 		for i, terms := range candidates {
 			if slices.ContainsFunc(serves[i], func(i int) bool { return !told(i) }) {
-				p.rivals = append(p.rivals, rival{reads: []read{{indexTerms, in(pathTerms, terms)}}, served: serves[i]})
+				p.rivals = append(p.rivals, rival{reads: []read{{indexTerms, in(pathTerms, terms)}}, served: serves[i], about: serves[i][0]})
 			}
 		}
 		return r.addRivals(ctx, p, told)
@@ -438,8 +438,11 @@ func (p *plan) scan(also ...bson.D) bson.D {
 func (p *plan) tail() bson.A {
 	var list bson.A
 	for _, c := range p.rest {
-		if _, ok := c.(alive); ok {
+		switch e := c.(type) {
+		case alive:
 			continue
+		case found:
+			c = e.Expr
 		}
 		if f := filter(c); len(f) > 0 {
 			list = append(list, f)
@@ -452,6 +455,9 @@ func (p *plan) tail() bson.A {
 func tried(f bson.D) bson.D {
 	return bson.D{{Key: "$nor", Value: bson.A{bson.D{{Key: "$nor", Value: bson.A{f}}}}}}
 }
+
+// found is a conjunct by which an index found what it is tried on.
+type found struct{ search.Expr }
 
 // alive is the conjunct that the resource is not deleted, where no index says so.
 type alive struct{ search.Expr }

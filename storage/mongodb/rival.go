@@ -20,8 +20,9 @@ import (
 // rival is another way to the rows of a plan: all that an index finds for one conjunct, or several indexes, in no order.
 type rival struct {
 	reads []read
-	// served are the conjuncts that hold for all that is found.
+	// served are the conjuncts that hold for all that is found, about the one that holds for nothing else.
 	served []int
+	about  int
 	// ids are what is found, where that is known without asking.
 	ids []string
 	// cost is how many documents could be read for the keys that it takes to find any.
@@ -54,17 +55,17 @@ func (r *reader) addRivals(ctx context.Context, p *plan, told func(i int) bool) 
 			continue
 		}
 		if k, ok := c.(search.KeyIn); ok {
-			out = append(out, rival{ids: k.IDs, served: []int{i}})
+			out = append(out, rival{ids: k.IDs, served: []int{i}, about: i})
 			continue
 		}
 		if reads := r.readsOf(typ, c); reads != nil {
-			v := rival{reads: reads}
+			v := rival{reads: reads, about: i}
 			if len(reads) == 1 && exact(c) {
 				v.served = []int{i}
 			}
 			out = append(out, v)
 			if param, f := placesOf(c); len(reads) > 1 && f != nil && orders[indexOrder(param)] {
-				out = append(out, rival{reads: []read{{indexOrder(param), f}}})
+				out = append(out, rival{reads: []read{{indexOrder(param), f}}, about: i})
 			}
 			continue
 		}
@@ -74,7 +75,7 @@ func (r *reader) addRivals(ctx context.Context, p *plan, told func(i int) bool) 
 		case !orders[indexOrder(param)]:
 			p.wants = append(p.wants, param)
 		case !keys:
-			out = append(out, rival{reads: []read{{indexOrder(param), f}}})
+			out = append(out, rival{reads: []read{{indexOrder(param), f}}, about: i})
 		default:
 			size, err := r.remembered(typ+"\x00size", func() (int, error) {
 				n, err := r.s.current(typ).EstimatedDocumentCount(context.WithoutCancel(ctx))
@@ -83,7 +84,7 @@ func (r *reader) addRivals(ctx context.Context, p *plan, told func(i int) bool) 
 			if err != nil {
 				return err
 			}
-			out = append(out, rival{reads: []read{{indexOrder(param), f}}, cost: size / keysADocument})
+			out = append(out, rival{reads: []read{{indexOrder(param), f}}, about: i, cost: size / keysADocument})
 		}
 	}
 	p.rivals = append(p.rivals, out...)
@@ -178,7 +179,11 @@ func (r *reader) use(ctx context.Context, p *plan, v rival) error {
 	p.blocks, p.within, p.rivals = true, 0, nil
 	p.rest = p.rest[:0:0]
 	for i, c := range p.list {
-		if !slices.Contains(v.served, i) {
+		switch {
+		case slices.Contains(v.served, i):
+		case i == v.about:
+			p.rest = append(p.rest, found{c})
+		default:
 			p.rest = append(p.rest, c)
 		}
 	}
@@ -191,8 +196,8 @@ func (r *reader) use(ctx context.Context, p *plan, v rival) error {
 	}
 	ids := v.ids
 	for _, one := range v.reads {
-		found := &plan{typ: p.typ, index: one.index, lead: one.filter}
-		rows, err := r.rows(ctx, found, []bson.D{found.scan()}, nil, unlimited, false) // how many they were may have been another time
+		each := &plan{typ: p.typ, index: one.index, lead: one.filter}
+		rows, err := r.rows(ctx, each, []bson.D{each.scan()}, nil, unlimited, false) // how many they were may have been another time
 		if err != nil {
 			return err
 		}
