@@ -117,6 +117,9 @@ func queryFor(p *search.Parameter, e *search.Entry) string {
 		if e.Code == "" {
 			return escape(e.System) + "|"
 		}
+		if search.Unscoped(p) {
+			return escape(e.Code)
+		}
 		return escape(e.System) + "|" + escape(e.Code)
 	case "string":
 		if e.Exact == "" {

@@ -17,7 +17,7 @@
 //
 // What a modifier needs beyond the parameter's own entries is an entry of its own under a derived name: ":text" strings of tokens,
 // ":identifier" tokens of references, ":of-type" tokens of identifiers, ":unit" quantities by the text of their unit, ":ucum" quantities in
-// canonical units. "_text" and "_content" are words.
+// canonical units, ":present" for :missing that there is a value which has no entry. "_text" and "_content" are words.
 //
 // # Decisions
 //
@@ -58,4 +58,14 @@
 // 10. A code of R4 keeps R4's meaning (2026-11-23). Context: implementation guides restate R4's parameters, US Core 72 of its 74, and a site may
 // give one of these codes to elements of its own. Choice: one whose expression finds the same on the base, or that names R4's as derivedFrom,
 // is accepted and R4's serves it; any other is refused with parameter-conflict. Consequence: what is accepted is served.
+//
+// 11. What :missing means (2026-11-23). Context: R4 asks for "a value for the parameter (which usually equates to ... the relevant element)", and of
+// simple data types that a value is more than extensions. Choice: a value is an element with anything in it outside of extensions, of a data type
+// that the search type is used with, whether it can be compared or not: a reference to a contained resource, or with a display alone, a quantity
+// without a number, a date that is none. Not: extensions alone, performedString for a date. Composites have no modifiers, as R4 says. Consequence:
+// such a value has an entry under a derived name; testdata/search/missing.txt fixes it.
+//
+// 12. A name is compared from its beginning (2026-11-23). Context: "For robust search, servers should search the parts of a family name
+// independently", so that "Quinones" finds "Carreno Quinones". Choice: each of the elements family, given ... from its beginning, as any string;
+// :contains finds what stands within. Consequence: every search of a name reads one stretch of an index.
 package search

@@ -29,7 +29,8 @@ const (
 //	composite  Parts, one for each component in order
 //
 // What a modifier needs beyond that is an entry of its own under a derived name: "code:text" holds strings, "subject:identifier" and
-// "identifier:of-type" tokens, "value-quantity:ucum" quantities in canonical units. Engines treat derived names as any other.
+// "identifier:of-type" tokens, "value-quantity:ucum" quantities in canonical units. "subject:present" holds nothing:
+// there is a value, and it has no entry. Engines treat derived names as any other.
 //
 // A resource has a set of entries: order and duplicates mean nothing.
 type Entry struct {

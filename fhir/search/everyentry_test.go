@@ -50,7 +50,7 @@ func TestEveryEntryFindsItsResource(t *testing.T) {
 			}
 			n++
 			for query, want := range map[string]bool{name + "=" + value: true, p.Code + ":not=" + value: false, p.Code + ":missing=true": false} {
-				if strings.Contains(query, ":not=") && (p.Type != "token" || suffix != "") || strings.Contains(query, ":missing") && (p.Code == "_text" || p.Code == "_content") {
+				if strings.Contains(query, ":not=") && (p.Type != "token" || suffix != "") || strings.Contains(query, ":missing") && (p.Code == "_text" || p.Code == "_content" || p.Type == "composite") {
 					continue
 				}
 				k, v, _ := strings.Cut(query, "=")

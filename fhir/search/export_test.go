@@ -18,3 +18,6 @@ func ExpressionProblems(s *Parameters) []string {
 	slices.Sort(out)
 	return slices.Compact(out)
 }
+
+// Unscoped reports whether the elements of a token parameter have no system that a search may name.
+func Unscoped(p *Parameter) bool { return p.unscoped() }

@@ -97,7 +97,7 @@ func newRule(p *Parameter, reg *definition.Registry, typ string) (r rule, ok boo
 		}
 		parts := make([]rule, 0, len(p.components))
 		for i, c := range p.components {
-			part := rule{param: c, read: readerOf(c), names: derivedNames{suffixText, suffixIdentifier, suffixOfType, suffixUnit, suffixUCUM}}
+			part := rule{param: c, read: readerOf(c), names: derivedNames{suffixText, suffixIdentifier, suffixOfType, suffixUnit, suffixUCUM, suffixPresent}}
 			if part.program, err = fhirpath.Compile(p.Components[i].Expression, options...); err != nil {
 				return r, false, err
 			}
@@ -145,7 +145,8 @@ type extraction struct {
 	typ         string // of the resource
 	rule        *rule
 	entries     []Entry
-	start       int // of the current rule's entries
+	start       int  // of the current rule's entries
+	valued      bool // the current rule had a value, or it is not asked
 	words       map[string]struct{}
 	folds       [8]struct{ in, out string } // the last strings that were folded
 	nextFold    int
@@ -163,6 +164,9 @@ var extractions = sync.Pool{New: func() any {
 	x.each = func(it fhirpath.Item) bool {
 		x.item = it
 		x.rule.read(x, &x.item)
+		if !x.valued && len(x.entries) == x.start {
+			x.valued = isValue(x.rule.param.Type, &x.item)
+		}
 		return true
 	}
 	return x
@@ -181,7 +185,7 @@ func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
 	x.params, x.typ = s, ex.typ.Name
 	focus := fhirpath.ElementItem(r.Node, fhir.Node{}, ex.typ)
 	for i := range ex.rules {
-		x.run(&ex.rules[i], focus)
+		x.runAll(&ex.rules[i], focus)
 	}
 	if ex.text {
 		x.narrative(r)
@@ -191,6 +195,16 @@ func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
 	}
 	// Room is left for the entries of the version's instant.
 	return append(make([]Entry, 0, len(x.entries)+2), x.entries...), nil
+}
+
+// runAll appends the entries of one rule, and where its values have none that there are some. A composite is not asked for that.
+func (x *extraction) runAll(r *rule, focus fhirpath.Item) {
+	start := len(x.entries)
+	x.valued = r.parts != nil
+	x.run(r, focus)
+	if x.valued && r.parts == nil && len(x.entries) == start {
+		x.entries = append(x.entries, Entry{Param: r.names.present})
+	}
 }
 
 // run appends the entries of one rule. What an expression could not evaluate has no entries, which is reported.

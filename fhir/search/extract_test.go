@@ -65,7 +65,7 @@ func TestSampledDataIsTheRangeOfItsSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for query, want := range map[string]bool{"ge18||mV": false, "gt17.99||mV": true, "gt18": false, "lt5": false, "lt5.01": true, "ap11.5": true} {
+	for query, want := range map[string]bool{"ge18||mV": true, "ge18.01||mV": false, "gt17.99||mV": true, "gt18": false, "lt5": false, "lt5.01": true, "ap11.5": true} {
 		req, _, err := parse(t, s, "Observation?combo-value-quantity="+query, search.ParseOptions{})
 		if err != nil {
 			t.Fatal(err)

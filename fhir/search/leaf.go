@@ -60,32 +60,6 @@ func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error)
 	return e, nil
 }
 
-// missing reads :missing: the resource has no value for the parameter, or has one. Every resource has an id.
-func missing(p *Parameter, value string) (Expr, error) {
-	names := []string{p.Code}
-	switch p.Type {
-	case "token":
-		names = append(names, p.names.text)
-	case "reference":
-		names = append(names, p.names.identifier)
-	}
-	var present Or
-	for _, n := range names {
-		present = append(present, Some{Param: n})
-	}
-	e := anyOf(present)
-	if p.Code == SortByID {
-		e = Not{Expr: Or{}}
-	}
-	switch value {
-	case "true":
-		return Not{Expr: e}, nil
-	case "false":
-		return e, nil
-	}
-	return nil, badValue("bad-missing", ":missing is true or false")
-}
-
 // keys reads the values of _id.
 func keys(m modifier, list []string) (Expr, error) {
 	ids := make([]string, len(list))
@@ -138,7 +112,7 @@ func (q *reading) value(p *Parameter, m modifier, of, raw string) ([]condition, 
 	case "string":
 		return stringCondition(m, unescape(raw))
 	case "uri":
-		return uriCondition(p, m, unescape(raw))
+		return q.uriCondition(p, m, unescape(raw))
 	case "reference":
 		switch m {
 		case modifierIdentifier:

@@ -38,7 +38,7 @@ var modifiersOf = map[string][]modifier{
 	"date":      {modifierMissing},
 	"number":    {modifierMissing},
 	"quantity":  {modifierMissing},
-	"composite": {modifierMissing},
+	"composite": nil, // "modifiers are not used on composite parameters"
 	"special":   {modifierMissing},
 }
 
@@ -61,6 +61,9 @@ func (p *Parameter) modifiers() []modifier {
 	list := modifiersOf[p.Type]
 	if p.Type == "token" && !p.has("Identifier") {
 		list = slices.DeleteFunc(slices.Clone(list), func(m modifier) bool { return m == modifierOfType })
+	}
+	if p.Type == "reference" && p.CanonicalOnly() {
+		list = slices.DeleteFunc(slices.Clone(list), func(m modifier) bool { return m == modifierIdentifier })
 	}
 	if p.Code == phonetic {
 		list = []modifier{modifierMissing}

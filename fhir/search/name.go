@@ -277,6 +277,9 @@ func (q *reading) has(types []string, name, value string, depth int) (Expr, erro
 
 // leaf reads a parameter that no chain leads on from.
 func (q *reading) leaf(types []string, code, modifier, value string) (Expr, error) {
+	if !wellEscaped(value) {
+		return nil, badValue("bad-escape", `a backslash stands before "," "$" "|" or "\"; write "\\" for one that belongs to the value`)
+	}
 	if code == "_list" {
 		return q.list(modifier, value)
 	}
@@ -297,6 +300,10 @@ func (q *reading) leaf(types []string, code, modifier, value string) (Expr, erro
 		if !slices.ContainsFunc(out, func(o Expr) bool { return reflect.DeepEqual(o, e) }) {
 			out = append(out, e)
 		}
+	}
+	if len(out) > 1 && list[0].Type == "token" {
+		// The required value sets of the types' elements imply other systems: what finds one type's codes would find another's, too.
+		return nil, badValue("ambiguous-parameter", "the value means something else for each of the types searched; search one type at a time")
 	}
 	return anyOf(out), nil
 }

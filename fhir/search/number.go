@@ -57,6 +57,11 @@ func encodeNumber(d fhir.Decimal) string {
 // interval is a half-open range of encoded values: lo belongs to it, hi does not.
 type interval struct{ lo, hi string }
 
+// isPoint reports whether the interval holds one number alone.
+func (iv interval) isPoint() bool {
+	return len(iv.hi) == len(iv.lo)+len(afterPoint) && iv.hi[len(iv.lo):] == afterPoint && iv.hi[:len(iv.lo)] == iv.lo
+}
+
 // numberPoint is the interval that holds d alone. Both bounds share one string.
 func numberPoint(d fhir.Decimal) interval {
 	var buf [40]byte

@@ -22,7 +22,7 @@ type Parameter struct {
 }
 
 // derivedNames are the parameter's names in entries.
-type derivedNames struct{ text, identifier, ofType, unit, ucum string }
+type derivedNames struct{ text, identifier, ofType, unit, ucum, present string }
 
 // Derived names end in these.
 const (
@@ -31,6 +31,7 @@ const (
 	suffixOfType     = ":of-type"    // tokens: type and value of an Identifier
 	suffixUnit       = ":unit"       // quantities whose Code is the unit's text, where that is not its code
 	suffixUCUM       = ":ucum"       // quantities in canonical UCUM units
+	suffixPresent    = ":present"    // no fields: there is a value, and no entry for it
 )
 
 func newParameter(def *definition.SearchParameter, reg *definition.Registry, custom bool) *Parameter {
@@ -38,7 +39,7 @@ func newParameter(def *definition.SearchParameter, reg *definition.Registry, cus
 	return &Parameter{
 		SearchParameter: def,
 		Custom:          custom,
-		names:           derivedNames{c + suffixText, c + suffixIdentifier, c + suffixOfType, c + suffixUnit, c + suffixUCUM},
+		names:           derivedNames{c + suffixText, c + suffixIdentifier, c + suffixOfType, c + suffixUnit, c + suffixUCUM, c + suffixPresent},
 		elements:        sync.OnceValue(func() elementSet { return resolveElements(reg, def.Expression) }),
 	}
 }
@@ -65,6 +66,9 @@ func (p *Parameter) implies(s *Parameters, system, code string) bool {
 		return slices.Contains(e.types, "boolean")
 	}
 	for _, vs := range e.valueSets {
+		if system == mimeTypeSystem && isMimeTypeSet(vs) {
+			return true
+		}
 		if member, ok := s.registry.ValueSetContains(vs, system, code); ok && member {
 			return true
 		}

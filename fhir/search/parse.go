@@ -117,8 +117,7 @@ func (q *reading) text(raw string) (string, error) {
 // parameters are left out instead, and the issues are returned as warnings. Issue ids: unknown-parameter, unsupported-parameter,
 // unknown-modifier, unknown-type, unknown-element, unknown-value-set, unknown-hierarchy, ambiguous-parameter, repeated-parameter, bad-chain,
 // bad-prefix, bad-date, bad-number, bad-quantity, bad-token, bad-string, bad-reference, bad-uri, bad-composite, bad-near, bad-id, bad-list,
-// bad-text, bad-missing, bad-count, bad-total, bad-summary, bad-sort, bad-include, bad-contained, empty-value, bad-encoding,
-// search-too-costly.
+// bad-text, bad-missing, bad-count, bad-total, bad-summary, bad-sort, bad-include, bad-escape, empty-value, bad-encoding, search-too-costly.
 func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Request, []fhir.Issue, error) {
 	q := &reading{params: s, opt: opt, limits: opt.Limits.withDefaults(), now: opt.Now}
 	if q.now.IsZero() {
@@ -163,6 +162,16 @@ func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Requ
 		if p.Name != "_type" {
 			req.Pairs = append(req.Pairs, p)
 		}
+	}
+	if req.Summary == SummaryText && len(req.Includes) > 0 {
+		req.Includes = nil
+		req.Pairs = slices.DeleteFunc(req.Pairs, func(p Pair) bool {
+			include := strings.HasPrefix(p.Name, "_include") || strings.HasPrefix(p.Name, "_revinclude")
+			if include {
+				fail(p.Name, badValue("bad-summary", "it cannot be mixed with _summary=text"))
+			}
+			return include
+		})
 	}
 	if fhir.HasErrors(issues) {
 		return Request{}, nil, &fhir.Error{Kind: fhir.KindInvalid, Op: "search", Issues: issues}

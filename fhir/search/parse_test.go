@@ -107,6 +107,11 @@ func TestLenientHandlingIgnoresAndReports(t *testing.T) {
 	if _, ok := req.Where.(search.Some); !ok {
 		t.Errorf("condition %#v", req.Where)
 	}
+	req, issues, err = parse(t, newParameters(), "Patient?_include=Patient:organization&_summary=text&gender=male&_revinclude:iterate=Observation:subject",
+		search.ParseOptions{Lenient: true})
+	if err != nil || len(issues) != 2 || len(req.Includes) > 0 || len(req.Pairs) != 2 || req.Summary != search.SummaryText {
+		t.Errorf("text summaries with includes: %+v, issues %v, error %v", req, issues, err)
+	}
 	if _, _, err := parse(t, newParameters(), "Patient?gender="+strings.Repeat("a,", 9000)+"a", search.ParseOptions{Lenient: true}); err == nil {
 		t.Error("a limit is not lenient")
 	}
@@ -171,7 +176,7 @@ func TestConditionsHaveTheFormThatEnginesServe(t *testing.T) {
 		{"Patient?gender:not=male", search.Not{Expr: some("gender", eq(search.Code, "male"))}},
 		{"Observation?subject:Patient.gender=male", search.Refers{Param: "subject", Target: "Patient", Where: some("gender", eq(search.Code, "male"))}},
 		{"Patient?_has:Observation:patient:status=final", search.Referred{Source: "Observation", Param: "patient", Where: some("status", eq(search.Code, "final"))}},
-		{"Patient?gender:missing=true", search.Not{Expr: search.Or{some("gender"), some("gender:text")}}},
+		{"Patient?gender:missing=true", search.And{search.Not{Expr: some("gender")}, search.Not{Expr: some("gender:text")}, search.Not{Expr: some("gender:present")}}},
 		{"Observation?component-code-value-quantity=x$gt5", some("component-code-value-quantity",
 			search.Comparison{Part: 1, Field: search.Code, Op: search.Eq, Value: "x"}, search.Comparison{Part: 2, Field: search.Hi, Op: search.Gt, Value: "P50015!"})},
 	} {

@@ -48,7 +48,8 @@ func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 //	ap  q, widened by a tenth, overlaps t
 //
 // So ge2014 and le2014 find what lies in 2014. For ge "above or contained" comes down to "Hi above q, or Lo in or above q": a t that starts
-// in or above q is contained or reaches above it. ne is asked of each value on its own, and a resource without any has none that differs.
+// in or above q is contained or reaches above it. Where q is a point, as numbers are, the range above it "includes any value greater or equal":
+// ge and le find a Range that begins or ends with it. ne is asked of each value on its own, and a resource without any has none that differs.
 func (p prefix) compare(q interval) [][]Comparison {
 	switch p {
 	case prefixNe:
@@ -58,8 +59,14 @@ func (p prefix) compare(q interval) [][]Comparison {
 	case prefixLt:
 		return [][]Comparison{{{Field: Lo, Op: Lt, Value: q.lo}}}
 	case prefixGe:
+		if q.isPoint() {
+			return [][]Comparison{{{Field: Hi, Op: Gt, Value: q.lo}}}
+		}
 		return [][]Comparison{{{Field: Lo, Op: Ge, Value: q.lo}}, {{Field: Hi, Op: Gt, Value: q.hi}}}
 	case prefixLe:
+		if q.isPoint() {
+			return [][]Comparison{{{Field: Lo, Op: Lt, Value: q.hi}}}
+		}
 		return [][]Comparison{{{Field: Hi, Op: Le, Value: q.hi}}, {{Field: Lo, Op: Lt, Value: q.lo}}}
 	case prefixSa:
 		return [][]Comparison{{{Field: Lo, Op: Ge, Value: q.hi}}}

@@ -102,6 +102,8 @@ func (q *reading) referenceCondition(p *Parameter, of, value string) ([]conditio
 		return local, nil
 	case strings.IndexByte(value, ':') <= 0:
 		return nil, badValue("bad-reference", `a reference is "id", "Type/id" or a URL`)
+	case of != "":
+		return nil, badValue("bad-reference", "what lies on another server is of no known type, and so has no modifier that names one")
 	}
 	return canonicalCondition(value, p.has("canonical")), nil
 }

@@ -82,22 +82,24 @@ func (q *reading) readResult(req *Request, p Pair, seen map[string]bool) (known 
 			req.Includes = append(req.Includes, inc)
 		}
 		return true, err
-	case "_type":
-		return true, nil
-	case "_sort", "_count", "_total", "_summary", "_elements", "_contained", "_containedType", "_format", "_pretty":
+	case "_type", "_sort", "_count", "_total", "_summary", "_elements", "_contained", "_containedType", "_format", "_pretty":
 	default:
 		return false, nil
 	}
 	if modifier != "" {
 		return true, unknown("unknown-modifier", quote(name)+" has no modifiers", modifier, nil)
 	}
-	if seen[name] {
+	if seen[name] && name != "_type" && name != "_sort" {
 		return true, badValue("repeated-parameter", "it is given more than once")
 	}
 	seen[name] = true
 	switch name {
 	case "_sort":
-		req.Sort, err = q.readSort(req.Types, p.Value)
+		// "can repeat for inner sort orders"
+		var keys []Sort
+		if keys, err = q.readSort(req.Types, req.Sort, p.Value); err == nil {
+			req.Sort = keys
+		}
 	case "_count":
 		req.Count, err = strconv.Atoi(p.Value)
 		if err != nil || req.Count < 0 || p.Value[0] == '+' {
@@ -123,7 +125,9 @@ func (q *reading) readResult(req *Request, p Pair, seen map[string]bool) (known 
 			return true, unsupportedName("_contained")
 		}
 	case "_containedType":
-		return true, unsupportedName(name)
+		if p.Value != "container" {
+			return true, unsupportedName(name)
+		}
 	}
 	return true, err
 }
@@ -170,9 +174,10 @@ func (q *reading) readElements(types []string, value string) ([]string, error) {
 }
 
 // readSort reads "-date,status,subject:Type.family": parameters in order of importance, descending after "-". A reference's parameter is
-// followed where a point and a parameter of its target stand behind it.
-func (q *reading) readSort(types []string, value string) ([]Sort, error) {
-	var out []Sort
+// followed where a point and a parameter of its target stand behind it. The keys stand behind those of before; one that is given again means
+// nothing.
+func (q *reading) readSort(types []string, before []Sort, value string) ([]Sort, error) {
+	out := slices.Clone(before)
 	for _, key := range strings.Split(value, ",") {
 		if len(out) == 16 {
 			return nil, tooCostly("_sort has at most 16 keys")

@@ -19,7 +19,7 @@ var foldedLetters = map[rune]string{
 	'ß': "ss", 'æ': "ae", 'œ': "oe", 'ø': "o", 'ł': "l", 'đ': "d", 'ð': "d", 'þ': "th", 'ı': "i", 'ς': "σ",
 }
 
-// fold returns s as strings compare: compatibility-decomposed, in lower case, without accents and punctuation, and with one space where there
+// fold returns s as strings compare: compatibility-decomposed, in lower case, without accents, punctuation and marks of format, and with one space where there
 // was white space ("punctuation and non-significant whitespace (e.g. repeated space characters, tab vs space) SHOULD also be ignored"). It is
 // idempotent. What is plain ASCII and folded is returned as it is.
 func fold(s string) string {
@@ -61,7 +61,7 @@ func fold(s string) string {
 			continue
 		}
 		switch {
-		case unicode.In(r, unicode.M, unicode.P):
+		case unicode.In(r, unicode.M, unicode.P, unicode.Cf):
 		case unicode.IsSpace(r), unicode.IsControl(r):
 			space = true
 		default:

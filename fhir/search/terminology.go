@@ -44,6 +44,9 @@ func (q *reading) valueSetConditions(p *Parameter, valueSet string) ([]condition
 // subsumption compares a token with "system|code" and the codes below (or above) it in the system's hierarchy. The system may be left out where
 // the required value sets of the parameter's elements say which it is.
 func (q *reading) subsumption(p *Parameter, m modifier, raw string) ([]condition, error) {
+	if p.readsMimeTypes() {
+		return mimeTypes(m, raw)
+	}
 	parts := splitEscaped(raw, '|')
 	if len(parts) == 1 && parts[0] != "" {
 		code := unescape(parts[0])

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -24,6 +25,9 @@ func (q *reading) tokenCondition(p *Parameter, raw string) ([]condition, error) 
 		}
 		return one(Comparison{Field: Code, Op: Eq, Value: foldCode(code)}), nil
 	case 2:
+		if p.unscoped() {
+			return nil, badValue("bad-token", "the elements of this parameter have no system: give the value alone")
+		}
 		system, code := unescape(parts[0]), unescape(parts[1])
 		if system == "" && code == "" {
 			return nil, badValue("bad-token", `a token is "code", "system|code", "|code" or "system|"`)
@@ -31,6 +35,14 @@ func (q *reading) tokenCondition(p *Parameter, raw string) ([]condition, error) 
 		return q.codingCondition(p, system, code), nil
 	}
 	return nil, badValue("bad-token", `a token has at most one "|"; write "\|" for one that belongs to the code`)
+}
+
+// unscoped reports whether a token parameter reads elements alone for which "the presence of the pipe symbol SHALL NOT be used". Of the true
+// and false of booleans, to which R4 gives a system all the same, it may be.
+func (p *Parameter) unscoped() bool {
+	e := p.elements()
+	return p.Type == "token" && !e.unknown && len(e.types) > 0 &&
+		!slices.ContainsFunc(e.types, func(t string) bool { return t != "ContactPoint" && !slices.Contains(canonicalTypes, t) })
 }
 
 // codingCondition compares with a system and a code; an empty code stands for any. Elements of type code and boolean have an implicit system,

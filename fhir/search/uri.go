@@ -10,24 +10,48 @@ import (
 // under it, with :above a URL and everything it is under. Canonicals are URIs with an optional version behind a bar.
 
 // uriCondition compares a URI with a value.
-func uriCondition(p *Parameter, m modifier, value string) ([]condition, error) {
+func (q *reading) uriCondition(p *Parameter, m modifier, value string) ([]condition, error) {
+	canonical := p.has("canonical")
+	if _, version, ok := strings.Cut(value, "|"); ok && version != "" && (m == modifierBelow && canonical || m != modifierAbove && p.Code == "url") {
+		return ownVersion(p, m, value)
+	}
 	switch m {
 	case modifierBelow:
 		if !isURL(value) {
 			return nil, badValue("bad-uri", ":below compares URLs only, not URNs")
 		}
 		stem := strings.TrimRight(value, "/")
-		return []condition{
-			{where: []Comparison{{Field: URI, Op: Eq, Value: stem}}},
-			{where: []Comparison{{Field: URI, Op: Prefix, Value: stem + "/"}}},
-		}, nil
+		return append(canonicalCondition(stem, canonical), condition{where: []Comparison{{Field: URI, Op: Prefix, Value: stem + "/"}}}), nil
 	case modifierAbove:
 		if !isURL(value) {
 			return nil, badValue("bad-uri", ":above compares URLs only, not URNs")
 		}
 		return uriAbove(value)
 	}
-	return canonicalCondition(value, p.has("canonical")), nil
+	out := canonicalCondition(value, canonical)
+	if _, _, local := splitLocal(value); local && canonical {
+		// "The second reference is relative and refers a local profile on the same server"
+		for _, base := range q.params.bases {
+			out = append(out, canonicalCondition(base+value, true)...)
+		}
+	}
+	return out, nil
+}
+
+// ownVersion compares with "url|version": a canonical as it stands, and of a resource its own url and version ("servers SHOULD support
+// automatically detecting a |[version] portion as part of the search parameter, and interpreting that portion as a search on the version").
+func ownVersion(p *Parameter, m modifier, value string) ([]condition, error) {
+	out := one(Comparison{Field: URI, Op: Eq, Value: value})
+	if m == modifierBelow {
+		var err error
+		if out, err = canonicalVersion(m, value); err != nil {
+			return nil, err
+		}
+	}
+	if p.Code == "url" {
+		out = append(withSuffix(out, suffixCanonical), canonicalCondition(value, false)...)
+	}
+	return out, nil
 }
 
 // canonicalCondition compares with a canonical: one without a version finds every version.
@@ -65,12 +89,15 @@ func uriAbove(value string) ([]condition, error) {
 	return out, nil
 }
 
-// canonicalVersion compares with the versions of a canonical: :below a part of a version finds the versions that go on from it
-// (https://hl7.org/fhir/R4/references.html#canonical: "|1.2" and "1.2.3").
+// canonicalVersion compares with the versions of a canonical: :below a url finds all its versions, and :below a part of a version those that
+// go on from it (https://hl7.org/fhir/R4/search.html#versions: "|1" and "1.0", "1.1").
 func canonicalVersion(m modifier, value string) ([]condition, error) {
 	_, version, ok := strings.Cut(value, "|")
-	if !ok || version == "" || m == modifierAbove {
-		return nil, badValue("bad-uri", `a canonical is compared with :below as "url|version", and not with :above`)
+	if ok && version == "" || m == modifierAbove {
+		return nil, badValue("bad-uri", `a canonical is compared with :below as "url" or "url|version", and not with :above`)
+	}
+	if !ok {
+		return canonicalCondition(value, true), nil
 	}
 	return []condition{
 		{where: []Comparison{{Field: URI, Op: Eq, Value: value}}},

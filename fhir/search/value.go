@@ -25,7 +25,7 @@ func splitEscaped(s string, sep byte) []string {
 	return append(parts, s[start:])
 }
 
-// unescape decodes `\,`, `\$`, `\|` and `\\`; a backslash before anything else stands for itself.
+// unescape decodes `\,`, `\$`, `\|` and `\\`, of which a value that is wellEscaped has no other.
 func unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s
@@ -38,4 +38,17 @@ func unescape(s string) string {
 		b = append(b, s[i])
 	}
 	return string(b)
+}
+
+// wellEscaped reports whether every backslash of s is an escape: "the parameter value `xx\xx` is illegal".
+func wellEscaped(s string) bool {
+	for i := strings.IndexByte(s, '\\'); i >= 0 && i < len(s); i++ {
+		if s[i] != '\\' {
+			continue
+		}
+		if i++; i == len(s) || strings.IndexByte(`,$|\`, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
@@ -220,7 +221,11 @@ func (r *reader) CountCheap(ctx context.Context, q search.Query) (n int64, ok bo
 		case 0:
 			one, err = r.countType(typ)
 		case 1:
-			s, is := conj[0].(search.Some)
+			e, err := r.reduced(typ, conj[0])
+			if err != nil {
+				return 0, false, err
+			}
+			s, is := e.(search.Some)
 			if !is {
 				return 0, false, nil
 			}
@@ -306,6 +311,40 @@ func (r *reader) countOnly(prefix []byte) (n int64, ok bool, err error) {
 		return 0, false, nil
 	}
 	return n, it.Error() == nil, it.Error()
+}
+
+// reduced returns a condition without those of its alternatives that ask whether there is an entry of a parameter at all which no resource of
+// the type has: of what :missing asks for, that is most.
+func (r *reader) reduced(typ string, e search.Expr) (search.Expr, error) {
+	or, ok := e.(search.Or)
+	if !ok || !slices.ContainsFunc(or, asksPresence) {
+		return e, nil
+	}
+	var out search.Or
+	for _, c := range or {
+		if asksPresence(c) {
+			num, found := r.s.names.find(typ, c.(search.Some).Param)
+			if !found {
+				continue
+			}
+			if n, err := r.count(presence(num)); err != nil {
+				return nil, err
+			} else if n == 0 {
+				continue
+			}
+		}
+		out = append(out, c)
+	}
+	if len(out) == 1 {
+		return out[0], nil
+	}
+	return out, nil
+}
+
+// asksPresence reports whether a condition asks for any entry of a parameter.
+func asksPresence(e search.Expr) bool {
+	s, ok := e.(search.Some)
+	return ok && len(s.Where) == 0
 }
 
 // complete reports whether every resource of a type has an entry of a parameter.

@@ -75,6 +75,11 @@ func (r *reader) newPlanner(ctx context.Context, typ string, num uint32, where s
 		return nil, err
 	}
 	p := &planner{r: r, expected: -1, typ: typ, num: num, total: float64(n), conj: conjuncts(where, nil)}
+	for i, e := range p.conj {
+		if p.conj[i], err = r.reduced(typ, e); err != nil {
+			return nil, err
+		}
+	}
 	p.atoms = make([]*atom, len(p.conj))
 	p.per = make([]*source, len(p.conj))
 	for i, e := range p.conj {

@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,7 +43,8 @@ type collections struct {
 type collection struct {
 	// made is when this process made the collections; zero where they were there.
 	made time.Time
-	// orders are the names of the indexes that order by a parameter; wanted those that are being made.
+	// orders are the names of the indexes that order by a parameter: read without the lock, so replaced and never changed; wanted are those
+	// that are being made.
 	orders, wanted map[string]bool
 	// building is set while the indexes that every type has are under construction.
 	building bool
@@ -137,11 +139,13 @@ func (c *collections) readOrders(ctx context.Context, s *Store, typ string) erro
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	orders := maps.Clone(c.known[typ].orders)
 	for _, spec := range specs {
 		if strings.HasPrefix(spec.Name, orderPrefix) {
-			c.known[typ].orders[spec.Name] = true
+			orders[spec.Name] = true
 		}
 	}
+	c.known[typ].orders = orders
 	return nil
 }
 
@@ -212,10 +216,8 @@ func (c *collections) wantOrder(s *Store, typ, param string) {
 			s.log.Warn("an index could not be made", "type", typ, "index", name, "reason", err.Error())
 			return
 		}
-		orders := map[string]bool{name: true}
-		for o := range k.orders {
-			orders[o] = true
-		}
+		orders := maps.Clone(k.orders)
+		orders[name] = true
 		k.orders = orders
 	}()
 }

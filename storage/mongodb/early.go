@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -106,8 +107,8 @@ func (r *reader) early(ctx context.Context, typ string, list []search.Expr, g pa
 	if len(list) != 1 || g.limit > maxPage {
 		return nil, false, nil
 	}
-	if s, ok := list[0].(search.Some); ok && len(s.Where) == 0 {
-		return r.present(ctx, typ, list, g)
+	if params := presence(list[0]); params != nil {
+		return r.present(ctx, typ, params, g)
 	}
 	f, index := r.indexable(list[0])
 	if f == nil {
@@ -142,32 +143,57 @@ func (r *reader) early(ctx context.Context, typ string, list []search.Expr, g pa
 	return rows, ok, err
 }
 
-// present returns a page in the order of ids of the resources that have a parameter (:missing=false), where they are few: every entry has a
-// term or a range that begins with its parameter.
-func (r *reader) present(ctx context.Context, typ string, list []search.Expr, g page) ([]search.Row, bool, error) {
-	param := list[0].(search.Some).Param
-	key := typ + "\x00" + param + "\x00present"
-	if _, some := r.s.spills.of(typ)[param]; some || r.remembers(key) {
+// presence returns the parameters of which a condition asks for any entry, as :missing=false does; nil for any other condition.
+func presence(e search.Expr) []string {
+	switch e := e.(type) {
+	case search.Some:
+		if len(e.Where) == 0 {
+			return []string{e.Param}
+		}
+	case search.Or:
+		var out []string
+		for _, c := range e {
+			s, ok := c.(search.Some)
+			if !ok || len(s.Where) > 0 {
+				return nil
+			}
+			out = append(out, s.Param)
+		}
+		return out
+	}
+	return nil
+}
+
+// present returns a page in the order of ids of the resources that have one of some parameters (:missing=false), where they are few: every entry
+// has a term or a range that begins with its parameter.
+func (r *reader) present(ctx context.Context, typ string, params []string, g page) ([]search.Row, bool, error) {
+	key := typ + "\x00" + strings.Join(params, "\x00") + "\x00present"
+	if r.remembers(key) {
 		return nil, false, nil
 	}
-	head := string(appendPart(nil, param))
 	var out []search.Row
-	for _, by := range []struct {
-		index string
-		f     bson.D
-	}{
-		{indexTerms, startsWithTerm(head)},
-		{indexRanges, bson.D{{Key: pathRanges + "." + memberParam, Value: head}}},
-	} {
-		rows, ok, err := r.gathered(ctx, typ, by.f, by.index, nil, fewRows, g)
-		if err != nil {
-			return nil, false, err
-		}
-		if !ok {
-			r.remember(key, manyTerms)
+	for _, param := range params {
+		if _, some := r.s.spills.of(typ)[param]; some {
 			return nil, false, nil
 		}
-		out = append(out, rows...)
+		head := string(appendPart(nil, param))
+		for _, by := range []struct {
+			index string
+			f     bson.D
+		}{
+			{indexTerms, startsWithTerm(head)},
+			{indexRanges, bson.D{{Key: pathRanges + "." + memberParam, Value: head}}},
+		} {
+			rows, ok, err := r.gathered(ctx, typ, by.f, by.index, nil, fewRows, g)
+			if err != nil {
+				return nil, false, err
+			}
+			if !ok {
+				r.remember(key, manyTerms)
+				return nil, false, nil
+			}
+			out = append(out, rows...)
+		}
 	}
 	slices.SortFunc(out, func(a, b search.Row) int { return inOrder(cmp.Compare(a.Key.ID, b.Key.ID), g.reverse) })
 	out = slices.CompactFunc(out, func(a, b search.Row) bool { return a.Key.ID == b.Key.ID })

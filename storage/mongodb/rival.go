@@ -99,7 +99,8 @@ const keysADocument = 8
 func byOrder(c search.Expr) (param string, f bson.D, keys bool) {
 	switch c := c.(type) {
 	case search.Not:
-		if s, ok := c.Expr.(search.Some); ok && len(s.Where) == 0 && s.Param != search.SortByID {
+		// Hardly any resource has a place under the further names of a parameter.
+		if s, ok := c.Expr.(search.Some); ok && len(s.Where) == 0 && s.Param != search.SortByID && !strings.Contains(s.Param, ":") {
 			return s.Param, placeless(s.Param), false
 		}
 	case search.Some:

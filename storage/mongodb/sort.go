@@ -100,7 +100,8 @@ func (r *reader) firstOf(ctx context.Context, typ string, where search.Expr, sor
 		at = &start{keys: from.keys[:1], equal: true}
 	}
 	top := &topRows{sorts: sorts, reverse: reverse}
-	taken := 0
+	var value search.SortKey // of the group that is being read
+	taken, open := 0, 0      // open: of that group, which may go on in the next batch
 	for batch, n := 2*limit+20, 0; n < maxGroups; batch, n = 2*batch, n+1 {
 		rows, err := o.page(ctx, at, batch)
 		if err != nil {
@@ -114,14 +115,14 @@ func (r *reader) firstOf(ctx context.Context, typ string, where search.Expr, sor
 		if rows, err = r.withKeys(ctx, typ, rows, sorts); err != nil {
 			return nil, false, err
 		}
-		open := 0 // rows of the last value, which may have more
 		for _, row := range rows {
+			if row.Sort[0] != value {
+				value, open = row.Sort[0], 0
+			}
 			if from == nil || follows(row, sorts, from, typ, reverse) {
 				top.add(row, limit)
 				taken++
-				if row.Sort[0] == last.Sort[0] {
-					open++
-				}
+				open++
 			}
 		}
 		if read < batch || taken-open >= limit {

@@ -31,7 +31,7 @@ func manyResourcesPageByPage(t *testing.T, b *bench) {
 	const n = 500
 	b.update(func(tx storage.Tx) error {
 		for i := range n {
-			rec := record(tx, key(fmt.Sprintf("p%03d", i*7%n)), 0, token("code", fmt.Sprint(i%2)), search.Entry{Param: "date", Lo: fmt.Sprint(1000 + i%40), Hi: fmt.Sprint(1000+i%40, "!")})
+			rec := record(tx, key(fmt.Sprintf("p%03d", i*7%n)), 0, token("code", fmt.Sprint(i%2)), search.Entry{Param: "date", Lo: fmt.Sprint(1000 + i%40), Hi: fmt.Sprint(1000+i%40, "!")}, search.LastUpdated(tx.Now()))
 			if err := tx.Put(b.ctx, rec, 0); err != nil {
 				return err
 			}
@@ -41,6 +41,7 @@ func manyResourcesPageByPage(t *testing.T, b *bench) {
 	for _, q := range []search.Query{
 		{}, {Where: has("code", "1")}, {Sort: []search.Sort{{Param: "date"}}}, {Sort: []search.Sort{{Param: "date", Desc: true}}},
 		{Where: has("code", "0"), Sort: []search.Sort{{Param: "date", Desc: true}}}, {Sort: []search.Sort{{Param: "code", Desc: true}, {Param: "date"}}},
+		{Sort: []search.Sort{{Param: "_lastUpdated"}, {Param: "date", Desc: true}}},
 		{Sort: []search.Sort{{Param: "none"}}}, {Sort: []search.Sort{{Param: search.SortByID, Desc: true}}},
 	} {
 		q.Types = []string{types()[0]}
@@ -49,7 +50,9 @@ func manyResourcesPageByPage(t *testing.T, b *bench) {
 			b.view(func(r storage.Reader) error {
 				whole, err := r.Find(b.ctx, q)
 				is(t, "Find", err, nil)
-				same(t, fmt.Sprintf("pages of %v, reverse %v", q.Sort, reverse), b.pages(r, q, 37, n), whole)
+				for _, size := range []int{7, 37} {
+					same(t, fmt.Sprintf("pages of %d of %v where %v, reverse %v", size, q.Sort, q.Where, reverse), b.pages(r, q, size, n), whole)
+				}
 				return nil
 			})
 		}
