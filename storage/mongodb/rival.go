@@ -20,9 +20,10 @@ import (
 // rival is another way to the rows of a plan: all that an index finds for one conjunct, or several indexes, in no order.
 type rival struct {
 	reads []read
-	// served are the conjuncts that hold for all that is found, about the one that holds for nothing else.
+	// served are the conjuncts that hold for all that is found.
 	served []int
-	about  int
+	// about is the conjunct that is asked for: nothing else than what is found satisfies it.
+	about int
 	// ids are what is found, where that is known without asking.
 	ids []string
 	// cost is how many documents could be read for the keys that it takes to find any.
@@ -40,7 +41,8 @@ const (
 	growth      = 4
 	// maxContested is up to how many rows of a page that is.
 	maxContested = 5000
-	// near is how many times the rows that were read a page may reach, by those of it that were among them, to be read on for at once.
+	// near is how far a page may reach, as a multiple of the rows that were read and by those of the page that were among them, to be read on for
+	// at once.
 	near = 8
 	// lastTurn is the turn after which a walk has no bound: what a rival finds is then as many.
 	lastTurn = 5
@@ -195,7 +197,7 @@ func (r *reader) use(ctx context.Context, p *plan, v rival) error {
 		}
 		return nil
 	}
-	ids := v.ids
+	ids := slices.Clone(v.ids)
 	for _, one := range v.reads {
 		each := &plan{typ: p.typ, index: one.index, lead: one.filter}
 		rows, err := r.rows(ctx, each, []bson.D{each.scan()}, nil, unlimited, false) // how many they were may have been another time
