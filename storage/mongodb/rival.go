@@ -109,6 +109,9 @@ func byOrder(c search.Expr) (param string, f bson.D, keys bool) {
 		if len(c.Where) != 1 || c.Where[0].Part != 0 || c.Where[0].Field != search.Folded || c.Where[0].Op != search.Contains {
 			break
 		}
+		if len(c.Where[0].Value) > maxPattern {
+			break
+		}
 		text, possible := compare(pathSort+keyName(c.Param)+"."+memberLeast, c.Where[0], false)
 		if !possible || len(text) == 0 {
 			break
@@ -326,7 +329,7 @@ func (r *reader) countRead(ctx context.Context, typ string, one read, limit int)
 // startsWithTerm returns the condition that one of the terms starts with prefix, in a form that the server tells by keys alone where there is
 // one: it knows the bounds of a pattern that is no more than a beginning.
 func startsWithTerm(prefix string) bson.D {
-	if !utf8.ValidString(prefix) || strings.IndexByte(prefix, 0) >= 0 {
+	if !utf8.ValidString(prefix) || strings.IndexByte(prefix, 0) >= 0 || len(prefix) > maxPattern {
 		return bson.D{{Key: pathTerms, Value: bson.D{{Key: "$elemMatch", Value: startsWith(prefix)}}}}
 	}
 	return bson.D{{Key: pathTerms, Value: bson.Regex{Pattern: "^" + quoteRegex(prefix)}}}

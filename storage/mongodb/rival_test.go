@@ -45,6 +45,32 @@ func unlikely(i int) storage.Record {
 	return storage.Record{Key: k, Version: 1, Method: "PUT", Body: fmt.Appendf(nil, `{"resourceType":"Observation","id":%q}`, k.ID), Entries: e}
 }
 
+func TestTextsThatAreLongerThanPatterns(t *testing.T) {
+	s := open(t)
+	long := strings.Repeat("long ", 20_000)
+	k := fhir.Key{Type: "Basic", ID: "a"}
+	putAll(t, s, []storage.Record{{Key: k, Version: 1, Method: "PUT", Body: []byte(`{"resourceType":"Basic","id":"a"}`), Entries: []search.Entry{str("text", "a "+long+"text")}},
+		{Key: fhir.Key{Type: "Basic", ID: "b"}, Version: 1, Method: "PUT", Body: []byte(`{"resourceType":"Basic","id":"b"}`), Entries: []search.Entry{str("text", "b")}}})
+	for _, c := range []struct {
+		op    search.Op
+		value string
+		found int
+	}{{search.Prefix, "a " + long, 1}, {search.Prefix, long, 0}, {search.Contains, long, 1}, {search.Contains, long + "text", 1}, {search.Contains, long + long, 0}} {
+		for _, sorts := range [][]search.Sort{nil, {{Param: "_lastUpdated"}}} {
+			where := some("text", search.Comparison{Field: search.Folded, Op: c.op, Value: c.value})
+			if err := s.View(t.Context(), func(r storage.Reader) error {
+				rows, err := r.Find(t.Context(), search.Query{Types: []string{"Basic"}, Where: where, Sort: sorts, Limit: 5})
+				if len(rows) != c.found {
+					t.Errorf("%d of %d bytes: %d rows", c.op, len(c.value), len(rows))
+				}
+				return err
+			}); err != nil {
+				t.Errorf("%d of %d bytes: %.200v", c.op, len(c.value), err)
+			}
+		}
+	}
+}
+
 // some is a condition on one entry.
 func some(param string, where ...search.Comparison) search.Expr {
 	return search.Some{Param: param, Where: where}
