@@ -211,7 +211,7 @@ func (r *reader) walk(ctx context.Context, typ string, where search.Expr, sorts 
 		if p.found != nil {
 			return p.found, nil
 		}
-		return r.contest(ctx, p, fmt.Sprint("\x00", reverse), limit, func() ([]search.Row, error) {
+		return r.contest(ctx, p, fmt.Sprint("\x00", reverse), from, limit, func() ([]search.Row, error) {
 			return r.rows(ctx, p, []bson.D{p.scan(g.behind())}, bson.D{{Key: fieldID, Value: direction(reverse)}}, limit, false)
 		})
 	}

@@ -26,7 +26,7 @@ func (r *reader) orderOf(p *plan, desc, reverse bool) *order {
 
 // page returns up to limit rows behind from.
 func (o *order) page(ctx context.Context, from *start, limit int) ([]search.Row, error) {
-	return o.r.contest(ctx, o.p, fmt.Sprint(o.p.by, "\x00", o.desc, o.reverse), limit, func() ([]search.Row, error) { return o.walk(ctx, from, limit) })
+	return o.r.contest(ctx, o.p, fmt.Sprint(o.p.by, "\x00", o.desc, o.reverse), from, limit, func() ([]search.Row, error) { return o.walk(ctx, from, limit) })
 }
 
 // walk returns up to limit rows behind from, as the plan says.

@@ -215,9 +215,9 @@ func (r *reader) use(ctx context.Context, p *plan, v rival) error {
 	return nil
 }
 
-// contest reads a page of at most limit rows by its plan, or by the rival that turns out to be better, which then is the plan. name tells the
-// plan from others of its type, for which of them won is remembered.
-func (r *reader) contest(ctx context.Context, p *plan, name string, limit int, page func() ([]search.Row, error)) ([]search.Row, error) {
+// contest reads a page of at most limit rows behind from by its plan, or by the rival that turns out to be better, which then is the plan. name
+// tells the plan from others of its type, for which of them won is remembered.
+func (r *reader) contest(ctx context.Context, p *plan, name string, from *start, limit int, page func() ([]search.Row, error)) ([]search.Row, error) {
 	if len(p.rivals) == 0 && len(p.wants) == 0 {
 		return page()
 	}
@@ -231,14 +231,21 @@ func (r *reader) contest(ctx context.Context, p *plan, name string, limit int, p
 		}
 		return page()
 	}
+	if from == nil {
+		name += "first"
+	}
 	key, err := filterKey(p.typ+"\x00"+name, filter(search.And(p.list)), limit)
 	if err != nil {
 		return nil, err
 	}
 	turn, within, walks := 0, firstWithin*limit, true
-	if n, ok := r.recall(key); ok && n > 0 {
+	n, ok := r.recall(key)
+	switch {
+	case ok && n > 0 && from == nil: // it is the same page, and a find takes less than what bounds it
+		return page()
+	case ok && n > 0:
 		within = n
-	} else if ok {
+	case ok:
 		turn, walks = -n, false
 	}
 	for ; turn <= lastTurn; turn++ {

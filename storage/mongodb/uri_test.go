@@ -33,7 +33,7 @@ func TestWrongNameOfTheSetIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	for until := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for until := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		err := s.Ready(t.Context())
 		if err != nil && strings.Contains(err.Error(), "set another") && strings.Contains(err.Error(), "replicaSet="+c.Name) && !strings.Contains(err.Error(), "\n") {
 			return
