@@ -40,7 +40,7 @@ func openGateways(t *testing.T) (a, b *Service, h *held) {
 	uri := mongotest.URI(t)
 	stores := make([]*mongodb.Store, 2)
 	for i := range stores {
-		store, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri, Timeout: 30 * time.Second})
+		store, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri, Timeout: 5 * time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -104,9 +104,10 @@ func (x *exchange) binary(g general, rec storage.Record) error {
 }
 
 // binaryForm says whether a Binary is answered as a resource. Its content comes first where the client does not prefer FHIR JSON by name.
+// Content that is FHIR JSON is not what that name asks for.
 func binaryForm(accept []string, g general, native string) (asResource bool, err error) {
 	if g.format != "" {
-		if parseMediaType(g.format).name == native {
+		if m := parseMediaType(g.format).name; m == native && native != fhirJSON {
 			return false, nil
 		}
 		_, err := formatHeader(g.format)
@@ -120,7 +121,8 @@ func binaryForm(accept []string, g general, native string) (asResource bool, err
 	}
 	switch choose(accept, native, fhirJSON, plainJSON) {
 	case 0:
-		return false, nil
+		_, specific := preference(accept, fhirJSON)
+		return native == fhirJSON && specific == byName, nil
 	case 1, 2:
 		return true, nil
 	}

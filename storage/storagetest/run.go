@@ -189,5 +189,8 @@ func is(t *testing.T, what string, err, target error) {
 	}
 }
 
+// patience is how long is waited for what comes in a moment on a machine with nothing else to do.
+const patience = 5 * time.Minute
+
 // tick is the resolution of instants.
 const tick = time.Microsecond
