@@ -72,7 +72,7 @@ func (f *inForce) compare(ctx context.Context, r storage.Reader) (d change, err 
 			keys = append(keys, rows[i].Key)
 		}
 	}
-	for id := range f.versions {
+	for id := range f.urls {
 		if !there[id] {
 			d.gone = append(d.gone, id)
 		}

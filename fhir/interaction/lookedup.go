@@ -66,12 +66,16 @@ func (c *customParameters) known() known {
 }
 
 // dependsOnCustom reports whether what a search was understood as may be another for another set of custom parameters, so that its view has to
-// be asked which one it has. R4's own parameters are the same in every set: searches that name no others, which is most, ask nothing.
+// be asked which one it has: because the set is changing, or because other gateways may have changed it. R4's own parameters are the same in
+// every set: searches that name no others, which is most, ask nothing.
 func (s *Service) dependsOnCustom(k known, pairs []search.Pair, req search.Request, issues []fhir.Issue, err error) bool {
+	if k.generation%2 == 1 || k.generation != s.custom.generation.Load() {
+		return true
+	}
 	if !s.opt.Shared {
 		return false
 	}
-	if err != nil || len(issues) > 0 || k.generation%2 == 1 || k.generation != s.custom.generation.Load() {
+	if err != nil || len(issues) > 0 {
 		return true
 	}
 	if slices.ContainsFunc(req.Includes, func(i search.Include) bool { return i.Param == "" }) {

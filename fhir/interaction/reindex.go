@@ -197,8 +197,8 @@ func (s *Service) reindex(ctx context.Context, types []string, where search.Expr
 	return nil
 }
 
-// reindexRecords replaces the entries of records that are still current when it gets to them. Where several gateways serve the store, it does
-// so with the SearchParameters that its Update sees: entries of later ones are on versions, or made by a Reindex, that it conflicts with.
+// reindexRecords replaces the entries of records that are still current when it gets to them, by those of the SearchParameters that its Update
+// sees: the entries of later ones, of whichever gateway, are written by Updates that it conflicts with or that follow it.
 func (s *Service) reindexRecords(ctx context.Context, records []storage.Record) error {
 	for {
 		generation := s.custom.generation.Load()
@@ -220,9 +220,9 @@ func (s *Service) reindexRecords(ctx context.Context, records []storage.Record) 
 				if err := s.custom.follow(ctx, tx); err != nil {
 					return err
 				}
-				if slices.ContainsFunc(records, before) {
-					return errAgain
-				}
+			}
+			if slices.ContainsFunc(records, before) {
+				return errAgain
 			}
 			for i := range records {
 				if records[i].Version == 0 {

@@ -3,6 +3,7 @@ package interaction
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/storage"
@@ -44,7 +45,7 @@ func (s *Service) wrote(ctx context.Context, results ...Result) {
 // It is called when versions are stored. If the view does not show a SearchParameter then, its write was not acknowledged when the view
 // began, and the indexing that follows it sees the versions. If the view shows it, the entries are made again here.
 func (c *customParameters) settle(ctx context.Context, versions []extracted) error {
-	if err := c.service.store.View(ctx, func(r storage.Reader) error { return c.follow(ctx, r) }); err != nil {
+	if err := c.followSoon(ctx); err != nil {
 		return err
 	}
 	var keys []fhir.Key
@@ -67,6 +68,16 @@ func (c *customParameters) settle(ctx context.Context, versions []extracted) err
 		}
 	}
 	return nil
+}
+
+// settleFor is how long the answer to a write that is stored waits for the store to be read.
+const settleFor = 5 * time.Second
+
+// followSoon is follow in a view of its own.
+func (c *customParameters) followSoon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleFor)
+	defer cancel()
+	return c.service.store.View(ctx, func(r storage.Reader) error { return c.follow(ctx, r) })
 }
 
 // settleAgain does what could not be done when it was due.
