@@ -45,9 +45,9 @@ type ledger struct {
 	total, cut, kept int
 }
 
-// begin starts a round.
+// begin starts a round. The clock may have been set back meanwhile: what is verified begins some seconds before.
 func (l *ledger) begin(round int) {
-	l.round, l.since, l.acked, l.attempts, l.dying = round, time.Now().Add(-time.Second), nil, make(map[string]*attempt), false
+	l.round, l.since, l.acked, l.attempts, l.dying = round, time.Now().Add(-5*time.Second), nil, make(map[string]*attempt), false
 }
 
 // await returns when so many writes have been acknowledged, or at the deadline.

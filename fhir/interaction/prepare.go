@@ -98,9 +98,9 @@ func errInvalidResource(issues []fhir.Issue) error {
 	return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: issues}
 }
 
-// write stores d as a version of key. A draft that was made before a search parameter came or went is extracted again. Where it comes or goes
-// through another gateway afterwards, wrote sees it.
-func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, key fhir.Key, version int64, method string) (storage.Record, error) {
+// write stores d as the version of key that follows before, which is deleted or has Version 0 where d brings the resource into being. A draft that
+// was made before a search parameter came or went is extracted again. Where it comes or goes through another gateway afterwards, wrote sees it.
+func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, before storage.Record, key fhir.Key, method string) (storage.Record, error) {
 	if s.custom.extractedBefore(key.Type, d.generation) {
 		again, err := s.extract(d.resource, nil)
 		if err != nil {
@@ -108,8 +108,9 @@ func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, key fhir.K
 		}
 		d.entries, d.generation = again.entries, again.generation
 	}
+	version := before.Version + 1
 	rec := storage.Record{
-		Key: key, Version: version, Updated: tx.Now(), Method: method,
+		Key: key, Version: version, Updated: tx.Now(), Method: method, Revived: before.Deleted,
 		Body:    d.resource.Stamp(key.ID, version, tx.Now()),
 		Entries: stampEntries(d.entries, version, tx.Now()),
 	}

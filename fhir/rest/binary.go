@@ -16,16 +16,8 @@ import (
 // binaryType is the one resource type that has a form beside FHIR's.
 const binaryType = "Binary"
 
-// written reads the body of a create or conditional update.
-func (x *exchange) written(typ string) (fhir.Resource, error) {
-	if typ == binaryType {
-		return x.writtenBinary("")
-	}
-	return x.resource()
-}
-
-// writtenUnder reads the body of an update. Raw content of a Binary is given the id of the path.
-func (x *exchange) writtenUnder(key fhir.Key) (fhir.Resource, error) {
+// written reads the body of a create or update. Raw content of a Binary is given the id of key, if it has one.
+func (x *exchange) written(key fhir.Key) (fhir.Resource, error) {
 	if key.Type == binaryType {
 		return x.writtenBinary(key.ID)
 	}

@@ -123,7 +123,7 @@ func (d *driver) write() {
 			o.rec.Version = cur.Version
 			o.rec.Entries = d.w.entries()
 		default:
-			o.rec.Body, o.rec.Entries = body(k, cur.Version+1), d.w.entries()
+			o.rec.Body, o.rec.Entries, o.rec.Revived = body(k, cur.Version+1), d.w.entries(), cur.Deleted
 		}
 		ops = append(ops, o)
 	}

@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 		{"MomentsOrderVersions", momentsOrderVersions},
 		{"ReindexReplacesEntriesOfTheCurrentVersionOnly", reindexReplacesEntries},
 		{"EntriesOfSupersededVersionsFindNothing", supersededEntriesFindNothing},
+		{"PartsWithARangeAreFoundByTheirCode", partsWithARange},
 		{"MetaIsKept", metaIsKept},
 		{"HistoryOfAResource", historyOfAResource},
 		{"HistoryOfTypesPages", historyOfTypesPages},
