@@ -105,7 +105,7 @@
 // answered. Reading it before or within the write would leave the time until the commit open, or make every write conflict with every other. Consequence:
 // what is acknowledged through one gateway holds through all. With one process, as on the embedded engine, nothing is read. On MongoDB it is one find
 // of one small document a write request (a Bundle is one), and a search by a custom parameter: on two busy cores the medians of BenchmarkGateways went from
-// 2.8 to 3.4 ms a create, 4.0 to 4.1 an update and 0.8 to 1.0 a search. Leases would spare that, and hold only as far as clocks do. The poll is left
+// 1.4 to 1.8 ms a create, 2.7 to 3.2 an update and 0.8 to 1.0 a search. Leases would spare that, and hold only as far as clocks do. The poll is left
 // for what no request asks: the CapabilityStatement and the indexing. A gateway that ends between a commit and the look at the revision leaves the
 // write to the second pass of the indexing.
 package interaction
