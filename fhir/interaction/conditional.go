@@ -20,8 +20,8 @@ type condition struct {
 	typ     string
 	pairs   []search.Pair
 	query   search.Query
-	// open is set where what the parameters mean depends on what is stored: value sets, code systems, the resources that canonicals name. query
-	// is then that of the view which find was given last.
+	// open is set where what the parameters mean depends on what is stored: value sets, code systems, the resources that canonicals name, and the
+	// SearchParameters that any gateway may write. query is then that of the view which find was given last.
 	open bool
 	// name is the same for equal conditions however their parameters are ordered and escaped; writes guard it.
 	name string
@@ -39,8 +39,9 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	}
 	c := &condition{service: s, typ: typ, pairs: pairs, query: search.Query{Types: []string{typ}}, name: "condition " + typ + "?" + normalQuery(query)}
 	empty := &emptyStore{}
-	req, _, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
-	if c.query.Where = req.Where; empty.asked {
+	known := s.custom.known()
+	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
+	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, pairs, req, issues, err) {
 		c.open = true
 		err = s.store.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
 	}

@@ -60,5 +60,5 @@ func (s *Service) putNew(ctx context.Context, tx storage.Tx, key fhir.Key, d *dr
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Action: Created, Record: rec, Issues: d.issues}, nil
+	return Result{Action: Created, Record: rec, Issues: d.issues, generation: d.generation}, nil
 }

@@ -14,7 +14,7 @@ import (
 type Options struct {
 	// Level is how strictly writes are validated.
 	Level validation.Level
-	// Shared says that other processes serve the same store: their SearchParameters come into force here too, within seconds.
+	// Shared says that other processes serve the same store: their SearchParameters are in force here too when their writes are answered.
 	Shared bool
 	// ReferentialIntegrity refuses references to local resources that do not exist (--referential-integrity).
 	ReferentialIntegrity bool
@@ -55,6 +55,8 @@ type Result struct {
 	Record storage.Record
 	// Issues are warnings that did not prevent the write.
 	Issues []fhir.Issue
+	// generation is that of the search parameters which the entries of Record were made with.
+	generation uint64
 }
 
 // Conditions are the HTTP preconditions of a write (R4 http, 3.1.0.7.3 and RFC 9110 section 13).

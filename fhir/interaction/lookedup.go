@@ -1,7 +1,10 @@
 package interaction
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -27,17 +30,76 @@ func (l *lookedUp) Find(ctx context.Context, q search.Query) ([]search.Row, erro
 	return rows, err
 }
 
-// parse reads the parameters of a search with what the view holds: stored value sets and code systems, and the resources that canonicals name.
+// parse reads the parameters of a search with what the view holds: stored value sets and code systems, the resources that canonicals name, and
+// the SearchParameters that are in force.
 func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs []search.Pair, opt search.ParseOptions) (search.Request, []fhir.Issue, error) {
-	terms, canonicals := s.terminologyOf(ctx, l.reader), search.NewCanonicals(ctx, l)
-	opt.Terminology, opt.Canonicals = terms, canonicals
-	req, issues, err := s.parameters.Parse(types, pairs, opt)
-	l.plan.Steps = append(l.plan.Steps, canonicals.Steps()...)
-	if terms.err != nil {
-		err = terms.err
+	for {
+		known := s.custom.known()
+		l.plan = search.Plan{}
+		terms, canonicals := s.terminologyOf(ctx, l.reader), search.NewCanonicals(ctx, l)
+		opt.Terminology, opt.Canonicals = terms, canonicals
+		req, issues, err := s.parameters.Parse(types, pairs, opt)
+		l.plan.Steps = append(l.plan.Steps, canonicals.Steps()...)
+		if err := cmp.Or(canonicals.Err(), terms.err); err != nil {
+			return req, issues, err
+		}
+		if !s.dependsOnCustom(known, pairs, req, issues, err) {
+			return req, issues, err
+		}
+		if err := s.custom.follow(ctx, l.reader); err != nil {
+			return req, issues, err
+		}
+		if s.custom.generation.Load() == known.generation {
+			return req, issues, err
+		}
 	}
-	if canonicals.Err() != nil {
-		err = canonicals.Err()
+}
+
+// known is what a request knows of the set before it reads its parameters.
+type known struct {
+	generation uint64
+	codes      map[string]bool
+}
+
+func (c *customParameters) known() known {
+	return known{c.generation.Load(), *c.codes.Load()}
+}
+
+// dependsOnCustom reports whether what a search was understood as may be another for another set of custom parameters, so that its view has to
+// be asked which one it has: because the set is changing, or because other gateways may have changed it. R4's own parameters are the same in
+// every set: searches that name no others, which is most, ask nothing.
+func (s *Service) dependsOnCustom(k known, pairs []search.Pair, req search.Request, issues []fhir.Issue, err error) bool {
+	if k.generation%2 == 1 || k.generation != s.custom.generation.Load() {
+		return true
 	}
-	return req, issues, err
+	if !s.opt.Shared {
+		return false
+	}
+	if err != nil || len(issues) > 0 {
+		return true
+	}
+	if slices.ContainsFunc(req.Includes, func(i search.Include) bool { return i.Param == "" }) {
+		return true
+	}
+	if len(k.codes) == 0 {
+		return false
+	}
+	names := func(text string) bool {
+		for code := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(":.,", r) }) {
+			if k.codes[strings.TrimPrefix(code, "-")] {
+				return true
+			}
+		}
+		return false
+	}
+	for _, p := range pairs {
+		if names(p.Name) {
+			return true
+		}
+		name, _, _ := strings.Cut(p.Name, ":")
+		if (name == "_sort" || name == "_include" || name == "_revinclude") && names(p.Value) {
+			return true
+		}
+	}
+	return false
 }

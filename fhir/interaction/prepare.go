@@ -13,12 +13,12 @@ import (
 )
 
 // draft is a resource that is ready to be written: it is valid, and what it is found by is known. Drafts are made outside of any Update
-// and are not changed by it, since an Update may run more than once.
+// and are not changed by it but for their entries, since an Update may run more than once.
 type draft struct {
 	resource fhir.Resource
-	// entries are those of the content; stamp adds what depends on the version.
-	entries []search.Entry
-	// generation is that of the search parameters which entries were made with.
+	// entries are those of the content; stamp adds what depends on the version. generation is that of the search parameters which they were made
+	// with. An Update that finds others makes them again, once for all of its runs.
+	entries    []search.Entry
 	generation uint64
 	// issues are warnings.
 	issues []fhir.Issue
@@ -98,22 +98,21 @@ func errInvalidResource(issues []fhir.Issue) error {
 	return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: issues}
 }
 
-// write stores d as the version of key that follows before, which is deleted or has Version 0 where d brings the resource into being. A draft that was made before a search parameter came or went is extracted again: inside of an Update
-// that does not change unseen.
+// write stores d as the version of key that follows before, which is deleted or has Version 0 where d brings the resource into being. A draft that
+// was made before a search parameter came or went is extracted again. Where it comes or goes through another gateway afterwards, wrote sees it.
 func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, before storage.Record, key fhir.Key, method string) (storage.Record, error) {
-	entries := d.entries
-	if d.generation != s.custom.generation.Load() {
+	if s.custom.extractedBefore(key.Type, d.generation) {
 		again, err := s.extract(d.resource, nil)
 		if err != nil {
 			return storage.Record{}, err
 		}
-		entries = again.entries
+		d.entries, d.generation = again.entries, again.generation
 	}
 	version := before.Version + 1
 	rec := storage.Record{
 		Key: key, Version: version, Updated: tx.Now(), Method: method, Revived: before.Deleted,
 		Body:    d.resource.Stamp(key.ID, version, tx.Now()),
-		Entries: stampEntries(entries, version, tx.Now()),
+		Entries: stampEntries(d.entries, version, tx.Now()),
 	}
 	if err := s.planIndexing(ctx, tx, key, d.resource); err != nil {
 		return storage.Record{}, err

@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,10 +34,10 @@ func (c *customParameters) run(ctx context.Context) {
 			return
 		case <-c.wake:
 		case <-poll:
-			c.follow(ctx)
+			c.compareAll(ctx)
 		}
 		for ctx.Err() == nil {
-			err := c.readAgain(ctx)
+			err := c.settleAgain(ctx)
 			if err == nil {
 				c.mu.Lock()
 				jobs := slices.Clone(c.jobs)
@@ -108,22 +109,22 @@ func (c *customParameters) index(ctx context.Context, jobs []*job) error {
 // sharedPoll is how often a gateway looks whether another one has changed the search parameters.
 const sharedPoll = 2 * time.Second
 
-// follow takes over what other gateways have changed. What fails is tried again at the next poll.
-func (c *customParameters) follow(ctx context.Context) {
-	c.mu.Lock()
-	seen := c.revised
-	c.mu.Unlock()
+// compareAll takes over what other gateways have changed, which requests do where it concerns them; and what a restored backup has brought. What
+// fails is tried again at the next poll.
+func (c *customParameters) compareAll(ctx context.Context) {
+	c.loading.Lock()
+	defer c.loading.Unlock()
 	_ = c.service.store.View(ctx, func(r storage.Reader) error {
-		revised, err := r.Meta(ctx, revisedName)
-		if err != nil || string(revised) == seen {
+		revision, err := revisionOf(ctx, r)
+		if err != nil || revision == c.stored.revision {
 			return err
 		}
-		return c.load(ctx, r)
+		return c.load(ctx, r, revision)
 	})
 }
 
-// indexWrittenElsewhere indexes once more what was written since the parameters came: by gateways that had not heard of them, which they all
-// have a few polls later.
+// indexWrittenElsewhere indexes once more what was written since the parameters came: by gateways that had not heard of them and ended before
+// they could make the entries again.
 func (c *customParameters) indexWrittenElsewhere(ctx context.Context, types []string, jobs []*job) error {
 	select {
 	case <-ctx.Done():
@@ -196,29 +197,45 @@ func (s *Service) reindex(ctx context.Context, types []string, where search.Expr
 	return nil
 }
 
-// reindexRecords replaces the entries of records that are still current when it gets to them.
+// reindexRecords replaces the entries of records that are still current when it gets to them, by those of the SearchParameters that its Update
+// sees: the entries of later ones, of whichever gateway, are written by Updates that it conflicts with or that follow it.
 func (s *Service) reindexRecords(ctx context.Context, records []storage.Record) error {
-	entries := make([][]search.Entry, len(records))
-	faults := make([]error, len(records))
-	parallel(len(records), func(i int) {
-		if records[i].Version > 0 {
-			entries[i], faults[i] = s.entriesOf(records[i])
+	for {
+		generation := s.custom.generation.Load()
+		entries := make([][]search.Entry, len(records))
+		faults := make([]error, len(records))
+		parallel(len(records), func(i int) {
+			if records[i].Version > 0 {
+				entries[i], faults[i] = s.entriesOf(records[i])
+			}
+		})
+		for i, err := range faults {
+			if err != nil {
+				return fmt.Errorf("%s: %w", records[i].Key, err)
+			}
 		}
-	})
-	for i, err := range faults {
-		if err != nil {
-			return fmt.Errorf("%s: %w", records[i].Key, err)
+		before := func(rec storage.Record) bool { return s.custom.extractedBefore(rec.Key.Type, generation) }
+		err := s.store.Update(ctx, func(tx storage.Tx) error {
+			if s.opt.Shared {
+				if err := s.custom.follow(ctx, tx); err != nil {
+					return err
+				}
+			}
+			if slices.ContainsFunc(records, before) {
+				return errAgain
+			}
+			for i := range records {
+				if records[i].Version == 0 {
+					continue
+				}
+				if err := tx.Reindex(ctx, records[i].Key, records[i].Version, entries[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if !errors.Is(err, errAgain) {
+			return err
 		}
 	}
-	return s.store.Update(ctx, func(tx storage.Tx) error {
-		for i := range records {
-			if records[i].Version == 0 {
-				continue
-			}
-			if err := tx.Reindex(ctx, records[i].Key, records[i].Version, entries[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -20,8 +19,6 @@ const (
 	parameterType = "SearchParameter"
 	// reindexName names the list of unfinished indexing in the store's Meta.
 	reindexName = "reindexing"
-	// revisedName names a mark that is another one after each write of a SearchParameter.
-	revisedName = "search-parameters-revised"
 )
 
 // customParameters are the SearchParameters that clients have stored, and the work of indexing what was stored before them.
@@ -31,16 +28,26 @@ type customParameters struct {
 	// writing, for a moment, by the indexing: what it does not see afterwards was extracted with the new parameters.
 	inFlight sync.RWMutex
 
-	// generation counts the changes of the set of parameters.
+	// generation counts the changes of the set of parameters: it is odd while the set changes.
 	generation atomic.Uint64
+	// codes are those of the parameters in force.
+	codes atomic.Pointer[map[string]bool]
 
-	mu   sync.Mutex
-	urls map[string]string // id of the resource to the URL that is active
-	jobs []*job
-	// revised is the mark of the last change that was seen.
-	revised string
-	// unread are the SearchParameters that have changed and could not be read since.
-	unread []fhir.Key
+	loading sync.Mutex // held while the set is compared with the store and changed
+	stored  *inForce
+	// revision is that of stored.
+	revision atomic.Uint64
+
+	mu sync.Mutex
+	// changed is the generation that last changed the parameters of a resource type.
+	changed map[string]uint64
+	jobs    []*job
+	// unchecked are versions of which it could not be found out whether they were extracted with the parameters of their time. behind is set
+	// where the set could not be compared with the store after it was changed.
+	unchecked []extracted
+	behind    bool
+	// drafts are what the Updates that are running and write SearchParameters make of the set.
+	drafts map[storage.Tx]*inForce
 
 	wake chan struct{}
 	stop context.CancelFunc
@@ -86,9 +93,18 @@ func (s *Service) Reindexing() []Progress {
 
 // openCustomParameters activates the stored SearchParameters and takes up unfinished indexing.
 func (s *Service) openCustomParameters(ctx context.Context) (*customParameters, error) {
-	c := &customParameters{service: s, urls: make(map[string]string), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	c := &customParameters{service: s, stored: newInForce(s.parameters), changed: make(map[string]uint64), drafts: make(map[storage.Tx]*inForce),
+		wake: make(chan struct{}, 1), done: make(chan struct{})}
+	c.codes.Store(&map[string]bool{})
 	s.custom = c
-	if err := s.store.View(ctx, func(r storage.Reader) error { return c.load(ctx, r) }); err != nil {
+	err := s.store.View(ctx, func(r storage.Reader) error {
+		revision, err := revisionOf(ctx, r)
+		if err != nil {
+			return err
+		}
+		return c.load(ctx, r, revision)
+	})
+	if err != nil {
 		return nil, err
 	}
 	var background context.Context
@@ -98,52 +114,73 @@ func (s *Service) openCustomParameters(ctx context.Context) (*customParameters, 
 	return c, nil
 }
 
-// load activates all stored SearchParameters, takes away what is stored no more, and reads the unfinished indexing.
-func (c *customParameters) load(ctx context.Context, r storage.Reader) error {
-	rows, err := r.Find(ctx, search.Query{Types: []string{parameterType}})
+// load brings the SearchParameters of the state that r shows into force, which is of a revision, and reads the unfinished indexing. Its caller
+// holds loading, or has c alone.
+func (c *customParameters) load(ctx context.Context, r storage.Reader, revision uint64) error {
+	if revision < c.stored.revision {
+		clear(c.stored.versions) // what is stored has been replaced, and its versions may be others of the same number
+	}
+	d, err := c.stored.compare(ctx, r)
 	if err != nil {
 		return err
 	}
-	keys := make([]fhir.Key, len(rows))
-	for i := range rows {
-		keys[i] = rows[i].Key
-	}
-	records, err := r.GetMany(ctx, keys)
+	jobs, err := storedJobs(ctx, r)
 	if err != nil {
 		return err
 	}
-	stored, err := storedJobs(ctx, r)
-	if err != nil {
+	if !d.empty() {
+		generation := c.generation.Add(1) + 1
+		types, faults := c.stored.apply(d)
+		codes := make(map[string]bool)
+		for _, p := range c.service.parameters.Custom() {
+			codes[p.Code] = true
+		}
+		c.codes.Store(&codes)
+		c.mu.Lock()
+		for _, typ := range types {
+			c.changed[typ] = generation
+		}
+		c.mu.Unlock()
+		c.generation.Store(generation)
+		for key, err := range faults {
+			c.service.opt.Logger.Warn("a stored search parameter is not served", "resource", key.String(), "error", err.Error())
+		}
+	}
+	c.mu.Lock()
+	c.adopt(jobs)
+	c.mu.Unlock()
+	c.stored.revision = revision
+	c.revision.Store(revision)
+	return nil
+}
+
+// follow brings into force what r shows, unless something later is in force already. An Update that has itself written SearchParameters, which
+// may never be stored, changes nothing.
+func (c *customParameters) follow(ctx context.Context, r storage.Reader) error {
+	if tx, inside := r.(storage.Tx); inside && c.draftOf(tx) != nil {
+		return nil
+	}
+	revision, err := revisionOf(ctx, r)
+	if err != nil || revision <= c.revision.Load() {
 		return err
 	}
-	revised, err := r.Meta(ctx, revisedName)
-	if err != nil && !isNotFound(err) {
-		return err
+	c.loading.Lock()
+	defer c.loading.Unlock()
+	if revision <= c.stored.revision {
+		return nil
+	}
+	defer c.poke()
+	return c.load(ctx, r, revision)
+}
+
+// extractedBefore reports whether entries of a resource of type typ that were made at a generation may differ from those made at this one.
+func (c *customParameters) extractedBefore(typ string, generation uint64) bool {
+	if generation == c.generation.Load() && generation%2 == 0 {
+		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id := range c.urls {
-		if !slices.ContainsFunc(keys, func(k fhir.Key) bool { return k.ID == id }) {
-			c.activate(storage.Record{Key: fhir.Key{Type: parameterType, ID: id}})
-		}
-	}
-	// A composite is refused until its components are there: go on while that brings something.
-	faults := make([]error, len(records))
-	for more := true; more; {
-		before := len(c.urls)
-		for i := range records {
-			faults[i] = c.activate(records[i])
-		}
-		more = len(c.urls) > before
-	}
-	for i, err := range faults {
-		if err != nil {
-			c.service.opt.Logger.Warn("a stored search parameter is not served", "resource", records[i].Key.String(), "error", err.Error())
-		}
-	}
-	c.adopt(stored)
-	c.revised = string(revised)
-	return nil
+	return generation%2 == 1 || generation < c.changed[typ] || c.generation.Load()%2 == 1
 }
 
 // adopt takes up the jobs that are not known yet. Its caller holds mu.
@@ -168,111 +205,67 @@ func (c *customParameters) poke() {
 	}
 }
 
-// activate makes the parameter that rec defines the one that is in force for it. One that can't be served, or is not active, takes the
-// earlier one away; the error says why it can't be served. Its caller holds mu, or has c alone.
-func (c *customParameters) activate(rec storage.Record) error {
-	url := ""
-	var fault error
-	if exists(rec) {
-		r, err := fhir.ParseResource(rec.Body, fhir.Limits{})
-		if err == nil && isActive(r) {
-			if _, err = c.service.parameters.Add(r); err == nil {
-				url = r.Get("url").Text()
-			}
-		}
-		fault = err
-	}
-	if old := c.urls[rec.Key.ID]; old != "" && old != url {
-		c.service.parameters.Remove(old)
-	}
-	if url == "" {
-		delete(c.urls, rec.Key.ID)
-	} else {
-		c.urls[rec.Key.ID] = url
-	}
-	c.generation.Add(1)
-	return fault
-}
-
 // isActive reports whether a SearchParameter is to be served: all but retired ones.
 func isActive(r fhir.Resource) bool { return r.Get("status").Text() != "retired" }
 
-// checkParameter refuses a SearchParameter that can't be served, and one whose url another stored one has.
+// checkParameter refuses a SearchParameter that can't be served whatever else is stored.
 func (s *Service) checkParameter(r fhir.Resource) error {
 	if r.Type() != parameterType || !isActive(r) {
 		return nil
 	}
-	if err := s.parameters.Check(r); err != nil {
-		return err
+	err := s.parameters.Check(r)
+	var e *fhir.Error
+	if errors.As(err, &e) && !slices.ContainsFunc(e.Issues, func(i fhir.Issue) bool {
+		return i.ID != "parameter-conflict" && i.Expression != parameterType+".component"
+	}) {
+		return nil // which the Update is to say that stores it: it sees the others
 	}
-	s.custom.mu.Lock()
-	defer s.custom.mu.Unlock()
-	for id, url := range s.custom.urls {
-		if url == r.Get("url").Text() && id != r.ID() {
-			return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueDuplicate, ID: "parameter-conflict",
-				Text: "another stored search parameter has this url", Expression: parameterType + ".url"}}}
+	return err
+}
+
+// draft returns what is in force in tx, the SearchParameters included that tx itself has written. Of two Updates that ask for it one conflicts.
+func (c *customParameters) draft(ctx context.Context, tx storage.Tx) (*inForce, error) {
+	if f := c.draftOf(tx); f != nil {
+		return f, nil
+	}
+	if err := tx.Guard(ctx, revisedName); err != nil {
+		return nil, err
+	}
+	revision, err := revisionOf(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	c.loading.Lock()
+	f := c.stored.clone()
+	c.loading.Unlock()
+	if f.revision != revision {
+		d, err := f.compare(ctx, tx)
+		if err != nil {
+			return nil, err
 		}
+		f.apply(d)
 	}
-	return nil
-}
-
-// wrote does what follows from writes that are stored: a SearchParameter among them is active, or gone, when wrote returns.
-func (s *Service) wrote(ctx context.Context, results ...Result) {
-	for i := range results {
-		if key := results[i].Record.Key; key.Type == parameterType && results[i].Action != Unchanged {
-			s.custom.refresh(ctx, key)
-		}
+	if err := tx.SetMeta(ctx, revisedName, strconv.AppendUint(nil, revision+1, 10)); err != nil {
+		return nil, err
 	}
-}
-
-// refresh activates the current version of a SearchParameter. Where the store fails, which has just stored it, the background work tries
-// again until it has been read.
-func (c *customParameters) refresh(ctx context.Context, key fhir.Key) {
-	if err := c.read(context.WithoutCancel(ctx), key); err != nil {
-		c.mu.Lock()
-		c.unread = append(c.unread, key)
-		c.mu.Unlock()
-	}
-	c.poke()
-}
-
-// readAgain reads what could not be read.
-func (c *customParameters) readAgain(ctx context.Context) error {
-	c.mu.Lock()
-	keys := slices.Clone(c.unread)
-	c.mu.Unlock()
-	for _, key := range keys {
-		if err := c.read(ctx, key); err != nil {
-			return err
-		}
-		c.mu.Lock()
-		c.unread = slices.DeleteFunc(c.unread, func(k fhir.Key) bool { return k == key })
-		c.mu.Unlock()
-	}
-	return nil
-}
-
-// read activates the current version of a SearchParameter. It reads it in a view of its own, so that of two writes at the same time the later
-// one wins whichever comes here first.
-func (c *customParameters) read(ctx context.Context, key fhir.Key) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.service.store.View(ctx, func(r storage.Reader) error {
-		rec, err := current(ctx, r, key)
-		if err != nil {
-			return err
-		}
-		rec.Key = key
-		if err := c.activate(rec); err != nil {
-			c.service.opt.Logger.Warn("a search parameter that was written is not served", "resource", key.String(), "error", err.Error())
-		}
-		jobs, err := storedJobs(ctx, r)
-		if err != nil {
-			return err
-		}
-		c.adopt(jobs)
-		return nil
-	})
+	c.drafts[tx] = f
+	return f, nil
+}
+
+// draftOf returns the draft of tx, nil where it has none.
+func (c *customParameters) draftOf(tx storage.Tx) *inForce {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.drafts[tx]
+}
+
+// forget ends the draft of tx.
+func (c *customParameters) forget(tx storage.Tx) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.drafts, tx)
 }
 
 func (j *job) same(o *job) bool { return j.ID == o.ID && j.Since.Equal(o.Since) }
@@ -304,12 +297,13 @@ func storeJobs(ctx context.Context, tx storage.Tx, jobs []*job) error {
 
 // planIndexing notes in tx, which is about to put a version of a SearchParameter, that what is stored has to be indexed for it, and for other
 // gateways that parameters have changed. What the version before was for is indexed too, so that nothing of it stays behind. r is not valid
-// where the version is a deletion. All is stored or nothing.
+// where the version is a deletion. One that can't be served beside those that tx sees is refused. All is stored or nothing.
 func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key, r fhir.Resource) error {
 	if key.Type != parameterType {
 		return nil
 	}
-	if err := tx.SetMeta(ctx, revisedName, []byte(s.ids.next())); err != nil {
+	inForce, err := s.custom.draft(ctx, tx)
+	if err != nil {
 		return err
 	}
 	now := s.indexingOf(r)
@@ -326,9 +320,12 @@ func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key,
 		before = s.indexingOf(old)
 	}
 	if before != nil && (now == nil || now.URL != before.URL) {
-		if err := s.inComposite(ctx, tx, before.URL); err != nil {
+		if err := inForce.inUse(before.URL); err != nil {
 			return err
 		}
+	}
+	if err := inForce.accept(key.ID, r); err != nil {
+		return err
 	}
 	if now == nil && before == nil {
 		return nil
@@ -355,36 +352,6 @@ func (s *Service) planIndexing(ctx context.Context, tx storage.Tx, key fhir.Key,
 	})
 	j.ID, j.Since, j.Types = key.ID, tx.Now(), searchedTypes(j.Types)
 	return storeJobs(ctx, tx, append(jobs, j))
-}
-
-// inComposite refuses that the parameter of a url goes while a composite is served of which it is a component.
-func (s *Service) inComposite(ctx context.Context, tx storage.Tx, url string) error {
-	s.custom.mu.Lock()
-	ids := maps.Clone(s.custom.urls)
-	s.custom.mu.Unlock()
-	for id, composite := range ids {
-		if composite == url {
-			continue
-		}
-		cur, err := current(ctx, tx, fhir.Key{Type: parameterType, ID: id})
-		if err != nil {
-			return err
-		}
-		if !exists(cur) {
-			continue // this Update has deleted it
-		}
-		r, err := fhir.ParseResource(cur.Body, fhir.Limits{})
-		if err != nil {
-			return err
-		}
-		for c := range r.Get("component").Children() {
-			if c.Get("definition").Text() == url && isActive(r) {
-				return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, "parameter-in-use",
-					"the search parameter is a component of "+cur.Key.String()+", which has to be deleted or retired first")
-			}
-		}
-	}
-	return nil
 }
 
 // indexingOf returns what a SearchParameter is to be indexed for; nil where it has no entries of its own: it is not valid, not active, or one

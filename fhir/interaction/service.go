@@ -100,7 +100,10 @@ func (s *Service) update(ctx context.Context, f func(storage.Tx) error) error {
 	s.custom.inFlight.RLock()
 	defer s.custom.inFlight.RUnlock()
 	for wait := 5 * time.Millisecond; ; wait *= 2 {
-		err := s.store.Update(ctx, f)
+		err := s.store.Update(ctx, func(tx storage.Tx) error {
+			defer s.custom.forget(tx)
+			return f(tx)
+		})
 		if !errors.Is(err, storage.ErrConflict) || wait >= 5*time.Millisecond<<conflictTries {
 			return err
 		}

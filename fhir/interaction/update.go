@@ -57,5 +57,5 @@ func (s *Service) put(ctx context.Context, tx storage.Tx, key fhir.Key, d *draft
 	if !exists(cur) {
 		action = Created
 	}
-	return Result{Action: action, Record: rec, Issues: d.issues}, nil
+	return Result{Action: action, Record: rec, Issues: d.issues, generation: d.generation}, nil
 }

@@ -45,6 +45,13 @@ func (s *Parameters) Add(r fhir.Resource) (changed []string, err error) {
 	return s.onlyConcrete(slices.Compact(changed)), nil
 }
 
+// Clone returns Parameters of the same state that go their own way from there.
+func (s *Parameters) Clone() *Parameters {
+	c := &Parameters{registry: s.registry, terminology: s.terminology, zone: s.zone, onSkipped: s.onSkipped, bases: s.bases}
+	c.set.Store(s.set.Load())
+	return c
+}
+
 // Check returns the error that Add would, and changes nothing.
 func (s *Parameters) Check(r fhir.Resource) error {
 	_, err := s.accept(s.set.Load(), r)
