@@ -64,4 +64,8 @@
 // that the search type is used with, whether it can be compared or not: a reference to a contained resource, or with a display alone, a quantity
 // without a number, a date that is none. Not: extensions alone, performedString for a date. Composites have no modifiers, as R4 says. Consequence:
 // such a value has an entry under a derived name; testdata/search/missing.txt fixes it.
+//
+// 12. A name is compared from its beginning (2026-11-23). Context: "For robust search, servers should search the parts of a family name
+// independently", so that "Quinones" finds "Carreno Quinones". Choice: each of the elements family, given ... from its beginning, as any string;
+// :contains finds what stands within. Consequence: every search of a name reads one stretch of an index.
 package search

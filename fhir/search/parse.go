@@ -164,10 +164,13 @@ func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Requ
 		}
 	}
 	if req.Summary == SummaryText && len(req.Includes) > 0 {
-		fail("_summary", badValue("bad-summary", "_include and _revinclude cannot be mixed with _summary=text"))
 		req.Includes = nil
 		req.Pairs = slices.DeleteFunc(req.Pairs, func(p Pair) bool {
-			return strings.HasPrefix(p.Name, "_include") || strings.HasPrefix(p.Name, "_revinclude")
+			include := strings.HasPrefix(p.Name, "_include") || strings.HasPrefix(p.Name, "_revinclude")
+			if include {
+				fail(p.Name, badValue("bad-summary", "it cannot be mixed with _summary=text"))
+			}
+			return include
 		})
 	}
 	if fhir.HasErrors(issues) {

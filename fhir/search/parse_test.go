@@ -107,6 +107,11 @@ func TestLenientHandlingIgnoresAndReports(t *testing.T) {
 	if _, ok := req.Where.(search.Some); !ok {
 		t.Errorf("condition %#v", req.Where)
 	}
+	req, issues, err = parse(t, newParameters(), "Patient?_include=Patient:organization&_summary=text&gender=male&_revinclude:iterate=Observation:subject",
+		search.ParseOptions{Lenient: true})
+	if err != nil || len(issues) != 2 || len(req.Includes) > 0 || len(req.Pairs) != 2 || req.Summary != search.SummaryText {
+		t.Errorf("text summaries with includes: %+v, issues %v, error %v", req, issues, err)
+	}
 	if _, _, err := parse(t, newParameters(), "Patient?gender="+strings.Repeat("a,", 9000)+"a", search.ParseOptions{Lenient: true}); err == nil {
 		t.Error("a limit is not lenient")
 	}

@@ -49,7 +49,7 @@ func ownVersion(p *Parameter, m modifier, value string) ([]condition, error) {
 		}
 	}
 	if p.Code == "url" {
-		out = withSuffix(out, suffixCanonical)
+		out = append(withSuffix(out, suffixCanonical), canonicalCondition(value, false)...)
 	}
 	return out, nil
 }

@@ -17,7 +17,7 @@ func TestCheckpointIsAStoreOfItsOwn(t *testing.T) {
 	}
 	defer s.Close()
 	p := newPopulation(200)
-	p.put(t, s, 0, 100)
+	p.Put(t, s, 0, 100)
 	copied := filepath.Join(dir, "copy")
 	if err := s.Checkpoint(context.Background(), copied); err != nil {
 		t.Fatal(err)
@@ -25,7 +25,7 @@ func TestCheckpointIsAStoreOfItsOwn(t *testing.T) {
 	if err := s.Checkpoint(context.Background(), copied); err == nil {
 		t.Error("a backup is made over another")
 	}
-	p.put(t, s, 100, 200)
+	p.Put(t, s, 100, 200)
 	c, err := Open(copied, Options{})
 	if err != nil {
 		t.Fatal(err)

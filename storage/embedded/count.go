@@ -335,7 +335,10 @@ func (r *reader) reduced(typ string, e search.Expr) (search.Expr, error) {
 		}
 		out = append(out, c)
 	}
-	if len(out) == 1 {
+	switch len(out) {
+	case 0:
+		return or[0], nil // which nothing satisfies either
+	case 1:
 		return out[0], nil
 	}
 	return out, nil

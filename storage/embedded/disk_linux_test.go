@@ -71,7 +71,7 @@ func TestARealDiskFills(t *testing.T) {
 	write := func() error {
 		err := s.Update(context.Background(), func(tx storage.Tx) error {
 			for i := range 50 {
-				rec := p.record(stored + i)
+				rec := p.Record(stored + i)
 				rec.Updated = tx.Now()
 				if err := tx.Put(context.Background(), rec, 0); err != nil {
 					return err
@@ -97,7 +97,7 @@ func TestARealDiskFills(t *testing.T) {
 				t.Errorf("%d resources are visible, %d were acknowledged", n, stored)
 			}
 			for i := 0; i < stored; i += 97 {
-				if _, err := r.Get(context.Background(), p.record(i).Key); err != nil {
+				if _, err := r.Get(context.Background(), p.Record(i).Key); err != nil {
 					t.Fatalf("resource %d: %v", i, err)
 				}
 			}

@@ -89,8 +89,8 @@ func FuzzEntriesRow(f *testing.F) {
 	s := openMemory(f)
 	defer s.Close()
 	p := newPopulation(200)
-	for i := 0; i < p.n; i += 20 {
-		f.Add(entriesRow(f, s, p.record(i).Entries...))
+	for i := 0; i < p.N; i += 20 {
+		f.Add(entriesRow(f, s, p.Record(i).Entries...))
 	}
 	whole := entriesRow(f, s, fullEntry, search.Entry{Param: "gender", Code: "female"}, search.Entry{Param: "given", Exact: strings.Repeat("x", 200)})
 	f.Add(whole)

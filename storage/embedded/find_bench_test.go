@@ -68,7 +68,7 @@ func queryShapes() []shapeQuery {
 		q.Sort = []search.Sort{{Param: "date", Desc: true}}
 		return q
 	}
-	patient := func(p *population) search.Expr { return to("patient", "Patient", p.id("patient", 3)) }
+	patient := func(p *population) search.Expr { return to("patient", "Patient", p.ID("patient", 3)) }
 	return []shapeQuery{
 		{"token", func(p *population) search.Query { return obs(eq("code", loinc, hot)) }},
 		{"token without system", func(p *population) search.Query { return obs(eq("code", "", hot)) }},
@@ -151,7 +151,7 @@ func populated(b *testing.B, n int) (*Store, *population) {
 		b.Fatal(oerr)
 	}
 	if err != nil {
-		p.fill(b, s)
+		p.Fill(b, s)
 		if err := s.db.Flush(); err != nil {
 			b.Fatal(err)
 		}
@@ -195,7 +195,7 @@ func BenchmarkGet(b *testing.B) {
 	defer s.Close()
 	keys := make([]fhir.Key, 1000)
 	for i := range keys {
-		keys[i] = p.record(i * 10).Key
+		keys[i] = p.Record(i * 10).Key
 	}
 	b.ReportAllocs()
 	i := 0

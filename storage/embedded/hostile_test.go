@@ -17,7 +17,7 @@ func TestHostileQueriesEnd(t *testing.T) {
 	s := openMemory(t)
 	defer s.Close()
 	p := newPopulation(5000)
-	p.fill(t, s)
+	p.Fill(t, s)
 	var or, names search.Or
 	for i := range 10_000 {
 		or = append(or, eq("code", loinc, fmt.Sprintf("%d-%d", i, i%10)))

@@ -16,8 +16,8 @@ func TestNeededEntriesAreThoseOfAll(t *testing.T) {
 	s := openMemory(t)
 	defer s.Close()
 	p := newPopulation(200)
-	for i := range p.n {
-		rec := p.record(i)
+	for i := range p.N {
+		rec := p.Record(i)
 		rec.Entries = append(rec.Entries, fullEntry)
 		row, err := s.names.appendEntries(nil, rec.Key.Type, time.Unix(1, 0), 1, rec.Entries)
 		if err != nil {

@@ -132,10 +132,10 @@ func TestWritesAreRefusedBelowTheReserve(t *testing.T) {
 	}
 	defer s.Close()
 	p := newPopulation(100)
-	p.put(t, s, 0, 10)
+	p.Put(t, s, 0, 10)
 	disk.free = 1 << 20
 	err = s.Update(context.Background(), func(tx storage.Tx) error {
-		rec := p.record(10)
+		rec := p.Record(10)
 		rec.Updated = tx.Now()
 		return tx.Put(context.Background(), rec, 0)
 	})
@@ -147,7 +147,7 @@ func TestWritesAreRefusedBelowTheReserve(t *testing.T) {
 	}
 	read := func(i int) error {
 		return s.View(context.Background(), func(r storage.Reader) error {
-			_, err := r.Get(context.Background(), p.record(i).Key)
+			_, err := r.Get(context.Background(), p.Record(i).Key)
 			return err
 		})
 	}
@@ -158,7 +158,7 @@ func TestWritesAreRefusedBelowTheReserve(t *testing.T) {
 		t.Errorf("the refused write reads as %v", err)
 	}
 	disk.free = 1 << 29
-	p.put(t, s, 10, 11)
+	p.Put(t, s, 10, 11)
 	if err := read(10); err != nil {
 		t.Errorf("a write after there was space reads as %v", err)
 	}
@@ -174,12 +174,12 @@ func TestWritesWaitWhereTheLogFindsNoSpace(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newPopulation(100)
-	p.put(t, s, 0, 10)
+	p.Put(t, s, 0, 10)
 	full.Store(true)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.put(t, s, 10, 20)
+		p.Put(t, s, 10, 20)
 	}()
 	count := func() (n int64) {
 		if err := s.View(context.Background(), func(r storage.Reader) (err error) {

@@ -17,7 +17,7 @@ func TestCommonShapesLeaveNothingUnindexed(t *testing.T) {
 	s := openMemory(t)
 	defer s.Close()
 	p := newPopulation(10_000)
-	p.fill(t, s)
+	p.Fill(t, s)
 	for _, sh := range queryShapes() {
 		t.Run(sh.name, func(t *testing.T) {
 			if err := s.View(context.Background(), func(r storage.Reader) error {

@@ -42,7 +42,7 @@ func TestPresenceIsCountedWhereOneParameterTellsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	check(false)
+	check(true)
 	var recs []storage.Record
 	for i := range 3 {
 		recs = append(recs, rec(fmt.Sprint("born", i), search.Entry{Param: "birthdate", Lo: "1970", Hi: "1971"}))

@@ -89,7 +89,7 @@ func TestSettledPieceByPiece(t *testing.T) {
 	}
 	defer s.Close()
 	layers(t, s, 2)
-	newPopulation(3000).fill(t, s)
+	newPopulation(3000).Fill(t, s)
 	if err := s.Compact(context.Background()); err != nil {
 		t.Fatal(err)
 	}

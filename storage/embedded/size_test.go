@@ -14,7 +14,7 @@ func TestDiskPerResource(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newPopulation(20_000)
-	p.fill(t, s)
+	p.Fill(t, s)
 	if err := s.db.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -39,8 +39,8 @@ func TestDiskPerResource(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("%d rows and %d bytes a resource, %d on disk; by table %v", rows/p.n, raw/p.n, size/int64(p.n), perTable)
-	if per := size / int64(p.n); per > 2048 {
+	t.Logf("%d rows and %d bytes a resource, %d on disk; by table %v", rows/p.N, raw/p.N, size/int64(p.N), perTable)
+	if per := size / int64(p.N); per > 2048 {
 		t.Errorf("%d bytes a resource on disk", per)
 	}
 }

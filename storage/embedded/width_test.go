@@ -128,14 +128,14 @@ func TestPagesAboveAValueReadAboutTheirRows(t *testing.T) {
 		s := openMemory(t)
 		defer s.Close()
 		p := newPopulation(n)
-		p.fill(t, s)
+		p.Fill(t, s)
 		// Encounters, of which some pass midnight, and conditions: dated by the day, or lasting for years.
 		var recs []storage.Record
 		for i := range n / 4 {
 			r := rand.New(rand.NewPCG(uint64(i), 9))
-			from := p.from.Add(time.Duration(r.Int64N(int64(13 * 365 * 24 * time.Hour))))
+			from := p.From.Add(time.Duration(r.Int64N(int64(13 * 365 * 24 * time.Hour))))
 			add := func(typ string, e search.Entry) {
-				recs = append(recs, storage.Record{Key: fhir.Key{Type: typ, ID: p.id(typ, i)}, Version: 1, Method: "PUT", Body: []byte("{}"), Entries: []search.Entry{e}})
+				recs = append(recs, storage.Record{Key: fhir.Key{Type: typ, ID: p.ID(typ, i)}, Version: 1, Method: "PUT", Body: []byte("{}"), Entries: []search.Entry{e}})
 			}
 			add("Procedure", date("date", from, 30*time.Minute))
 			if i%500 == 0 {
@@ -152,7 +152,7 @@ func TestPagesAboveAValueReadAboutTheirRows(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		p.put(t, s, n, n+100)
+		p.Put(t, s, n, n+100)
 		above := func(param, v string) search.Expr {
 			return search.Some{Param: param, Where: []search.Comparison{{Field: search.Hi, Op: search.Gt, Value: v}}}
 		}

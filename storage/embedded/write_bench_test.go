@@ -62,7 +62,7 @@ func bundles(n int) [][]storage.Record {
 	out := make([][]storage.Record, n)
 	for i := range out {
 		for j := range bundleSize {
-			out[i] = append(out[i], p.record(i*bundleSize+j))
+			out[i] = append(out[i], p.Record(i*bundleSize+j))
 		}
 	}
 	return out
@@ -135,7 +135,7 @@ func BenchmarkSingle(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					i := int(next.Add(1))
-					p.put(b, s, i, i+1)
+					p.Put(b, s, i, i+1)
 				}
 			})
 		})

@@ -42,11 +42,11 @@ func BenchmarkLoad(b *testing.B) {
 	uri := mongotest.URI(b)
 	s := openURI(b, uri)
 	p := newPopulation(1_000_000)
-	p.put(b, s, 0, n) // makes the collections
+	p.Put(b, s, 0, n) // makes the collections
 	b.Run("update", func(b *testing.B) {
 		at := n
 		for b.Loop() {
-			p.put(b, s, at, at+n)
+			p.Put(b, s, at, at+n)
 			at += n
 		}
 		b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "resources/s")
@@ -120,7 +120,7 @@ func BenchmarkPut(b *testing.B) {
 	p := newPopulation(1_000_000)
 	ctx := context.Background()
 	one := func(b *testing.B, i int, expect int64) {
-		rec := p.record(i)
+		rec := p.Record(i)
 		err := s.Update(ctx, func(tx storage.Tx) error {
 			r := rec
 			r.Version, r.Updated = expect+1, tx.Now()
@@ -135,7 +135,7 @@ func BenchmarkPut(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	p.put(b, s, 0, 100)
+	p.Put(b, s, 0, 100)
 	at := 1000
 	b.Run("create", func(b *testing.B) {
 		for b.Loop() {
@@ -151,7 +151,7 @@ func BenchmarkPut(b *testing.B) {
 	})
 	b.Run("get", func(b *testing.B) {
 		for b.Loop() {
-			if err := s.View(ctx, func(r storage.Reader) error { _, err := r.Get(ctx, p.record(51).Key); return err }); err != nil {
+			if err := s.View(ctx, func(r storage.Reader) error { _, err := r.Get(ctx, p.Record(51).Key); return err }); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -174,7 +174,7 @@ func populated(b *testing.B, n int) (*mongodb.Store, *population, string) {
 		b.Fatal(err)
 	}
 	if counts["Patient"] == 0 {
-		p.fill(b, s)
+		p.Fill(b, s)
 	}
 	return s, p, uri
 }

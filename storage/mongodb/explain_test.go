@@ -14,7 +14,7 @@ import (
 func TestCommonShapesAreServedByIndexes(t *testing.T) {
 	s := open(t)
 	p := newPopulation(10_000)
-	p.fill(t, s)
+	p.Fill(t, s)
 	for _, sh := range shapes(p) {
 		t.Run(sh.name, func(t *testing.T) {
 			var plan search.Plan
@@ -49,7 +49,7 @@ func TestCommonShapesAreServedByIndexes(t *testing.T) {
 func TestCountsAreExplained(t *testing.T) {
 	s := open(t)
 	p := newPopulation(1_000)
-	p.fill(t, s)
+	p.Fill(t, s)
 	for _, c := range []struct {
 		name  string
 		where search.Expr

@@ -60,7 +60,7 @@ func shapes(p *population) []shape {
 	pat := func(where search.Expr) search.Query {
 		return search.Query{Types: []string{"Patient"}, Where: where, Limit: 20}
 	}
-	patient := to("patient", "Patient", p.id("patient", 3))
+	patient := to("patient", "Patient", p.ID("patient", 3))
 	above := search.Some{Param: "value-quantity", Where: []search.Comparison{{Field: search.Hi, Op: search.Gt, Value: "P5002140!"}}}
 	var or search.Or
 	for i := range 50 {
@@ -103,9 +103,9 @@ func shapes(p *population) []shape {
 		{name: "next page of a code", query: page},
 		{name: ":contains", query: pat(search.Some{Param: "family", Where: []search.Comparison{{Field: search.Folded, Op: search.Contains, Value: "ily5"}}}),
 			except: "no index serves :contains: resources are read in the order of their ids"},
-		{name: ":missing=false of a rare parameter", query: obs(search.Some{Param: "rare"}), except: "the few that have it are sorted when they are found"},
-		{name: ":missing=true of a parameter with an order", query: obs(search.Not{Expr: search.Some{Param: "date"}})},
-		{name: ":missing=true of a parameter without one", query: pat(search.Not{Expr: search.Some{Param: "rare"}})},
+		{name: ":missing=false of a rare parameter", query: obs(search.Or{search.Some{Param: "rare"}, search.Some{Param: "rare:present"}}), except: "the few that have it are sorted when they are found"},
+		{name: ":missing=true of a parameter with an order", query: obs(search.Not{Expr: search.Some{Param: "date"}}, search.Not{Expr: search.Some{Param: "date:present"}})},
+		{name: ":missing=true of a parameter without one", query: pat(search.And{search.Not{Expr: search.Some{Param: "rare"}}, search.Not{Expr: search.Some{Param: "rare:present"}}})},
 		{name: "two sorts, the first with an order", query: search.Query{Types: []string{"Observation"}, Where: eq("code", loinc, common), Limit: 20,
 			Sort: []search.Sort{{Param: "date", Desc: true}, {Param: "code"}}}, except: "a group of equal dates is read to its end, and keys of the second sort by id"},
 		{name: "newest id first", query: search.Query{Types: []string{"Observation"}, Where: eq("code", loinc, common), Limit: 20, Sort: []search.Sort{{Param: "_id", Desc: true}}}},

@@ -4,7 +4,8 @@
 //
 // Run tests the sentences of the contract in package storage one by one, and then drives the engine with random work: versions and queries
 // over a small world of values in which everything collides. What the engine answers is compared with Model, which keeps records in maps
-// and finds with search.Match over all of them. RunPair drives two engines with the same work.
+// and finds with search.Match over all of them. RunPair drives two engines with the same work. Population is a
+// larger world, of resources as they are, that engines test their plans and measure themselves with.
 //
 // # Decisions
 //
@@ -14,6 +15,6 @@
 // is added to the list that is always run.
 //
 // 2. Types are taken from the definitions by what they have, not by name (2026-11-23). Context: engines index some parameters jointly
-// (search.Compounds), which must be tested, and no package but a few may name resource types. Choice: the world uses the first types with
+// (search.Compounds), which must be tested, and no package but a few may name resource types. Choice: the random world uses the first types with
 // the longest lists of compounds. Consequence: a change of the compounds changes what is tested, by itself.
 package storagetest

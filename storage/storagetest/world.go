@@ -47,6 +47,7 @@ var kinds = map[string]string{
 	"patient": "reference", "subject": "reference", "code": "token", "date": "date", "value-quantity": "quantity",
 	"status": "token", "identifier": "token", "name": "string", "link": "reference", "url": "uri", "period": "date", "score": "number",
 	"code-value": "token+quantity", "code-code": "token+token", "mixed": "mixed",
+	"date:present": "nothing", "code:present": "nothing",
 }
 
 // params are the names of kinds in a fixed order.
@@ -141,7 +142,7 @@ func (w *world) entries() []search.Entry {
 		if p == "date" || p == "score" {
 			n = min(n, 1)
 		}
-		if p == "mixed" && w.IntN(4) != 0 {
+		if (p == "mixed" || kinds[p] == "nothing") && w.IntN(4) != 0 {
 			n = 0
 		}
 		for range n {
@@ -230,8 +231,11 @@ func (w *world) where(part int, kind string) []search.Comparison {
 
 // some returns a condition on one parameter.
 func (w *world) some(p string) search.Expr {
-	if w.IntN(20) == 0 {
+	switch w.IntN(20) {
+	case 0:
 		return search.Some{Param: p}
+	case 1:
+		return w.missing()
 	}
 	kind := kinds[p]
 	one := func() search.Some {
@@ -252,6 +256,16 @@ func (w *world) some(p string) search.Expr {
 		or = append(or, one())
 	}
 	return or
+}
+
+// missing returns what :missing asks for: entries under the name of a parameter or under that of values without one, or neither.
+func (w *world) missing() search.Expr {
+	p := pick(w, []string{"date", "code"})
+	plain, present := search.Some{Param: p}, search.Some{Param: p + ":present"}
+	if w.IntN(2) == 0 {
+		return search.Or{plain, present}
+	}
+	return search.And{search.Not{Expr: plain}, search.Not{Expr: present}}
 }
 
 // expr returns a condition.
