@@ -17,7 +17,9 @@ const (
 
 // Envelope returns every fault of a Bundle's own members. Its entries are left out: each is checked by EnvelopeEntry, so that one does not hide
 // the faults of another.
-func (v *Validator) Envelope(b fhir.Resource) []fhir.Issue { return v.envelope(b.Node, "Bundle", "Bundle") }
+func (v *Validator) Envelope(b fhir.Resource) []fhir.Issue {
+	return v.envelope(b.Node, "Bundle", "Bundle")
+}
 
 // EnvelopeEntry returns every fault of an entry's members, but for those of its resource. Expressions start behind the entry: ".request.method".
 // n is an object.

@@ -89,4 +89,17 @@
 //
 // 16. Conditions are read where they are asked (2026-11-23). Context: what "code:in=..." or a chain through a canonical means depends on the store.
 // Choice: such a condition is read again in each View and Update that asks it. Consequence: conditional interactions see what searches see.
+//
+// 17. The envelope of a Bundle is a request (2026-11-23). Context: request.IfMatch, ifNoneExists and fullURL were passed over, and so lost updates, made
+// duplicates and left references as they were; the resources inside were checked, what carries them was not. Choice: names, kinds and values of what
+// is not a carried resource are walked as validation walks a resource, at every level, Off included, because a request that is half read does something else
+// than was asked for; conditions that a method does not have are refused. Consequence: 400 with the nearest name; half a microsecond an entry, no allocation.
+//
+// 18. All faults of a Bundle at once (2026-11-23). Context: one round for the structure, one for references, one for conditions, one for contents. Choice: each
+// step of a transaction before the first write notes faults with its entries and goes on; where there are any, the contents are validated, rewritten as far
+// as is known, and all is told: 400 where anything is malformed, else 422, else the kind of the first. Consequence: a good transaction pays nothing.
+//
+// 19. What names of entries stand for (2026-11-23). Context: R4 leaves undefined what a relative reference means in an entry whose fullUrl has no base, and
+// widespread clients send "Patient/77" as a fullUrl. Choice: both are told from the server's base, as request.url beside them is. R4 lets elements of type oid and
+// uuid be replaced and forbids it for canonical; since no URL can stand in the former, all three stay. Consequence: a relative reference and the absolute one mean the same.
 package interaction
