@@ -46,6 +46,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Metrics is where the metrics of requests are registered and what /metrics shows; nil means a registry of its own, with Go's metrics.
 	Metrics *prometheus.Registry
+
+	drainTime time.Duration // for tests: in place of drainTime
 }
 
 // Limits bound what a request may be. A zero field means its default.
@@ -79,6 +81,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Limits.Search == 0 {
 		c.Limits.Search = time.Minute
+	}
+	if c.drainTime == 0 {
+		c.drainTime = drainTime
 	}
 	if c.CompressAbove == 0 {
 		c.CompressAbove = 64 << 10
