@@ -27,15 +27,17 @@ func wholly(err error) error {
 // join returns one error with the issues of both, a's first. Where both name an element, a says it. The kind is the graver one's: what is
 // malformed comes before what is not valid, and that before all else. What is not the client's fault stands alone.
 func join(a, b error) error {
-	var x, y *fhir.Error
-	switch {
-	case b == nil:
+	if b == nil {
 		return a
-	case a == nil:
+	}
+	if a == nil {
 		return b
-	case !errors.As(a, &x) || !clients(x.Kind):
+	}
+	var x, y *fhir.Error
+	if !errors.As(a, &x) || !clients(x.Kind) {
 		return a
-	case !errors.As(b, &y) || !clients(y.Kind):
+	}
+	if !errors.As(b, &y) || !clients(y.Kind) {
 		return b
 	}
 	c := *x

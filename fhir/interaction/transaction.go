@@ -149,6 +149,9 @@ func (t *transaction) scan(ctx context.Context) {
 
 // whereNone gives the issues of err without an expression this one.
 func whereNone(err error, expression string) error {
+	if err == nil {
+		return nil
+	}
 	var e *fhir.Error
 	if !errors.As(err, &e) {
 		return err
