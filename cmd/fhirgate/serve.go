@@ -83,7 +83,7 @@ func newServe(p *program) *cobra.Command {
 	f.DurationVar(&s.mongodbTimeout, "mongodb-timeout", 5*time.Second, "how long an operation waits for a server of MongoDB that can take it; serverSelectionTimeoutMS in the URI wins")
 	f.StringVar(&s.baseURL, "base-url", "", "`URL` that links in answers start with, as https://example.org/fhir; default is the address that the client used")
 	f.BoolVar(&s.trustProxy, "trust-proxy", false, "take the address that the client used from Forwarded and X-Forwarded-* headers")
-	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read answers; * for all")
+	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read answers and write; * for all")
 	f.Var(&s.validate, "validate", "validation of writes against the base specification")
 	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file a resource type (Patient.json)")
 	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")

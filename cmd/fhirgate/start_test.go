@@ -108,7 +108,7 @@ func slowUpload(t *testing.T, p *process, id string) (finish func() (int, error)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	body := `{"resourceType":"Patient","id":"` + id + `","active":true}`
-	head := "PUT /fhir/Patient/" + id + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nExpect: 100-continue\r\nContent-Length: "
+	head := "PUT /fhir/Patient/" + id + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nExpect: 100-continue\r\nContent-Length: "
 	if _, err := io.WriteString(conn, head+strconv.Itoa(len(body))+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

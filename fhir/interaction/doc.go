@@ -76,16 +76,22 @@
 // 13. Conditional references everywhere (2026-11-23). Context: R4 has them in transactions; elsewhere "Patient?identifier=x" was stored as text that
 // refers to nothing. Choice: single creates and updates, and the entries of batches, resolve them in a view before the write, with the transaction's
 // faults; a patch that makes one is refused, and so is a batch's entry that names another by its urn:. Consequence: no stored reference is a search.
+// A urn:uuid: or urn:oid: that names no entry is an error in a transaction, whose rules it breaks, and stored as it is elsewhere: R4 lets a reference be
+// any absolute URI and leaves it to the server whether it must lead somewhere (CapabilityStatement.rest.resource.referencePolicy). HAPI refuses it with
+// 400 where a search parameter reads it, because it indexes types and ids only; here it is found as the URI that it is.
 //
 // 14. Posted searches have sealed links (2026-11-23). Context: the parameters of a POST _search came back in its links, so that identifiers that were
 // posted to stay out of URLs were logged by proxies, and a form of 105 KB made three links of 115 KB. Choice: the links carry nothing but a cursor, with
 // the parameters packed and sealed in it; first and the first page's self run the search again. Consequence: the links are about two thirds of the form,
 // say nothing, and work for a day.
 //
-// 15. Expansions are kept for a revision (2026-11-23). Context: :in and :below read stored ValueSets and CodeSystems, which any gateway may change
-// at any time. Choice: members are kept for what the last written ValueSet or CodeSystem and a mark of deletions tell, which each search reads in its
-// own view; instants grow, so nothing else can have changed. An Update that has written one keeps nothing. Consequence: two look-ups a search
-// instead of an expansion, and never a stale member; a write pays nothing, a deletion one Meta.
+// 15. Expansions are kept with what they were made from (2026-11-23). Context: :in and :below read stored ValueSets and CodeSystems, which any gateway
+// may change at any time. The last one written tells nothing: of two gateways that write at once, the one with the earlier instant may commit last.
+// A mark that each write moves makes all writers of terminology conflict, or is one a gateway, which others have to find. Choice: members are kept beside
+// the questions they were made by (which resource has this canonical?) and the versions that answered; each search asks the same again in its own
+// view, by one look-up a type, and uses them only where the answers are the same. An Update that has written one of the versions keeps nothing.
+// Consequence: exact however and wherever terminology is written or removed; writes pay nothing and never conflict; one look-up a search, two where a
+// whole CodeSystem is included; what is stored of other value sets lets nothing go.
 //
 // 16. Conditions are read where they are asked (2026-11-23). Context: what "code:in=..." or a chain through a canonical means depends on the store.
 // Choice: such a condition is read again in each View and Update that asks it. Consequence: conditional interactions see what searches see.
@@ -93,7 +99,7 @@
 // 17. The envelope of a Bundle is a request (2026-11-23). Context: request.IfMatch, ifNoneExists and fullURL were passed over, and so lost updates, made
 // duplicates and left references as they were; the resources inside were checked, what carries them was not. Choice: names, kinds and values of what
 // is not a carried resource are walked as validation walks a resource, at every level, Off included, because a request that is half read does something else
-// than was asked for; conditions that a method does not have are refused. Consequence: 400 with the nearest name; some two microseconds an entry, no allocation (BenchmarkEnvelopeEntry).
+// than was asked for; conditions that a method does not have are refused. Consequence: 400 with the nearest name; half a microsecond an entry, no allocation (BenchmarkEnvelopeEntry).
 //
 // 18. All faults of a Bundle at once (2026-11-23). Context: one round for the structure, one for references, one for conditions, one for contents. Choice: each
 // step of a transaction before the first write notes faults with its entries and goes on; where there are any, the contents are validated, rewritten as far

@@ -218,11 +218,20 @@ func (t *transaction) attempt(ctx context.Context, plan *resolution) (other *res
 	return nil, err
 }
 
-// prepareAll rewrites, validates and extracts the resources that are written. Those of entries at fault are validated alone.
+// prepareAll rewrites, validates and extracts the resources that are written, and rewrites patches. The resources of entries at fault are
+// validated alone.
 func (t *transaction) prepareAll(plan *resolution) {
 	v := resolved{keys: plan.keys, conditions: plan.references, names: t.names}
 	parallel(len(t.entries), func(i int) {
 		e := t.entries[i]
+		if e.method == http.MethodPatch && len(e.mentions) > 0 && e.err == nil {
+			r, err := v.rewrite(e.resource, e.mentions)
+			if err == nil {
+				e.patch, err = t.opt.Patch(r)
+			}
+			e.fault(err)
+			return
+		}
 		if !e.carries() || plan.matched[i] {
 			return
 		}

@@ -28,8 +28,11 @@ type Config struct {
 	BaseURL string
 	// TrustProxy takes scheme, host and prefix of that address from Forwarded and X-Forwarded-*. BaseURL goes before it.
 	TrustProxy bool
-	// Origins may read answers from a browser (CORS): "https://app.example.org", with ":*" any port of it, or "*". Nil means any port of
-	// localhost and 127.0.0.1; an empty slice means none.
+	// LoopbackOnly says that the server is for programs on its own machine: a Host that is neither that nor BaseURL's is refused, unless a
+	// proxy is trusted.
+	LoopbackOnly bool
+	// Origins may read answers from a browser (CORS), and write: "https://app.example.org", with ":*" any port of it, or "*". Nil means any
+	// port of localhost and 127.0.0.1; an empty slice means none.
 	Origins []string
 
 	Limits Limits

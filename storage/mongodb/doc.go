@@ -8,7 +8,7 @@
 //
 //	{
 //	  _id: "o1",                      // in Observation_history "o1#0000000001"
-//	  version: 1, updated: 1795406560946542, method: "PUT",   // deleted: true for a deletion, without what follows
+//	  version: 1, updated: 1795406560946542, method: "PUT",   // deleted: true for a deletion, without what follows; revived: true after one
 //	  resource: {resourceType: "Observation", id: "o1", status: "final", ...},   // db.Observation.find({"resource.status": "final"})
 //	  json: "...",                    // only where resource does not give the JSON back byte for byte
 //	  index: {

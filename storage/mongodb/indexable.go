@@ -7,25 +7,48 @@ import (
 )
 
 // compositeTerms returns the terms under which all composites stand that satisfy s: those of the parts asked for by equality; nil where a part
-// that is no range is asked for in another way.
+// is not. A part of a resource that has a range beside what is asked for, as a quantity has one beside its unit, stands in no term, so that there is
+// a term for every choice of parts.
 func compositeTerms(s search.Some) []string {
-	head, _, ok := compositeHead(s)
+	forms, _, ok := compositeForms(s)
 	if !ok {
 		return nil
 	}
-	return []string{head}
+	var terms []string
+	for choice := range 1 << len(forms) {
+		head := appendPart(appendPart(nil, s.Param), kindComposite)
+		for i, form := range forms {
+			if choice&(1<<i) == 0 {
+				head = append(head, form...)
+			}
+		}
+		terms = append(terms, string(head))
+	}
+	return terms
 }
 
 // compositeHead returns the joined term of the parts of s that are asked for by equality, and the part of which a range is asked for.
 func compositeHead(s search.Some) (head string, ranged int, ok bool) {
+	forms, ranged, ok := compositeForms(s)
+	b := appendPart(appendPart(nil, s.Param), kindComposite)
+	for _, form := range forms {
+		b = append(b, form...)
+	}
+	return string(b), ranged, ok
+}
+
+// maxForms bounds the parts of a composite that are asked for by equality: more are served by no term.
+const maxForms = 4
+
+// compositeForms returns what the parts of s that are asked for by equality add to a joined term, and the part of which a range is asked for.
+func compositeForms(s search.Some) (forms [][]byte, ranged int, ok bool) {
 	parts := 0
 	for _, c := range s.Where {
 		if c.Part == 0 {
-			return "", 0, false
+			return nil, 0, false
 		}
 		parts = max(parts, c.Part)
 	}
-	b := appendPart(appendPart(nil, s.Param), kindComposite)
 	for part := 1; part <= parts; part++ {
 		bounded, asked := false, false
 		for _, c := range s.Where {
@@ -36,21 +59,22 @@ func compositeHead(s search.Some) (head string, ranged int, ok bool) {
 		}
 		switch {
 		case !asked:
-			return "", 0, false
+			return nil, 0, false
 		case bounded && ranged == 0:
 			ranged = part
 			continue
 		}
 		kind, values, exact := formOf(s.Where, part)
-		if !exact {
-			return "", 0, false
+		if !exact || len(forms) == maxForms {
+			return nil, 0, false
 		}
-		b = appendPart(b, kind)
+		form := appendPart(nil, kind)
 		for _, v := range values {
-			b = appendPart(b, v)
+			form = appendPart(form, v)
 		}
+		forms = append(forms, form)
 	}
-	return string(b), ranged, parts > 1
+	return forms, ranged, parts > 1
 }
 
 // indexable returns the filter of a prefix or a range in a form that bounds the scan of an index.

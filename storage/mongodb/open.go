@@ -306,7 +306,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if r := s.ready.Load(); r.err != nil {
 		return r.err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return wrap("ping", s.client.Ping(ctx, readpref.Primary()))
 }

@@ -69,7 +69,8 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 			return nil
 		}
 		// The server ends transactions that live too long, and then does not know them. Elections do that too, but not twice to a slow one.
-		if code(err, codeNoSuchTransaction) && time.Since(start) > slowTransaction {
+		slowly := code(err, codeNoSuchTransaction) && time.Since(start) > slowTransaction
+		if slowly {
 			slow++
 		}
 		// What fills the cache may be the transactions of others, which end.
@@ -90,7 +91,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 			}
 			return wrap("update", err)
 		}
-		if time.Since(begun) > retryFor || superseded && try >= conflictTries {
+		if time.Since(begun) > retryFor && !slowly || superseded && try >= conflictTries { // the next try tells what a slow one ended by
 			if !superseded && !crowded && !code(err, codeWriteConflict) {
 				return unavailable("update", err)
 			}
@@ -219,7 +220,7 @@ func (t *tx) commit(ctx context.Context) error {
 	begun := time.Now()
 	for {
 		err := t.sess.CommitTransaction(ctx)
-		if err == nil || !label(err, "UnknownTransactionCommitResult") || ctx.Err() != nil || code(err, codeMaxTimeExpired) {
+		if err == nil || !commitUnknown(err) || ctx.Err() != nil || code(err, codeMaxTimeExpired) {
 			return err
 		}
 		if time.Since(begun) > commitFor {
