@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -76,18 +77,26 @@ func malformed(issues []fhir.Issue) error {
 	return &fhir.Error{Kind: fhir.KindInvalid, Issues: issues}
 }
 
-// failures joins whole with the faults of the entries, told from the Bundle: one error that names them all, or as many as are told.
+// failures joins whole with the faults of the entries, told from the Bundle: one error that names them all, or says that there are more.
 func failures(whole error, entries []*bundleEntry) error {
 	all := whole
-	for _, e := range entries {
+	for i, e := range entries {
 		if e.err == nil {
 			continue
 		}
 		all = join(all, wholly(at(e.index, e.err)))
 		var told *fhir.Error
-		if !errors.As(all, &told) || !clients(told.Kind) || len(told.Issues) >= maxIssues {
-			break
+		if !errors.As(all, &told) || !clients(told.Kind) {
+			return all
 		}
+		if len(told.Issues) < maxIssues {
+			continue
+		}
+		if slices.ContainsFunc(entries[i+1:], func(e *bundleEntry) bool { return e.err != nil }) {
+			return join(all, &fhir.Error{Kind: told.Kind, Issues: []fhir.Issue{{Severity: fhir.SeverityInformation, Code: fhir.IssueTooCostly, ID: "issues-truncated",
+				Text: fmt.Sprintf("there are more faults; those up to entry %d are listed", e.index)}}})
+		}
+		return all
 	}
 	return all
 }
