@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -222,11 +223,19 @@ func (s *settings) check() error {
 	if s.defaultPage > s.maxPage {
 		return fmt.Errorf("--default-page (%d) must not be greater than --max-page (%d)", s.defaultPage, s.maxPage)
 	}
-	if s.searchTimeout <= 0 || s.shutdownTimeout < 0 {
-		return errors.New("--search-timeout and --shutdown-timeout must be times, as 30s")
+	if s.searchTimeout <= 0 {
+		return fmt.Errorf("--search-timeout must be a time above zero, as 30s, but is %v", s.searchTimeout)
 	}
-	if u, err := url.Parse(s.baseURL); s.baseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		return fmt.Errorf("--base-url must be a URL, as https://example.org/fhir, but is %q", s.baseURL)
+	if s.shutdownTimeout < 0 {
+		return fmt.Errorf("--shutdown-timeout must be a time, as 30s, but is %v", s.shutdownTimeout)
+	}
+	if u, err := url.Parse(s.baseURL); s.baseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
+		return fmt.Errorf("--base-url must be a URL without a query, as https://example.org/fhir, but is %q", s.baseURL)
+	}
+	for _, o := range s.origins {
+		if u, err := url.Parse(strings.TrimSuffix(o, ":*")); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
+			return fmt.Errorf("--cors-origins are as https://app.example.org or http://localhost:*, or *, but one is %q", o)
+		}
 	}
 	host, port, err := net.SplitHostPort(s.listen)
 	if err != nil {

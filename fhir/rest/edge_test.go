@@ -224,6 +224,7 @@ func TestLinksUseTheClientsAddress(t *testing.T) {
 		create("X-Forwarded-Port", []string{"Host", "h:8080", "X-Forwarded-Proto", "https", "X-Forwarded-Port", "8443"}, "https://h:8443/fhir"),
 		create("the scheme's own port", []string{"Host", "h", "X-Forwarded-Proto", "https", "X-Forwarded-Port", "443"}, "https://h/fhir"),
 		{"a host that is none", "POST", "/fhir/Patient", ct(jsonType, "X-Forwarded-Host", "a/b?c"), patient, 400, nil, []string{"forwarded"}},
+		{"a port that is none", "POST", "/fhir/Patient", ct(jsonType, "X-Forwarded-Port", "99999"), patient, 400, nil, []string{"forwarded"}},
 		{"a scheme that is none", "POST", "/fhir/Patient", ct(jsonType, "X-Forwarded-Proto", "javascript"), patient, 400, nil, []string{"forwarded"}},
 	}, func(c *rest.Config) { c.TrustProxy = true })
 	run(t, []call{

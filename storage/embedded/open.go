@@ -93,8 +93,12 @@ func Open(dir string, opt Options) (*Store, error) {
 	}
 	lock, err := pebble.LockDirectory(dir, fs)
 	if err != nil {
-		if errors.Is(err, os.ErrPermission) {
+		var file *os.PathError
+		switch {
+		case errors.As(err, &file) && errors.Is(err, os.ErrPermission):
 			return nil, fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", dir)
+		case file != nil: // the file could not be made, so nobody was asked for the lock
+			return nil, fmt.Errorf("the data folder %s can't be written: %w", dir, file.Err)
 		}
 		return nil, fmt.Errorf("the data folder %s is in use by another process: stop that process, or choose another folder", dir)
 	}
