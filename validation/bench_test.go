@@ -63,8 +63,8 @@ func BenchmarkBase(b *testing.B) {
 	})
 	run("elements", func() {
 		for _, r := range rs {
-			w := walker{v: v, root: r}
 			t, _ := v.reg.Resource(r.Type())
+			w := walker{v: v, root: r, typ: t, path: t.Name}
 			w.resource(r, t)
 		}
 	})

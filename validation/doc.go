@@ -13,7 +13,9 @@
 // about the same element (walker.known), or where R4 does not share the fault (tolerated.go). The libraries are given stand-ins for most primitive
 // values (standin.go), and a form that they found nothing in is not read again (form.go). No text holds a value of the resource.
 //
-// Issue ids: resource-type, resource-type-unknown; element-unknown, -required, -choice, -array, -max, -empty, -null, -siblings, -type;
+// A Bundle that asks for interactions is not stored: its envelope, without the resources that it carries, is walked alone (envelope.go).
+//
+// Issue ids: modifier-extension (envelopes alone); resource-type, resource-type-unknown; element-unknown, -required, -choice, -array, -max, -empty, -null, -siblings, -type;
 // primitive-format, primitive-length; code-enum; reference-format, reference-target; narrative-script, narrative-markup; nesting-cost, library-cost, site-cost,
 // issues-truncated; shape-* from the JSON Schema alone; model-* from google/fhir alone; site-schema.
 //

@@ -166,6 +166,9 @@ func elementName(s string) bool {
 
 // element walks the value of a member that is no sibling.
 func (w *walker) element(parent, n fhir.Node, m member) {
+	if w.envelope && w.leaves(n, m) {
+		return
+	}
 	if m.element.Max == 1 {
 		if n.Kind() == fhir.Array {
 			w.add(n, "", fhir.IssueStructure, "element-array", m.element.Name+" may stand once, and must not be an array")

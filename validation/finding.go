@@ -32,14 +32,18 @@ func (f *finding) position() int {
 
 // walker is the work on one resource. Its phases share what the first of them, the elements' phase, has learnt.
 type walker struct {
-	v        *Validator
-	root     fhir.Resource
+	v    *Validator
+	root fhir.Resource
+	// typ is root's type, and path what expressions start with: the type's name, or nothing where root is an element.
+	typ      *definition.Type
+	path     string
 	findings []finding
 	more     bool            // findings were left out
 	standIns []fhir.Edit     // in document order; see standin.go
 	nested   []nested        // resources inside of root, in document order
 	apart    []fhir.Resource // those of nested that google/fhir must read by themselves, in document order
 	weight   int             // bytes of all objects and arrays, each counted with what is inside
+	envelope bool            // what a Bundle carries is left out; see envelope.go
 }
 
 // nested is a resource inside of another, with its type.
@@ -135,9 +139,9 @@ func (w *walker) expression(n fhir.Node, child string) string {
 	for ; n.Valid() && n != w.root.Node; n = n.Parent() {
 		path = append(path, n)
 	}
-	t, _ := w.v.reg.Type(w.root.Type())
+	t := w.typ
 	var b strings.Builder
-	b.WriteString(w.root.Type())
+	b.WriteString(w.path)
 	for i := len(path) - 1; i >= 0; i-- {
 		n := path[i]
 		if p := n.Parent(); p.Kind() == fhir.Array {
@@ -186,8 +190,7 @@ func (w *walker) expression(n fhir.Node, child string) string {
 // elementOf returns the element that n is a value or the array of, and its type; nil for the root, and where no definition knows n.
 func (w *walker) elementOf(n fhir.Node) (*definition.Element, *definition.Type) {
 	if n == w.root.Node {
-		t, _ := w.v.reg.Resource(w.root.Type())
-		return nil, t
+		return nil, w.typ
 	}
 	p := n.Parent()
 	e, t := w.elementOf(p)

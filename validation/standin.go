@@ -65,8 +65,11 @@ func standInReference(text string) []byte {
 	return fhir.AppendString(nil, typ+"/x")
 }
 
-// standIn notes that the value n of the primitive m is stood in for.
+// standIn notes that the value n of the primitive m is stood in for, unless no library will see it.
 func (w *walker) standIn(n fhir.Node, m member) {
+	if w.envelope {
+		return
+	}
 	text := standIns[m.ref.Type.Name]
 	if m.codes != nil {
 		text = fhir.AppendString(nil, m.codes.list[0])
@@ -78,6 +81,9 @@ func (w *walker) standIn(n fhir.Node, m member) {
 
 // replace notes that text stands in for n. Nodes must come in document order.
 func (w *walker) replace(n fhir.Node, text []byte) {
+	if w.envelope {
+		return
+	}
 	start, end := n.Span()
 	w.standIns = append(w.standIns, fhir.Edit{Start: start, End: end, Text: text})
 }

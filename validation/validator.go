@@ -84,7 +84,7 @@ func (v *Validator) Validate(r fhir.Resource, level Level) []fhir.Issue {
 		return []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: "resource-type-unknown",
 			Text: v.unknownType(r.Type()), Expression: "resourceType"}}
 	}
-	w := walker{v: v, root: r}
+	w := walker{v: v, root: r, typ: t, path: t.Name}
 	if edits, ok := v.edits.Get().(*[]fhir.Edit); ok {
 		w.standIns = (*edits)[:0]
 	}

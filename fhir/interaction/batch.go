@@ -22,10 +22,14 @@ const (
 
 // batch performs each entry on its own (R4 http, 3.1.0.11.1 Batch Processing Rules): entries fail one by one, and the order between them
 // means nothing. It follows the order of transactions all the same, so that a client who writes and reads in one batch is not surprised.
-// Entries are not told of each other: references between them are refused, entry by entry.
-func (s *Service) batch(ctx context.Context, q BundleRequest, entries []*bundleEntry) Bundle {
-	b := &batch{Service: s, request: q, replies: make([]reply, len(entries))}
+// Entries are not told of each other: references between them are refused, entry by entry. With a fault of the whole nothing is done.
+func (s *Service) batch(ctx context.Context, q BundleRequest, entries []*bundleEntry, whole error) (Bundle, error) {
 	s.refuseLinks(entries)
+	s.faultContents(entries, whole != nil)
+	if whole != nil {
+		return Bundle{}, failures(whole, entries)
+	}
+	b := &batch{Service: s, request: q, replies: make([]reply, len(entries))}
 	for _, methods := range order {
 		var together, alone []*bundleEntry
 		for _, e := range entries {
@@ -45,7 +49,7 @@ func (s *Service) batch(ctx context.Context, q BundleRequest, entries []*bundleE
 			b.replies[e.index] = failed(e)
 		}
 	}
-	return s.replies("batch-response", q.Base, time.Now(), b.replies)
+	return s.replies("batch-response", q.Base, time.Now(), b.replies), nil
 }
 
 // batch is the state of one batch.

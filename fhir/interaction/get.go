@@ -25,6 +25,13 @@ func (s *Service) get(ctx context.Context, r storage.Reader, e *bundleEntry, q B
 		}
 		b, err := s.history(ctx, r, h)
 		return e.bundleReply(b), err
+	case u.inside != "":
+		search := SearchRequest{Base: q.Base, Compartment: e.key, Path: e.key.String() + "/" + u.inside, Query: u.query, Lenient: q.Lenient}
+		if u.inside != "*" {
+			search.Types = []string{u.inside}
+		}
+		b, err := s.search(ctx, r, search)
+		return e.bundleReply(b), err
 	case u.id == "":
 		search := SearchRequest{Base: q.Base, Path: u.typ, Query: u.query, Lenient: q.Lenient}
 		if u.typ != "" {

@@ -51,10 +51,10 @@ func (n entryNames) find(text string) (entry int, rest string, ok bool) {
 	return 0, "", false
 }
 
-// mentions returns the places of r that name entries, in document order. fullURL is that of r's own entry, from which relative references
-// are told. A Bundle that is stored as a resource, or stands in one, is left alone: its references name its own entries.
-func mentions(registry *definition.Registry, r fhir.Resource, names entryNames, fullURL string) []mention {
-	m := mentioner{registry: registry, names: names, base: restfulBase(fullURL)}
+// mentions returns the places of r that name entries, in document order. base, with its slash, is what relative references are told from;
+// "" for none. A Bundle that is stored as a resource, or stands in one, is left alone: its references name its own entries.
+func mentions(registry *definition.Registry, r fhir.Resource, names entryNames, base string) []mention {
+	m := mentioner{registry: registry, names: names, base: base}
 	m.value(r.Node)
 	return m.found
 }
@@ -162,17 +162,26 @@ func splitRESTful(u string) (base string, key fhir.Key, ok bool) {
 	if j < 0 {
 		return "", fhir.Key{}, false
 	}
-	key = fhir.Key{Type: u[j+1 : i], ID: u[i+1:]}
-	if !fhir.ValidTypeName(key.Type) || !fhir.ValidID(key.ID) {
+	if key, ok = splitRelative(u[j+1:]); !ok {
 		return "", fhir.Key{}, false
 	}
 	return u[:j+1], key, true
 }
 
-// isURI reports whether the string n is an element of type uri, or one that specializes it: url, canonical, oid, uuid.
+// splitRelative reads "Patient/1".
+func splitRelative(u string) (key fhir.Key, ok bool) {
+	key.Type, key.ID, _ = strings.Cut(u, "/")
+	if !fhir.ValidTypeName(key.Type) || !fhir.ValidID(key.ID) {
+		return fhir.Key{}, false
+	}
+	return key, true
+}
+
+// isURI reports whether the string n is an element of type uri or url, in which names of entries are replaced. Of the types that specialize
+// uri, R4 leaves canonical out; it counts oid and uuid among those where links are replaced, but no URL of a resource can stand there.
 func isURI(registry *definition.Registry, n fhir.Node) bool {
 	t := typeOf(registry, n)
-	return t != nil && t.Is("uri")
+	return t != nil && (t.Name == "uri" || t.Name == "url")
 }
 
 // typeOf returns the type of the element that n stands for; nil where the definitions do not know it.
@@ -218,7 +227,7 @@ func (v *resolved) rewrite(r fhir.Resource, found []mention) (fhir.Resource, err
 	edits := make([]fhir.Edit, 0, len(found))
 	for _, m := range found {
 		text := m.node.Text()
-		var to string
+		to := text
 		switch m.kind {
 		case mentionLink:
 			if v.keys[m.entry] == (fhir.Key{}) {
@@ -226,7 +235,9 @@ func (v *resolved) rewrite(r fhir.Resource, found []mention) (fhir.Resource, err
 			}
 			to = v.keys[m.entry].String() + m.rest
 		case mentionCondition:
-			to = v.conditions[m.rest].String()
+			if key, found := v.conditions[m.rest]; found {
+				to = key.String()
+			}
 		case mentionNarrative:
 			to = rewriteNarrative(text, v.names, v.keys)
 		}

@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -20,6 +21,35 @@ type resolution struct {
 	removed [][]fhir.Key
 	// references are the answers to conditional references, by their text.
 	references map[string]fhir.Key
+	// faults are what the conditions and conditional references of entries do not find, or find too often; nil for none.
+	faults map[int]error
+}
+
+// note notes err as a fault of an entry. What is not the client's fault is returned.
+func (p *resolution) note(entry int, err error) error {
+	var e *fhir.Error
+	if err == nil || !errors.As(err, &e) || !clients(e.Kind) {
+		return err
+	}
+	p.fault(entry, err)
+	return nil
+}
+
+// fault notes a fault of an entry.
+func (p *resolution) fault(entry int, err error) {
+	if p.faults == nil {
+		p.faults = make(map[int]error)
+	}
+	p.faults[entry] = join(p.faults[entry], err)
+}
+
+// failure returns all faults; nil for none.
+func (p *resolution) failure() error {
+	var all error
+	for _, i := range slices.Sorted(maps.Keys(p.faults)) {
+		all = join(all, wholly(at(i, p.faults[i])))
+	}
+	return all
 }
 
 func (p *resolution) equal(o *resolution) bool {
@@ -50,10 +80,7 @@ func (t *transaction) guard(ctx context.Context, tx storage.Tx) error {
 }
 
 // findCandidates extracts what the Bundle's own resources are found by, where a conditional reference or update may mean one of them.
-func (t *transaction) findCandidates() error {
-	if err := failures(t.entries); err != nil {
-		return err
-	}
+func (t *transaction) findCandidates() {
 	types := make(map[string]bool)
 	for _, c := range t.references {
 		types[c.typ] = true
@@ -64,23 +91,23 @@ func (t *transaction) findCandidates() error {
 		}
 	}
 	if len(types) == 0 {
-		return nil
+		return
 	}
 	t.candidates = make(map[int][]search.Entry)
 	for _, e := range t.entries {
-		if (e.method == http.MethodPost || e.method == http.MethodPut) && types[e.url.typ] {
-			d, err := t.extract(e.resource, nil)
-			if err != nil {
-				e.err = err
-				continue
-			}
-			t.candidates[e.index] = d.entries
+		if !e.carries() || !types[e.url.typ] || e.resource.Type() != e.url.typ {
+			continue
 		}
+		d, err := t.extract(e.resource, nil)
+		if err != nil {
+			e.fault(err)
+			continue
+		}
+		t.candidates[e.index] = d.entries
 	}
-	return failures(t.entries)
 }
 
-// resolve looks up what the conditions find in r, which is not asked where there are none.
+// resolve looks up what the conditions find in r, which is not asked where there are none. What they do not find is a fault of the plan.
 func (t *transaction) resolve(ctx context.Context, r storage.Reader) (*resolution, error) {
 	n := len(t.entries)
 	p := &resolution{keys: make([]fhir.Key, n), matched: make([]bool, n), removed: make([][]fhir.Key, n), references: make(map[string]fhir.Key, len(t.references))}
@@ -101,8 +128,8 @@ func (t *transaction) resolve(ctx context.Context, r storage.Reader) (*resolutio
 		}
 		p.keys[e.index] = fhir.Key{}
 		found, err := t.deletions(ctx, r, e.cond)
-		if err != nil {
-			return nil, at(e.index, err)
+		if err := p.note(e.index, err); err != nil {
+			return nil, err
 		}
 		p.removed[e.index] = found
 		for _, key := range found {
@@ -113,13 +140,11 @@ func (t *transaction) resolve(ctx context.Context, r storage.Reader) (*resolutio
 		if e.cond == nil || e.method == http.MethodDelete {
 			continue
 		}
-		if err := t.resolveEntry(ctx, r, p, e, gone); err != nil {
-			return nil, at(e.index, err)
+		if err := p.note(e.index, t.resolveEntry(ctx, r, p, e, gone)); err != nil {
+			return nil, err
 		}
 	}
-	if err := t.checkIdentities(p); err != nil {
-		return nil, err
-	}
+	t.checkIdentities(p)
 	return p, t.resolveReferences(ctx, r, p, gone)
 }
 
@@ -150,40 +175,47 @@ func (t *transaction) resolveEntry(ctx context.Context, r storage.Reader, p *res
 
 // checkIdentities refuses two writes to one resource, of which one at least is conditional: two that found the same, a conditional update
 // that means what another entry creates, and two conditional creates of the same.
-func (t *transaction) checkIdentities(p *resolution) error {
+func (t *transaction) checkIdentities(p *resolution) {
 	keys := make(map[fhir.Key]int, len(t.entries))
 	conditions := make(map[string]int)
 	for _, e := range t.entries {
-		if !e.writes() || p.matched[e.index] {
+		if !e.writes() || p.matched[e.index] || e.err != nil || p.faults[e.index] != nil {
 			continue
 		}
-		for _, key := range append(p.removed[e.index], p.keys[e.index]) {
-			if key == (fhir.Key{}) {
-				continue
-			}
-			if first, twice := keys[key]; twice {
-				return at(e.index, errDuplicateEntry(first))
-			}
-			keys[key] = e.index
-		}
-		if e.cond == nil || e.method == http.MethodDelete {
-			continue
-		}
-		if first, twice := conditions[e.cond.name]; twice {
-			return at(e.index, errDuplicateEntry(first))
-		}
-		conditions[e.cond.name] = e.index
-		if e.method != http.MethodPut {
-			continue
-		}
-		for _, i := range slices.Sorted(maps.Keys(t.candidates)) {
-			if other := t.entries[i]; other.method == http.MethodPost && !p.matched[i] && other.url.typ == e.url.typ &&
-				search.Match(e.cond.query.Where, p.keys[i], t.candidates[i], nil) {
-				return at(e.index, errDuplicateEntry(i))
-			}
+		if first, twice := t.identity(p, e, keys, conditions); twice {
+			p.fault(e.index, errDuplicateEntry(first))
 		}
 	}
-	return nil
+}
+
+// identity returns the entry before e, or the create anywhere, that writes what e writes. It notes what e writes in keys and conditions.
+func (t *transaction) identity(p *resolution, e *bundleEntry, keys map[fhir.Key]int, conditions map[string]int) (first int, twice bool) {
+	for _, key := range append(p.removed[e.index], p.keys[e.index]) {
+		if key == (fhir.Key{}) {
+			continue
+		}
+		if first, twice = keys[key]; twice {
+			return first, true
+		}
+		keys[key] = e.index
+	}
+	if e.cond == nil || e.method == http.MethodDelete {
+		return 0, false
+	}
+	if first, twice = conditions[e.cond.name]; twice {
+		return first, true
+	}
+	conditions[e.cond.name] = e.index
+	if e.method != http.MethodPut {
+		return 0, false
+	}
+	for _, i := range slices.Sorted(maps.Keys(t.candidates)) {
+		if other := t.entries[i]; other.method == http.MethodPost && !p.matched[i] && other.url.typ == e.url.typ &&
+			search.Match(e.cond.query.Where, p.keys[i], t.candidates[i], nil) {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // resolveReferences looks up conditional references: in the store, and among what the Bundle itself brings, since R4 resolves them after
@@ -198,28 +230,31 @@ func (t *transaction) resolveReferences(ctx context.Context, r storage.Reader, p
 			hidden[p.keys[i]] = true
 		}
 	}
+	failed := make(map[string]int) // how many resources those found that did not find one
 	for _, e := range t.entries {
 		for _, m := range e.mentions {
-			if m.kind != mentionCondition {
-				continue
-			}
-			if _, done := p.references[m.rest]; done {
-				continue
-			}
 			cond := t.references[m.rest]
-			found, err := cond.find(ctx, r, 2, hidden)
-			if err != nil {
-				return at(e.index, err)
+			if _, done := p.references[m.rest]; m.kind != mentionCondition || cond == nil || done {
+				continue
 			}
-			for i, entries := range t.candidates {
-				if t.entries[i].url.typ == cond.typ && !p.matched[i] && search.Match(cond.query.Where, p.keys[i], entries, nil) {
-					found = append(found, p.keys[i])
+			n, asked := failed[m.rest]
+			if !asked {
+				found, err := cond.find(ctx, r, 2, hidden)
+				if err != nil {
+					return err
 				}
+				for i, entries := range t.candidates {
+					if t.entries[i].url.typ == cond.typ && !p.matched[i] && search.Match(cond.query.Where, p.keys[i], entries, nil) {
+						found = append(found, p.keys[i])
+					}
+				}
+				if n = len(found); n == 1 {
+					p.references[m.rest] = found[0]
+					continue
+				}
+				failed[m.rest] = n
 			}
-			if len(found) != 1 {
-				return at(e.index, errConditionalReference(len(found), m.node.Path()))
-			}
-			p.references[m.rest] = found[0]
+			p.fault(e.index, errConditionalReference(n, m.node.Path()))
 		}
 	}
 	return nil

@@ -20,6 +20,7 @@ type Service struct {
 	registry   *definition.Registry
 	parameters *search.Parameters
 	validator  *validation.Validator
+	requests   *validation.Validator // of the envelopes of Bundles; never nil
 	opt        Options
 	ids        *ids
 	sealer     *sealer
@@ -65,9 +66,14 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 		opt.poll = sharedPoll
 	}
 	s := &Service{store: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs(),
-		sizes: newBodySizes(registry.ResourceTypes())}
+		sizes: newBodySizes(registry.ResourceTypes()), requests: validator}
 	ctx := context.Background()
 	var err error
+	if s.requests == nil {
+		if s.requests, err = validation.New(registry, validation.Options{}); err != nil {
+			return nil, err
+		}
+	}
 	if s.sealer, err = openSealer(ctx, store); err != nil {
 		return nil, failure("open", fhir.Key{}, err)
 	}

@@ -63,7 +63,7 @@ func (s *Service) settled(ctx context.Context, typ string, r fhir.Resource) (*dr
 	}
 	r, err := s.settle(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, join(err, s.checkContent(r))
 	}
 	return s.prepare(typ, r)
 }
@@ -93,14 +93,13 @@ func (s *Service) refuseLinks(entries []*bundleEntry) {
 	}
 	parallel(len(entries), func(i int) {
 		e := entries[i]
-		if e.err != nil || !e.resource.Valid() || !e.writes() {
+		if !e.resource.Valid() || !e.writes() {
 			return
 		}
 		for _, m := range mentions(s.registry, e.resource, names, "") {
 			if m.kind == mentionLink && m.node.Name() == "reference" {
-				e.err = &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueBusinessRule, ID: "batch-reference",
-					Text: "the reference names an entry of the batch by its fullUrl, and the entries of a batch do not know each other; send a transaction", Expression: m.node.Path()}}}
-				return
+				e.fault(&fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueBusinessRule, ID: "batch-reference",
+					Text: "the reference names an entry of the batch by its fullUrl, and the entries of a batch do not know each other; send a transaction", Expression: m.node.Path()}}})
 			}
 		}
 	})

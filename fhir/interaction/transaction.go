@@ -1,11 +1,13 @@
 package interaction
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -16,20 +18,20 @@ import (
 // transaction performs all entries or none (R4 http, 3.1.0.11.2 Transaction Processing Rules). What the Bundle's conditions and conditional
 // references stand for is looked up first in a View; with that the resources are rewritten, validated and extracted outside of any
 // Update; and inside the Update it is looked up again. Where the store has changed in between, all of it is done again.
-func (s *Service) transaction(ctx context.Context, q BundleRequest, entries []*bundleEntry) (Bundle, error) {
-	t := &transaction{Service: s, request: q, entries: entries}
-	if err := t.check(); err != nil {
-		return Bundle{}, err
-	}
-	if err := t.scan(ctx); err != nil {
-		return Bundle{}, err
-	}
+func (s *Service) transaction(ctx context.Context, q BundleRequest, entries []*bundleEntry, whole error) (Bundle, error) {
+	t := &transaction{Service: s, request: q, entries: entries, whole: whole}
+	t.check()
+	t.scan(ctx)
 	plan, err := t.firstPlan(ctx)
+	if err != nil {
+		return Bundle{}, cmp.Or(t.failure(), err)
+	}
+	if t.failure() != nil {
+		t.prepareAll(plan) // so that the faults of the contents are told as well
+		return Bundle{}, t.failure()
+	}
 	for range transactionAttempts {
-		var found *resolution
-		if err == nil {
-			found, err = t.attempt(ctx, plan)
-		}
+		found, err := t.attempt(ctx, plan)
 		if err != nil {
 			return Bundle{}, err
 		}
@@ -50,7 +52,11 @@ type transaction struct {
 	*Service
 	request BundleRequest
 	entries []*bundleEntry
-	names   entryNames
+	// whole is what is wrong with the Bundle itself.
+	whole error
+	names entryNames
+	// base is the server's, with a slash, where an entry is named below it; then references of other entries may be relative to it.
+	base string
 	// references are the conditional references of all entries, by their text.
 	references map[string]*condition
 	// candidates are the entries, in the sense of search, of what the Bundle itself brings, by the Bundle's entry; nil where no condition asks.
@@ -62,56 +68,36 @@ type transaction struct {
 	reads   *reads
 }
 
-// failures joins the issues of the entries that are at fault: one error that names them all. Its kind is that of the first.
-func failures(entries []*bundleEntry) error {
-	var all *fhir.Error
-	for _, e := range entries {
-		if e.err == nil {
-			continue
-		}
-		var one *fhir.Error
-		if !errors.As(at(e.index, e.err), &one) {
-			return e.err
-		}
-		if all == nil {
-			c := *one
-			all = &c
-		} else {
-			all.Issues = append(all.Issues, one.Issues...)
-		}
-		if len(all.Issues) >= maxIssues {
-			break
-		}
-	}
-	if all == nil {
-		return nil
-	}
-	return all
-}
+// failure returns all faults that were noted; nil for none.
+func (t *transaction) failure() error { return failures(t.whole, t.entries) }
 
-// maxIssues bounds the issues of one answer to a Bundle.
-const maxIssues = 200
-
-// check finds the faults that show without the store: of single entries, fullUrls that stand twice and two writes to one resource.
-func (t *transaction) check() error {
+// check finds the faults that show without the store: fullUrls that stand twice and two writes to one resource.
+func (t *transaction) check() {
 	t.names = make(entryNames, len(t.entries))
 	keys := make(map[fhir.Key]int, len(t.entries))
+	own := t.request.Base + "/"
 	for _, e := range t.entries {
-		if e.fullURL != "" && e.resource.Valid() && e.method != http.MethodPatch {
-			if first, twice := t.names[entryName(e.fullURL)]; twice && e.err == nil {
-				e.err = badEntry("duplicate-fullurl", fmt.Sprintf("entry %d has the same fullUrl", first), ".fullUrl")
+		if e.fullURL != "" && e.method != http.MethodPatch && (e.resource.Valid() || e.err != nil) {
+			if first, twice := t.names[entryName(e.fullURL)]; twice {
+				e.fault(badEntry("duplicate-fullurl", fmt.Sprintf("entry %d has the same fullUrl", first), ".fullUrl"))
 			}
 			t.names[entryName(e.fullURL)] = e.index
+			if strings.HasPrefix(e.fullURL, own) {
+				t.base = own
+			}
 		}
 		if e.err == nil && e.writes() && e.cond == nil {
 			if first, twice := keys[e.key]; twice {
-				e.err = errDuplicateEntry(first)
+				e.fault(errDuplicateEntry(first))
 			}
 			keys[e.key] = e.index
 		}
 	}
-	return failures(t.entries)
 }
+
+// baseOf returns what relative references of an entry are told from: the base of its fullUrl, and where that has none the server's, since its
+// request is told from there (R4 bundle, 2.36.4.1 Resolving references in Bundles, leaves that undefined).
+func (t *transaction) baseOf(e *bundleEntry) string { return cmp.Or(restfulBase(e.fullURL), t.base) }
 
 func errDuplicateEntry(first int) error {
 	return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueDuplicate, ID: "duplicate-entry",
@@ -119,46 +105,53 @@ func errDuplicateEntry(first int) error {
 }
 
 // scan finds what the entries say of each other.
-func (t *transaction) scan(ctx context.Context) error {
+func (t *transaction) scan(ctx context.Context) {
 	parallel(len(t.entries), func(i int) {
 		e := t.entries[i]
 		if !e.resource.Valid() || !e.writes() {
 			return
 		}
-		e.mentions = mentions(t.registry, e.resource, t.names, e.fullURL)
+		e.mentions = mentions(t.registry, e.resource, t.names, t.baseOf(e))
 		for _, m := range e.mentions {
 			if m.kind == mentionUnknown {
-				e.err = &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotFound, ID: "unresolved-reference",
-					Text: "no entry of the transaction has this urn: as its fullUrl", Expression: m.node.Path()}}}
-				return
+				e.fault(&fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotFound, ID: "unresolved-reference",
+					Text: "no entry of the transaction has this urn: as its fullUrl", Expression: m.node.Path()}}})
 			}
 		}
 	})
-	if err := failures(t.entries); err != nil {
-		return err
-	}
+	var faults map[string]error
 	for _, e := range t.entries {
 		for _, m := range e.mentions {
 			if m.kind != mentionCondition || t.references[m.rest] != nil {
 				continue
 			}
-			typ, query := cutQuery(m.rest)
-			cond, err := t.parseCondition(ctx, typ, query)
-			if err != nil {
-				e.err = wholly(whereNone(err, m.node.Path()))
-				break
+			err, known := faults[m.rest]
+			if !known {
+				var cond *condition
+				typ, query := cutQuery(m.rest)
+				if cond, err = t.parseCondition(ctx, typ, query); err == nil {
+					if t.references == nil {
+						t.references = make(map[string]*condition)
+					}
+					t.references[m.rest] = cond
+					continue
+				}
+				if faults == nil {
+					faults = make(map[string]error)
+				}
+				faults[m.rest] = err
 			}
-			if t.references == nil {
-				t.references = make(map[string]*condition)
-			}
-			t.references[m.rest] = cond
+			e.fault(wholly(whereNone(err, m.node.Path())))
 		}
 	}
-	return t.findCandidates()
+	t.findCandidates()
 }
 
 // whereNone gives the issues of err without an expression this one.
 func whereNone(err error, expression string) error {
+	if err == nil {
+		return nil
+	}
 	var e *fhir.Error
 	if !errors.As(err, &e) {
 		return err
@@ -176,7 +169,7 @@ func whereNone(err error, expression string) error {
 // errAgain ends an Update whose conditions stand for something else than what it was prepared for.
 var errAgain = errors.New("interaction: prepare again")
 
-// firstPlan looks up what the conditions find in a view.
+// firstPlan looks up what the conditions find in a view, and notes which can't be met.
 func (t *transaction) firstPlan(ctx context.Context) (plan *resolution, err error) {
 	if !t.conditional() {
 		return t.resolve(ctx, nil)
@@ -185,13 +178,19 @@ func (t *transaction) firstPlan(ctx context.Context) (plan *resolution, err erro
 		plan, err = t.resolve(ctx, r)
 		return err
 	})
+	if err == nil {
+		for i, fault := range plan.faults {
+			t.entries[i].fault(fault)
+		}
+	}
 	return plan, err
 }
 
 // attempt prepares and applies the transaction once, as planned. Where the store has changed since the plan was made, nothing is stored and the
 // plan for what is there is returned: that of the Update, which sees commits before they are acknowledged and a View does.
 func (t *transaction) attempt(ctx context.Context, plan *resolution) (other *resolution, err error) {
-	if err := t.prepareAll(plan); err != nil {
+	t.prepareAll(plan)
+	if err := t.failure(); err != nil {
 		return nil, err
 	}
 	err = t.update(ctx, func(tx storage.Tx) error {
@@ -200,6 +199,9 @@ func (t *transaction) attempt(ctx context.Context, plan *resolution) (other *res
 				return err
 			}
 			found, err := t.resolve(ctx, tx)
+			if err == nil {
+				err = found.failure()
+			}
 			if err != nil {
 				return err
 			}
@@ -216,30 +218,34 @@ func (t *transaction) attempt(ctx context.Context, plan *resolution) (other *res
 	return nil, err
 }
 
-// prepareAll rewrites, validates and extracts the resources that are written, and rewrites patches.
-func (t *transaction) prepareAll(plan *resolution) error {
+// prepareAll rewrites, validates and extracts the resources that are written, and rewrites patches. The resources of entries at fault are
+// validated alone.
+func (t *transaction) prepareAll(plan *resolution) {
 	v := resolved{keys: plan.keys, conditions: plan.references, names: t.names}
 	parallel(len(t.entries), func(i int) {
 		e := t.entries[i]
-		if e.method == http.MethodPatch && len(e.mentions) > 0 {
+		if e.method == http.MethodPatch && len(e.mentions) > 0 && e.err == nil {
 			r, err := v.rewrite(e.resource, e.mentions)
 			if err == nil {
 				e.patch, err = t.opt.Patch(r)
 			}
-			e.err = err
+			e.fault(err)
 			return
 		}
-		if e.method != http.MethodPost && e.method != http.MethodPut || plan.matched[i] {
+		if !e.carries() || plan.matched[i] {
 			return
 		}
 		e.draft = nil
 		r, err := v.rewrite(e.resource, e.mentions)
-		if err == nil {
+		switch {
+		case err != nil:
+		case e.err != nil:
+			err = t.checkContent(r)
+		default:
 			e.draft, err = t.prepare(e.url.typ, r)
 		}
-		e.err = err
+		e.fault(err)
 	})
-	return failures(t.entries)
 }
 
 // order is that of R4: deletes, creates, updates and patches, reads.

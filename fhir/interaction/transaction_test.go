@@ -82,8 +82,8 @@ func TestTransactionRewritesReferencesEverywhere(t *testing.T) {
 	want := strings.NewReplacer("P!", p, "B!", bin).Replace(`"text":{"div":"<div><a href=\"P!\">urn:uuid:p</a><img src='B!'/></div>"},` +
 		`"identifier":{"system":"urn:oid:1.2.4","value":"urn:uuid:p"},"subject":{"reference":"P!"},"author":[{"reference":"P!#name","display":"urn:uuid:p"}],` +
 		`"contained":[{"resourceType":"DocumentReference","id":"d","content":[{"attachment":{"url":"B!"}}]}],` +
-		`"extension":[{"url":"http://x","valueUri":"P!"},{"url":"http://x","valueCanonical":"P!"},{"url":"http://x","valueUuid":"P!"},` +
-		`{"url":"http://x","valueOid":"B!"},{"url":"http://x","valueUrl":"P!"},{"url":"http://x","valueString":"urn:uuid:p"},{"url":"http://x","valueReference":{"reference":"P!"}}]}`)
+		`"extension":[{"url":"http://x","valueUri":"P!"},{"url":"http://x","valueCanonical":"urn:uuid:p"},{"url":"http://x","valueUuid":"urn:uuid:p"},` +
+		`{"url":"http://x","valueOid":"urn:oid:1.2.3"},{"url":"http://x","valueUrl":"P!"},{"url":"http://x","valueString":"urn:uuid:p"},{"url":"http://x","valueReference":{"reference":"P!"}}]}`)
 	if !strings.HasSuffix(got, want) {
 		t.Errorf("stored %s\nwant   %s", got, want)
 	}
@@ -169,10 +169,19 @@ func TestTransactionIsRefusedAsAWhole(t *testing.T) {
 		{"create without a resource", []string{good, request("POST", "Patient", "", "")}, fhir.KindInvalid, "entry-resource", "Bundle.entry[1]"},
 		{"unknown type", []string{good, request("GET", "Nothing/1", "", "")}, fhir.KindInvalid, "unknown-resource-type", "Bundle.entry[1].request.url"},
 		{"metadata", []string{good, request("GET", "metadata", "", "")}, fhir.KindNotSupported, "entry-metadata", "Bundle.entry[1]"},
-		{"operation", []string{good, request("POST", "Patient/$match", "", `{"resourceType":"Parameters"}`)}, fhir.KindNotSupported, "entry-operation", "Bundle.entry[1]"},
+		{"operation", []string{good, request("POST", "Patient/$match", "", `{"resourceType":"Parameters"}`)}, fhir.KindNotSupported, "entry-operation", "Bundle.entry[1].request.url"},
+		{"operation on a resource", []string{good, request("GET", "Patient/1/$everything", "", "")}, fhir.KindNotSupported, "entry-operation", "Bundle.entry[1].request.url"},
+		{"update of a version", []string{good, request("PUT", "Patient/1/_history/3", "", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
+		{"update with parameters", []string{good, request("PUT", "Patient/1?active=true", "", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
+		{"delete of a search", []string{good, request("DELETE", "Patient/_search?active=true", "", "")}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
+		{"search by POST", []string{good, request("POST", "Patient/_search?active=true", "", "")}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
+		{"update in a compartment", []string{good, request("PUT", "Patient/1/Observation", "", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
+		{"a resource without a type", []string{good, request("POST", "Patient", "", `{"id":"1"}`)}, fhir.KindInvalid, "resource-type", "Bundle.entry[1].resource"},
 		{"update of another id", []string{good, request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"2"}`)}, fhir.KindInvalid, "id-mismatch", "Bundle.entry[1].resource.id"},
-		{"relative fullUrl", []string{good, request("POST", "Patient", "Patient/1", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "entry-fullurl", "Bundle.entry[1].fullUrl"},
+		{"fullUrl that is no URL", []string{good, request("POST", "Patient", "Patient", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "entry-fullurl", "Bundle.entry[1].fullUrl"},
 		{"fullUrl with a version", []string{good, request("POST", "Patient", "http://x/Patient/1/_history/1", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "entry-fullurl", "Bundle.entry[1].fullUrl"},
+		{"relative fullUrl with a version", []string{good, request("PUT", "Patient/1", "Patient/1/_history/1", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "entry-fullurl", "Bundle.entry[1].fullUrl"},
+		{"relative fullUrl of another id", []string{good, request("PUT", "Patient/1", "Patient/2", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "entry-fullurl", "Bundle.entry[1].fullUrl"},
 		{"fullUrl of another id", []string{good, request("PUT", "Patient/1", "http://x/Patient/2", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "entry-fullurl", "Bundle.entry[1].fullUrl"},
 		{"fullUrl twice", []string{good, good}, fhir.KindInvalid, "duplicate-fullurl", "Bundle.entry[1].fullUrl"},
 		{"two updates of one resource", []string{good, put1, put1}, fhir.KindInvalid, "duplicate-entry", "Bundle.entry[2]"},

@@ -15,6 +15,9 @@ func (h *Handler) bundle(x *exchange) error {
 	if g.rest != "" {
 		return errUnknownParameter("_format and _pretty")
 	}
+	if err := misplaced(x.r.Header, "a batch or transaction; its entries have their own", "If-Match", "If-None-Match", "If-Unmodified-Since", "If-None-Exist"); err != nil {
+		return err
+	}
 	if err := x.accept(g); err != nil {
 		return err
 	}

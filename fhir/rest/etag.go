@@ -70,9 +70,23 @@ func errETag(header string) error {
 	return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "etag", header+` must be * or entity tags, as in W/"3"`)
 }
 
-// conditions reads the preconditions of a write.
+// misplaced refuses headers that state conditions which the request does not have: what is passed over is lost, as an update is without its
+// If-Match, or a duplicate made.
+func misplaced(h http.Header, of string, names ...string) error {
+	for _, name := range names {
+		if len(h[name]) > 0 {
+			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "misplaced-condition", name+" is no condition of "+of)
+		}
+	}
+	return nil
+}
+
+// conditions reads the preconditions of a write to a resource that may be there. Its If-None-Exist would be that of a create.
 func conditions(h http.Header) (interaction.Conditions, error) {
 	var c interaction.Conditions
+	if err := misplaced(h, "an update, patch or delete", "If-None-Exist"); err != nil {
+		return c, err
+	}
 	if v := h["If-Match"]; len(v) > 0 {
 		tags, all, ok := parseETags(v)
 		if !ok {

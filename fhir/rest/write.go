@@ -162,8 +162,12 @@ func (x *exchange) deleted(results ...interaction.Result) error {
 	return nil
 }
 
-// ifNoneExist returns the condition of a conditional create on typ as a raw query; "" where there is none. base is the server's base URL.
+// ifNoneExist returns the condition of a conditional create on typ as a raw query; "" where there is none. base is the server's base URL. A create
+// has no other conditions.
 func ifNoneExist(h http.Header, typ, base string) (string, error) {
+	if err := misplaced(h, "a create", "If-Match", "If-None-Match", "If-Unmodified-Since"); err != nil {
+		return "", err
+	}
 	v := h["If-None-Exist"]
 	if len(v) == 0 {
 		return "", nil
