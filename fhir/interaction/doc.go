@@ -121,4 +121,8 @@
 // 20. What names of entries stand for (2026-11-23). Context: R4 leaves undefined what a relative reference means in an entry whose fullUrl has no base, and
 // widespread clients send "Patient/77" as a fullUrl. Choice: both are told from the server's base, as request.url beside them is. R4 lets elements of type oid and
 // uuid be replaced and forbids it for canonical; since no URL can stand in the former, all three stay. Consequence: a relative reference and the absolute one mean the same.
+//
+// 21. Gateways take turns at indexing (2026-11-23). Context: gateways on one store know the same unfinished indexing, and all did it. Choice: one takes the
+// turn, a note in the store that ends after 15 s where it is not kept, and the others show its progress; the entries are exact however many index.
+// Consequence: the work is done once; where a gateway is killed at it, another begins it anew within 15 s and a poll.
 package interaction

@@ -43,9 +43,15 @@ func (c *customParameters) run(ctx context.Context) {
 				jobs := slices.Clone(c.jobs)
 				c.mu.Unlock()
 				if len(jobs) == 0 {
+					c.turns.pass(ctx)
 					break
 				}
-				err = c.index(ctx, together(jobs))
+				if err = c.turns.take(ctx, 0, 0); err == nil {
+					err = c.index(ctx, together(jobs))
+				}
+			}
+			if errors.Is(err, errNotOurTurn) {
+				err = c.watch(ctx)
 			}
 			if err != nil {
 				select {
@@ -73,7 +79,17 @@ func (c *customParameters) index(ctx context.Context, jobs []*job) error {
 	for _, j := range jobs {
 		types = append(types, j.Types...)
 	}
-	err := c.service.reindex(ctx, searchedTypes(types), nil, func(done, total int64) {
+	ours, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	keep := func(done, total int64) {
+		if err := c.turns.keep(ctx, done, total); errors.Is(err, errNotOurTurn) {
+			lose(err)
+		}
+	}
+	var all int64
+	err := c.service.reindex(ours, searchedTypes(types), nil, func(done, total int64) {
+		keep(done, total)
+		all = total
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, j := range jobs {
@@ -81,7 +97,10 @@ func (c *customParameters) index(ctx context.Context, jobs []*job) error {
 		}
 	})
 	if err == nil && c.service.opt.Shared {
-		err = c.indexWrittenElsewhere(ctx, types, jobs)
+		err = c.indexWrittenElsewhere(ours, types, jobs, func(int64, int64) { keep(all, all) })
+	}
+	if cause := context.Cause(ours); errors.Is(cause, errNotOurTurn) {
+		err = cause
 	}
 	if err != nil {
 		return err
@@ -125,7 +144,7 @@ func (c *customParameters) compareAll(ctx context.Context) {
 
 // indexWrittenElsewhere indexes once more what was written since the parameters came: by gateways that had not heard of them and ended before
 // they could make the entries again.
-func (c *customParameters) indexWrittenElsewhere(ctx context.Context, types []string, jobs []*job) error {
+func (c *customParameters) indexWrittenElsewhere(ctx context.Context, types []string, jobs []*job, progress func(done, total int64)) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -139,7 +158,7 @@ func (c *customParameters) indexWrittenElsewhere(ctx context.Context, types []st
 	}
 	last := search.LastUpdated(since)
 	written := search.Some{Param: last.Param, Where: []search.Comparison{{Field: search.Lo, Op: search.Ge, Value: last.Lo}}}
-	return c.service.reindex(ctx, searchedTypes(types), written, func(int64, int64) {})
+	return c.service.reindex(ctx, searchedTypes(types), written, progress)
 }
 
 // ReindexAll makes the entries of all current resources again from their content. progress, where not nil, is told how many are done.

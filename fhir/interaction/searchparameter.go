@@ -49,9 +49,10 @@ type customParameters struct {
 	// drafts are what the Updates that are running and write SearchParameters make of the set.
 	drafts map[storage.Tx]*inForce
 
-	wake chan struct{}
-	stop context.CancelFunc
-	done chan struct{}
+	turns *turns
+	wake  chan struct{}
+	stop  context.CancelFunc
+	done  chan struct{}
 }
 
 // job is the indexing of one parameter. It is stored in Meta until it is done, so that it survives a restart.
@@ -94,7 +95,7 @@ func (s *Service) Reindexing() []Progress {
 // openCustomParameters activates the stored SearchParameters and takes up unfinished indexing.
 func (s *Service) openCustomParameters(ctx context.Context) (*customParameters, error) {
 	c := &customParameters{service: s, stored: newInForce(s.parameters), changed: make(map[string]uint64), drafts: make(map[storage.Tx]*inForce),
-		wake: make(chan struct{}, 1), done: make(chan struct{})}
+		turns: newTurns(s), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	c.codes.Store(&map[string]bool{})
 	s.custom = c
 	err := s.store.View(ctx, func(r storage.Reader) error {
