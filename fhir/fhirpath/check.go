@@ -49,6 +49,18 @@ func system(kinds ...Kind) static {
 	return s
 }
 
+// systemNamed returns the System type that Item.Type and ResultTypes give a name with its namespace.
+func systemNamed(name string) (Kind, bool) {
+	if name, ok := strings.CutPrefix(name, "System."); ok {
+		for k := Boolean; k <= typeInfoKind; k++ {
+			if k.String() == name {
+				return k, true
+			}
+		}
+	}
+	return NoKind, false
+}
+
 func typed(t *definition.Type) static { return static{types: []stype{{fhir: t}}} }
 
 // never reports that the collection is always empty.

@@ -33,6 +33,10 @@ func (e *Expression) Compile(opts ...Option) (*Program, error) {
 		c.context = static{}
 	}
 	for _, name := range c.opts.types {
+		if k, ok := systemNamed(name); ok {
+			c.context = c.context.join(system(k))
+			continue
+		}
 		t, ok := c.reg.Type(name)
 		if !ok {
 			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, idType, "FHIRPath: the type of the context is not known")
