@@ -167,11 +167,11 @@ func (c *compiler) noElement(s static, name string, pos int) error {
 	for _, t := range s.types {
 		if t.fhir != nil {
 			if e, _ := t.fhir.JSONChild(name); e != nil && e.Choice {
-				expected = "the choice element by its own name, '" + e.Name + "'"
+				return c.fail(pos, idElement, s.describe()+" has no such element", "the choice element by its own name, '"+e.Name+"'")
 			}
 		}
 	}
-	return c.fail(pos, idElement, s.describe()+" has no such element", expected)
+	return c.fail(pos, idElement, s.describe()+" has no such element", expected+didYouMean(name, s.elementNames()))
 }
 
 // typeTest is a type specifier that was looked up.

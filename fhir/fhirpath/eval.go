@@ -58,7 +58,7 @@ type expr interface {
 type frame struct {
 	this    Item
 	hasThis bool
-	index   int
+	index   int // -1 outside of functions that go through their input
 	total   []Item
 	vars    *variable
 }
@@ -93,7 +93,7 @@ func (p *Program) start(focus Item, env *Env) *machine {
 	}
 	m := machines.Get().(*machine)
 	m.prog, m.env, m.focus = p, env, focus
-	m.frame = frame{this: focus, hasThis: focus.there()}
+	m.frame = frame{this: focus, hasThis: focus.there(), index: -1}
 	m.steps = 0
 	if env.Spent != nil {
 		m.steps = *env.Spent

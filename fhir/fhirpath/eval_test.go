@@ -63,7 +63,7 @@ func TestAnswers(t *testing.T) {
 		{"@9999-12-31 + 1 day", ""}, {"@0001-01-01 - 1 day", ""}, {"@2024-01-01 + 99999999999999999 hours", ""}, {"@2024 = @2024-01", ""}, {"@2024 = @2025-01", "false"},
 		{"@2024-01-01T00:00:00 < @2024-01-03T00:00:00Z", "true"}, {"@2024-01-01T00:00:00 < @2024-01-01T10:00:00Z", ""}, {"@2024-05-01T00:30:00 + 25 hours", "2024-05-02T01:30:00"},
 		// Numbers.
-		{"9223372036854775807 + 1", ""}, {"0.1 + 0.2 = 0.3", "true"}, {"1 / 3", "0.3333333333333333333333333333"}, {"7 mod 0", ""}, {"-7 div 2", "-3"}, {"-7 mod 2", "-1"},
+		{"9223372036854775807 + 1", ""}, {"-9223372036854775808", "-9223372036854775808"}, {"-9223372036854775808 + 1", "-9223372036854775807"}, {"-(-9223372036854775808)", ""}, {"0.1 + 0.2 = 0.3", "true"}, {"1 / 3", "0.3333333333333333333333333333"}, {"7 mod 0", ""}, {"-7 div 2", "-3"}, {"-7 mod 2", "-1"},
 		{"2.power(-1)", "0.5"}, {"2.power(0.5).round(4)", "1.4142"}, {"10.0.power(64).power(64)", ""}, {"2.power(100)", "1267650600228229401496703205376"}, {"2.power(-10)", "0.0009765625"}, {"2.power(-10) = 0.0009765625", "true"}, {"2.power(-30) > 0", "true"}, {"3.power(41)", "36472996377170786403"},
 		{"(-2).power(3)", "-8"}, {"(-2).power(-3)", "-0.125"}, {"(-1).power(0.5)", ""}, {"0.power(0)", "1"}, {"0.power(-1)", ""}, {"0.power(5)", "0"}, {"2.power(3).type().name", "Integer"}, {"2.power(3.0)", "8"}, {"2.power(3.0).type().name", "Decimal"}, {"2.5.power(2)", "6.25"},
 		{"1.power(9223372036854775807)", "1"}, {"(-1).power(9223372036854775807)", "-1"}, {"2.power(9223372036854775807)", ""}, {"0.5.power(9223372036854775807) = 0", "true"}, {"2.power(-9223372036854775807) = 0", "true"}, {"0.5.power(-9223372036854775807)", ""},
@@ -80,7 +80,7 @@ func TestAnswers(t *testing.T) {
 		// Collections.
 		{"(1 | 2 | 3).skip(-1).count()", "3"}, {"(1 | 2 | 3).take(-1).count()", "0"}, {"(1 | 2 | 3).last()", "3"}, {"{}.first()", ""}, {"(1).combine(1).distinct()", "1"},
 		{"(1 | 2).subsetOf(1 | 2 | 3)", "true"}, {"(1 | 2).supersetOf(3)", "false"}, {"component.code.text.where($index > 0)", "b; c"}, {"(1 | 2 | 3).aggregate($total + $this, 0)", "6"},
-		{"component.select($index)", "0; 1; 2"}, {"component.code.text.$this", "a; b; c"}, {"component.$index", "0; 1; 2"}, {"{} in (1 | 2)", ""}, {"1 in {}", "false"}, {"(1 | 2) contains 2", "true"}, {"(1 | 1.0 | 1 '1').count()", "1"},
+		{"component.select($index)", "0; 1; 2"}, {"component.code.text.$this", "a; b; c"}, {"component.$index", "0; 1; 2"}, {"$index", ""}, {"code.text & $index.toString()", "Pressure"}, {"{} in (1 | 2)", ""}, {"1 in {}", "false"}, {"(1 | 2) contains 2", "true"}, {"(1 | 1.0 | 1 '1').count()", "1"},
 		{"code.coding.repeat(code)", "8480-6; 1"}, {"component[0] is Observation.component", "true"}, {"component[0] is FHIR.Observation.component", "true"}, {"component.code.text.sort(-$this)", "c; b; a"}, {"(3 | 1 | 2).sort()", "1; 2; 3"},
 		{"(true | false).anyTrue()", "true"}, {"(true).anyFalse()", "false"}, {"(false).allFalse()", "true"}, {"{}.allTrue()", "true"}, {"{}.anyTrue()", "false"},
 		{"code ~ code", "true"}, {"code.coding[0] ~ code.coding[1]", "false"}, {"performer[0] ~ performer[1]", "false"}, {"contained ~ contained.where(true)", "true"},
@@ -91,7 +91,7 @@ func TestAnswers(t *testing.T) {
 		{"'x'.toTime()", ""}, {"@T10:00.toTime()", "10:00"}, {"'yes'.toBoolean()", "true"}, {"'N'.toBoolean()", "false"}, {"0.0.toBoolean()", "false"}, {"'maybe'.toBoolean()", ""}, {"effective.toDateTime() = effective", "true"},
 		{"'5'.convertsToQuantity('mg')", "false"}, {"'5 \\'g\\''.toQuantity('mg')", "5000 'mg'"}, {"'5 weeks'.toQuantity()", "5 weeks"}, {"true.toQuantity()", "1.0 '1'"}, {"code.toString()", ""},
 		// Quantities.
-		{"1 'kg' + 500 'g'", "1500 'g'"}, {"1 'kg' - 500 'kg'", "-499 'kg'"}, {"1 'kg' + 1 's'", ""}, {"2 'm' * 3", "6 'm'"}, {"6 'm' / 2 's'", "3 'm.s-1'"}, {"6 'm' / 0", ""}, {"1 / 2 'm'", "0.5 'm-1'"}, {"3 days + 1 day", "4 days"},
+		{"1 'kg' + 500 'g'", "1500 'g'"}, {"1 'kg' - 500 'kg'", "-499 'kg'"}, {"1 'kg' + 1 's'", ""}, {"2 'm' * 3", "6 'm'"}, {"6 'm' / 2 's'", "3 'm.s-1'"}, {"6 'm' / 0", ""}, {"1 / 2 'm'", "0.5 'm-1'"}, {"3 days + 1 day", "4 days"}, {"1 year + 1 month", "13 months"}, {"1 month - 1 year", "-11 months"}, {"1 year + 1 'month'", "13 months"}, {"1 year + 1 day", ""},
 		{"2 hours + 30 minutes", "9000 's'"}, {"-(3 'm')", "-3 'm'"}, {"(-3 'm').abs()", "3 'm'"}, {"1 year > 11 months", "true"}, {"1 month = 30 days", "true"}, {"1 'mo' = 1 month", ""}, {"1 'foo' * 2 'bar'", ""}, {"3 'm' mod 2", "E"},
 		// Boundaries.
 		{"@2024-02.highBoundary()", "2024-02-29"}, {"@2024.lowBoundary()", "2024-01-01"}, {"@2024-05-01T10:00:00Z.highBoundary(14)", "2024-05-01T10:00:00Z"}, {"@T10.highBoundary(4)", "10:59"}, {"effective.lowBoundary(10)", "2024-05-01T10+02:00"},
@@ -132,8 +132,9 @@ func TestErrorsNamePlaceAndExpectation(t *testing.T) {
 	for _, c := range []struct{ expr, id, text string }{
 		{"code.", idSyntax, "column 6: found the end of the expression; expected a name"}, {"code..text", idSyntax, "column 6"}, {"1 +", idSyntax, "column 4"},
 		{"'abc", idSyntax, "column 1: a quoted literal does not end"}, {"a /* b", idSyntax, "column 3: a comment does not end"}, {"(1", idSyntax, "expected ')'"}, {"a b", idSyntax, "column 3"},
-		{"'\\x'", idSyntax, "unknown escape"}, {"@2024-13-01", idSyntax, "date of the calendar"}, {"$that", idSyntax, "$this"}, {"a.$that", idSyntax, "column 3"}, {"code\n.nope", idElement, "line 2 column 2"},
-		{"code.nope", idElement, "column 6: CodeableConcept has no such element"}, {"valueQuantity", idElement, "'value'"}, {"Patient.name", idElement, "the context is Observation"},
+		{"'\\x'", idSyntax, "unknown escape"}, {"'\\ud800'", idSyntax, "half of a character"}, {"'\\ud800\\u0041'", idSyntax, "half of a character"}, {"'\\udc00\\ud800'", idSyntax, "half of a character"}, {"code.div", idSyntax, "`div`"}, {"code. + 1", idSyntax, "found '+'; expected a name"}, {"@2024-13-01", idSyntax, "date of the calendar"}, {"$that", idSyntax, "$this"}, {"a.$that", idSyntax, "column 3"}, {"code\n.nope", idElement, "line 2 column 2"},
+		{"code.nope", idElement, "column 6: CodeableConcept has no such element"}, {"cdoe", idElement, "expected an element of Observation; did you mean code?"}, {"code.Text", idElement, "did you mean text?"}, {"component.valeu", idElement, "did you mean value?"},
+		{"code.exist()", idFunction, "did you mean exists?"}, {"code.xyzzy", idElement, "expected an element of CodeableConcept"}, {"code." + strings.Repeat("x", 200), idElement, "CodeableConcept"}, {"1.nope", idElement, "Integer"}, {"valueQuantity", idElement, "'value'"}, {"Patient.name", idElement, "the context is Observation"},
 		{"value.ofType(Quantity).family", idElement, "Quantity has no such element"}, {"code.nope()", idFunction, "unknown function"}, {"code.first(1)", idFunction, "no argument"}, {"substring()", idFunction, "1 to 2 arguments"},
 		{"code is Nope", idType, "unknown type"}, {"code.ofType(1)", idType, "the name of a type"}, {"code + 1", idType, "can't apply +"}, {"code < 1", idType, "can't compare"}, {"-status", idType, "code"}, {"code.upper()", idType, "CodeableConcept"},
 		{"%nope", idVariable, "external constant"}, {"defineVariable('a').defineVariable('a')", idVariable, "twice"}, {"defineVariable('a', 1) | %a", idVariable, "unknown"}, {"code.coding.single()", idSingleton, "several"},
