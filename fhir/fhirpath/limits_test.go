@@ -2,6 +2,7 @@ package fhirpath
 
 import (
 	"context"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +24,20 @@ func TestDatesAreDistinctWithoutComparingAllPairs(t *testing.T) {
 		}
 		if got, err := p.Eval(Item{}, nil); err != nil || len(got) != 1 || got[0].Text() != "10958" {
 			t.Errorf("%s: %v, %v", c.first, got.Lines(), err)
+		}
+	}
+}
+
+func TestWhatCostsMoreCountsMore(t *testing.T) {
+	for _, expr := range []string{
+		"1.00000001.power(1000000000)", "'" + strings.Repeat("x", 10_000) + "'.substring(9000, 1)", "'" + strings.Repeat("x", 10_000) + "'.substring(20000)",
+	} {
+		cheap, err := Compile(expr, WithLimits(Limits{Steps: 100}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cheap.Eval(Item{}, nil); issueOf(err).ID != idLimit {
+			t.Errorf("%.40s: %v", expr, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package fhirpath
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
@@ -23,6 +24,9 @@ func runPower(m *machine, x *callExpr, base int) error {
 		m.pushFloat(math.Pow(d.Float64(), f.Float64()))
 		return nil
 	}
+	if err := m.step(powerSteps*bits.Len64(magnitude(n)), x.pos); err != nil {
+		return err
+	}
 	r := value{kind: DecimalKind}
 	if r.d, ok = wholePower(d, n); !ok {
 		return nil
@@ -38,6 +42,9 @@ func runPower(m *machine, x *callExpr, base int) error {
 	m.push(r.item())
 	return nil
 }
+
+// powerSteps is what one squaring counts for against the limit on steps.
+const powerSteps = 16
 
 // powerDigits are kept of each product on the way to a power: enough that what is rounded off, with any exponent, does not reach the digits
 // that the answer has. A product of a greater magnitude than powerMagnitude, 10 to its power either way, decides the answer alone.
