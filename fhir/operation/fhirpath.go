@@ -83,7 +83,8 @@ type evaluation struct {
 	variables           map[string]fhirpath.Collection
 	stated              []fhir.Node // the parameters variables, as they came
 	spent               int         // steps of all evaluations
-	over                bool        // trace() saw more than an answer may hold
+	places              places
+	over                bool // trace() saw more than an answer may hold
 }
 
 // errParameter is the answer to a parameter that is missing, unknown or not of the form it must have.
@@ -274,7 +275,7 @@ func (e *evaluation) answer() ([]byte, error) {
 
 // place names an item of the context: its path in the resource, or for a value that was computed the expression with its index.
 func (e *evaluation) place(focus fhirpath.Item, i int) string {
-	if path := focus.Node().Path(); path != "" {
+	if path := e.places.path(focus.Node()); path != "" {
 		return path
 	}
 	return e.context + "[" + strconv.Itoa(i) + "]"
