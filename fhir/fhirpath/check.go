@@ -49,6 +49,18 @@ func system(kinds ...Kind) static {
 	return s
 }
 
+// systemNamed returns the System type that Item.Type and ResultTypes give a name with its namespace.
+func systemNamed(name string) (Kind, bool) {
+	if name, ok := strings.CutPrefix(name, "System."); ok {
+		for k := Boolean; k <= typeInfoKind; k++ {
+			if k.String() == name {
+				return k, true
+			}
+		}
+	}
+	return NoKind, false
+}
+
 func typed(t *definition.Type) static { return static{types: []stype{{fhir: t}}} }
 
 // never reports that the collection is always empty.
@@ -155,11 +167,11 @@ func (c *compiler) noElement(s static, name string, pos int) error {
 	for _, t := range s.types {
 		if t.fhir != nil {
 			if e, _ := t.fhir.JSONChild(name); e != nil && e.Choice {
-				expected = "the choice element by its own name, '" + e.Name + "'"
+				return c.fail(pos, idElement, s.describe()+" has no such element", "the choice element by its own name, '"+e.Name+"'")
 			}
 		}
 	}
-	return c.fail(pos, idElement, s.describe()+" has no such element", expected)
+	return c.fail(pos, idElement, s.describe()+" has no such element", expected+didYouMean(name, s.elementNames()))
 }
 
 // typeTest is a type specifier that was looked up.

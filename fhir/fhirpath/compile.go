@@ -33,6 +33,10 @@ func (e *Expression) Compile(opts ...Option) (*Program, error) {
 		c.context = static{}
 	}
 	for _, name := range c.opts.types {
+		if k, ok := systemNamed(name); ok {
+			c.context = c.context.join(system(k))
+			continue
+		}
 		t, ok := c.reg.Type(name)
 		if !ok {
 			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, idType, "FHIRPath: the type of the context is not known")
@@ -124,7 +128,9 @@ func (x dollarExpr) eval(m *machine) error {
 		m.stack = append(m.stack, m.frame.total...)
 		return nil
 	}
-	m.push(IntegerItem(int64(m.frame.index)))
+	if m.frame.index >= 0 {
+		m.push(IntegerItem(int64(m.frame.index)))
+	}
 	return nil
 }
 
@@ -324,7 +330,7 @@ func (x *callExpr) eval(m *machine) error {
 func (c *compiler) call(a *ast) (expr, static, error) {
 	fn := functions[a.text]
 	if fn == nil {
-		return nil, anything, c.fail(a.pos, idFunction, "an unknown function", "a function of FHIRPath or of FHIR")
+		return nil, anything, c.fail(a.pos, idFunction, "an unknown function", "a function of FHIRPath or of FHIR"+didYouMean(a.text, functionNames()))
 	}
 	if len(a.args) < fn.min || len(a.args) > fn.max {
 		return nil, anything, c.fail(a.pos, idFunction, "the function "+a.text+" does not take this number of arguments", fn.arity())

@@ -64,11 +64,22 @@
 //     while the literal 1 'a' is no calendar year. Choice: a Quantity element compares with both. Consequence: age > 18 years and
 //     age > 18 'a' both answer.
 //  7. Integers have 64 bits (2026-11-23). Context: N1 names 32 bits as the least. Choice: 64, an overflow is empty. Decimals have at most 28
-//     digits after the point and 100 in all.
+//     digits after the point and 100 in all, and power() is exact within them for every whole exponent; ln, exp, sqrt, log and powers of
+//     other exponents are computed in floating point and have 8 digits after the point.
 //  8. Regular expressions are RE2 (2026-11-23). Context: back-tracking makes one pattern cost minutes. Choice: Go's regexp, a limit on the
 //     pattern's length, and an error for what it lacks (look-around, back-references). Consequence: matching is linear; all of R4's patterns
 //     are understood.
+//     In replaceMatches() $12 is group 12 where there is one, else group 1 and a 2; ${name} is a named group, as in N1's example; a $ that
+//     names no group stands for itself.
 //  9. Conversions of units are UCUM's (2026-11-23). See package ucum. Quantities of different dimensions are not equal; to order them is empty.
 //  10. The answer that is empty counts as different in sets (2026-11-23). Context: distinct(), union and the like need yes or no where = may
 //     answer emptily. Choice: two dates of different precision are two items. Consequence: nothing is lost.
+//  11. References are read where they stand (2026-11-23). Context: R4 lets resolve() take uris, canonicals and texts, and its Bundles say how
+//     their references are read. Choice: an element's place is its own, a computed text's is %context. In a Bundle a reference is an entry by
+//     its fullUrl, of the version that it names; a uri may also be the url of a resource in it. Consequence: only then is a Resolver asked.
+//  12. A limit may be shared (2026-11-23). Context: one request may evaluate an expression a hundred thousand times. Choice: Env.Spent carries the
+//     steps from one evaluation to the next; what costs more, as powers, texts and comparisons in sets, counts for more. Consequence: the sum is
+//     bounded as one evaluation is.
+//  13. The operator & takes any value with a text (2026-11-23). Context: N1 speaks of strings; the engines in use write numbers and dates as
+//     toString() does, and expressions rely on it. Choice: as they do. Consequence: 'n: ' & count() is a text, while + stays strict.
 package fhirpath

@@ -227,43 +227,65 @@ const manyItems = 24
 
 // dedupe drops items equal to one before them from those at base and on.
 func (m *machine) dedupe(base, pos int) error {
-	n := len(m.stack) - base
-	if n < 2 {
+	if len(m.stack)-base < 2 {
 		return nil
 	}
+	d := distinct{m: m, base: base, end: base}
+	return d.add(pos)
+}
+
+// distinct keeps the items of the stack from base on that differ from one another. It is told of more as they come, and compares those
+// alone with what it has.
+type distinct struct {
+	m         *machine
+	base, end int                // what is kept lies from base to end
+	seen      map[uint64][]int32 // the places of what is kept, after base, by hash; nil while it is little
+}
+
+// add drops from the items that lie on top of what is kept those that are kept already, and keeps the others. Each comparison is a step.
+func (d *distinct) add(pos int) error {
+	m := d.m
 	m.mark()
-	out := base + 1
-	var seen map[uint64][]int32
-	if n >= manyItems {
-		seen = make(map[uint64][]int32, n)
-		seen[m.hash(&m.stack[base])] = []int32{0}
+	if d.seen == nil && len(m.stack)-d.base >= manyItems {
+		d.seen = make(map[uint64][]int32, len(m.stack)-d.base)
+		for k := d.base; k < d.end; k++ {
+			h := m.hash(&m.stack[k])
+			d.seen[h] = append(d.seen[h], int32(k-d.base))
+		}
 	}
-items:
-	for i := base + 1; i < base+n; i++ {
-		var h uint64
-		if seen != nil {
-			h = m.hash(&m.stack[i])
-			for _, k := range seen[h] {
-				if m.same(&m.stack[base+int(k)], &m.stack[i]) {
-					continue items
-				}
-			}
-			seen[h] = append(seen[h], int32(out-base))
-		} else {
-			for k := base; k < out; k++ {
-				if m.same(&m.stack[k], &m.stack[i]) {
-					continue items
-				}
-			}
+	for i, n := d.end, len(m.stack); i < n; i++ {
+		if !d.has(i) {
+			m.stack[d.end] = m.stack[i]
+			d.end++
 		}
 		if err := m.step(1, pos); err != nil {
 			return err
 		}
-		m.stack[out] = m.stack[i]
-		out++
 	}
-	m.stack = m.stack[:out]
-	return m.step(0, pos)
+	m.stack = m.stack[:d.end]
+	return nil
+}
+
+// has reports whether the item at place i of the stack is kept; where it is not, it is noted as the next that will be.
+func (d *distinct) has(i int) bool {
+	m := d.m
+	it := &m.stack[i]
+	if d.seen == nil {
+		for k := d.base; k < d.end; k++ {
+			if m.same(&m.stack[k], it) {
+				return true
+			}
+		}
+		return false
+	}
+	h := m.hash(it)
+	for _, k := range d.seen[h] {
+		if m.same(&m.stack[d.base+int(k)], it) {
+			return true
+		}
+	}
+	d.seen[h] = append(d.seen[h], int32(d.end-d.base))
+	return false
 }
 
 // contains reports whether an item equal to it is among those of set.
@@ -286,6 +308,7 @@ func (m *machine) hash(it *Item) uint64 {
 		}
 		return m.hashNode(it.node)
 	case String:
+		m.steps += len(v.s) >> 4
 		return hashText(1, v.s)
 	case Boolean:
 		if v.b {
@@ -299,10 +322,18 @@ func (m *machine) hash(it *Item) uint64 {
 		if v.s == "1" && !v.b {
 			return hashDecimal(v.d)
 		}
-	case DateKind:
-		return uint64(DateTimeKind)
+	case DateKind, DateTimeKind:
+		lo, _ := v.t.Range(nil)
+		h := uint64(lo.Unix())*1099511628211 + uint64(lo.Nanosecond())<<8 + uint64(seconds(v.t.Precision))<<1
+		if v.t.HasZone {
+			h++
+		}
+		return h
+	case TimeKind:
+		lo, _ := v.t.Time.Range()
+		return uint64(lo)<<8 + uint64(seconds(v.t.Time.Precision))
 	}
-	// Equal moments and quantities may be written in many ways; they share a bucket.
+	// Equal quantities may be written in many ways; they share a bucket.
 	return uint64(v.kind)
 }
 

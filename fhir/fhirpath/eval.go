@@ -12,8 +12,8 @@ import (
 // Collection is the ordered result of an evaluation.
 type Collection []Item
 
-// Env is what an evaluation may use besides its focus. The zero Env, and a nil one, stand for none of it. An Env is only read, and may be
-// shared between evaluations that run at the same time if its interfaces can.
+// Env is what an evaluation may use besides its focus. The zero Env, and a nil one, stand for none of it. An Env is only read but for
+// what Spent points to, and may be shared between evaluations that run at the same time if its interfaces can and Spent is nil.
 type Env struct {
 	// Context is handed to the interfaces, and ends an evaluation when it is done. nil stands for context.Background().
 	Context context.Context
@@ -32,6 +32,9 @@ type Env struct {
 	Now time.Time
 	// Trace is called for each trace(); nil for none.
 	Trace func(name string, items Collection)
+	// Spent is where evaluations that share one limit on steps, one after the other, keep what they have taken of it; nil gives each the
+	// whole limit. What is there counts before the first step, and an evaluation leaves the sum there however it ends.
+	Spent *int
 }
 
 // Program is a compiled expression. It is immutable and safe for concurrent use.
@@ -55,7 +58,7 @@ type expr interface {
 type frame struct {
 	this    Item
 	hasThis bool
-	index   int
+	index   int // -1 outside of functions that go through their input
 	total   []Item
 	vars    *variable
 }
@@ -90,14 +93,20 @@ func (p *Program) start(focus Item, env *Env) *machine {
 	}
 	m := machines.Get().(*machine)
 	m.prog, m.env, m.focus = p, env, focus
-	m.frame = frame{this: focus, hasThis: focus.there()}
+	m.frame = frame{this: focus, hasThis: focus.there(), index: -1}
 	m.steps = 0
+	if env.Spent != nil {
+		m.steps = *env.Spent
+	}
 	m.now = env.Now
 	return m
 }
 
 // end gives the machine back without anything of the evaluation.
 func (m *machine) end() {
+	if m.env.Spent != nil {
+		*m.env.Spent = m.steps
+	}
 	if cap(m.stack) > 4096 {
 		return
 	}

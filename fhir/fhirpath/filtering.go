@@ -182,29 +182,20 @@ func compileRepeat(c *compiler, a *ast, x *callExpr, in static) (expr, static, e
 	return x, s, nil
 }
 
+// runRepeat projects the input, then in each round the items that the last round added, and keeps what was not there before.
 func runRepeat(m *machine, x *callExpr, base int) error {
 	mid := len(m.stack)
-	from := mid
-	for i := base; i < mid; i++ {
-		if err := m.project(x.args[0], m.stack[i], i-base); err != nil {
-			return err
-		}
-	}
-	if err := m.dedupe(mid, x.pos); err != nil {
-		return err
-	}
-	// Each round projects the items that the last one added, and keeps what was not there before.
-	for from < len(m.stack) {
-		end := len(m.stack)
+	found := distinct{m: m, base: mid, end: mid}
+	for from, end := base, mid; from < end; {
 		for i := from; i < end; i++ {
 			if err := m.project(x.args[0], m.stack[i], i-from); err != nil {
 				return err
 			}
 		}
-		if err := m.dedupe(mid, x.pos); err != nil {
+		if err := found.add(x.pos); err != nil {
 			return err
 		}
-		from = end
+		from, end = end, len(m.stack)
 	}
 	m.keep(base, mid)
 	return nil

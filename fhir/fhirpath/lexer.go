@@ -165,6 +165,9 @@ func (l *lexer) quoted(quote byte) (string, error) {
 		case '\\':
 			b.WriteString(l.src[from:l.i])
 			r, size := escaped(l.src[l.i:])
+			if r == utf8.RuneError && size == 0 {
+				return "", syntaxError(l.src, l.i, "an escape sequence for half of a character", "both halves, as \\ud83d\\ude00")
+			}
 			if size == 0 {
 				return "", syntaxError(l.src, l.i, "an unknown escape sequence", "\\' \\\" \\` \\\\ \\/ \\f \\n \\r \\t or \\uXXXX")
 			}
@@ -178,7 +181,8 @@ func (l *lexer) quoted(quote byte) (string, error) {
 	return "", syntaxError(l.src, start, "a quoted literal does not end", "a closing "+string(quote))
 }
 
-// escaped decodes the escape sequence that s begins with; size is 0 where it is none. A pair of \u escapes that are surrogates is one rune.
+// escaped decodes the escape sequence that s begins with; size is 0 where it is none, and r then
+// utf8.RuneError for half of a surrogate pair. A pair of \u escapes that are surrogates is one rune.
 func escaped(s string) (r rune, size int) {
 	if len(s) < 2 {
 		return 0, 0
@@ -205,7 +209,7 @@ func escaped(s string) (r rune, size int) {
 			}
 		}
 		if !utf8.ValidRune(r) {
-			return utf8.RuneError, 6
+			return utf8.RuneError, 0
 		}
 		return r, 6
 	}

@@ -321,35 +321,10 @@ func runLog(m *machine, x *callExpr, base int) error {
 	}
 	d, _ := v.decimal()
 	e, _ := b.decimal()
+	if e.Sign() <= 0 {
+		return nil // no power of such a base is the input
+	}
 	m.pushFloat(math.Log(d.Float64()) / math.Log(e.Float64()))
-	return nil
-}
-
-func runPower(m *machine, x *callExpr, base int) error {
-	v, ok, err := m.number(x, base)
-	if err != nil || !ok {
-		return err
-	}
-	e, ok, err := m.numberArgument(x, 0)
-	if err != nil || !ok {
-		return err
-	}
-	d, _ := v.decimal()
-	if e.kind == Integer && e.i >= 0 && e.i <= 64 {
-		r := value{kind: DecimalKind, d: fhir.FromInt(1)}
-		for range e.i {
-			if r, ok = bounded(value{kind: DecimalKind, d: r.d.Mul(d)}); !ok {
-				return nil
-			}
-		}
-		if i, whole := r.d.Int64(); v.kind == Integer && whole {
-			r = value{kind: Integer, i: i}
-		}
-		m.push(r.item())
-		return nil
-	}
-	f, _ := e.decimal()
-	m.pushFloat(math.Pow(d.Float64(), f.Float64()))
 	return nil
 }
 

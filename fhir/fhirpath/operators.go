@@ -1,6 +1,8 @@
 package fhirpath
 
 import (
+	"math"
+
 	"github.com/fhirgate/fhirgate/fhir"
 )
 
@@ -345,6 +347,9 @@ type unaryExpr struct {
 }
 
 func (c *compiler) unary(a *ast) (expr, static, error) {
+	if arg := a.args[0]; a.text == "-" && arg.kind == astNumber && trimZeros(arg.text) == "9223372036854775808" {
+		return &literalExpr{IntegerItem(math.MinInt64)}, system(Integer), nil // the least Integer is no negation of another
+	}
 	x, s, err := c.scoped(a.args[0])
 	if err != nil {
 		return nil, s, err
@@ -369,6 +374,9 @@ func (x *unaryExpr) eval(m *machine) error {
 	}
 	switch v.kind {
 	case Integer, DecimalKind, QuantityKind:
+		if x.negate && v.kind == Integer && v.i == math.MinInt64 {
+			return nil // an overflow
+		}
 		if x.negate {
 			v.i, v.d = -v.i, v.d.Neg()
 		}

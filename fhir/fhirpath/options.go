@@ -72,7 +72,7 @@ type options struct {
 	plain     bool
 }
 
-// WithType states the type of the focus, "Patient" or "Patient.contact", or the types that it may have, as a choice element does: paths are
+// WithType states the type of the focus, "Patient", "Patient.contact" or "System.Integer", or the types that it may have, as a choice element does: paths are
 // then checked against the definitions, and one that can't exist in any of them is an error of issue id fhirpath-element.
 func WithType(names ...string) Option { return func(o *options) { o.types = names } }
 

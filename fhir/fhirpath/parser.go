@@ -233,6 +233,9 @@ func (p *parser) identifier() (string, error) {
 	if t.kind == tokDelimited || t.kind == tokWord && !reserved[t.text] {
 		return t.text, p.advance()
 	}
+	if t.kind == tokWord {
+		return "", p.unexpected("a name, which this word is in back-quotes: `" + t.text + "`")
+	}
 	return "", p.unexpected("a name")
 }
 

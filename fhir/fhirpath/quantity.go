@@ -142,13 +142,29 @@ func (q Quantity) definite() (fhir.Decimal, string, bool) {
 	return ucum.Canonical(q.Value, code)
 }
 
-// addQuantities returns a + b in the unit of a, or where they differ in canonical units; ok is false where the dimensions differ.
+// months returns calendar years and months in months.
+func (q Quantity) months() (fhir.Decimal, bool) {
+	switch q = q.normal(); {
+	case q.Calendar && q.Unit == "year":
+		return q.Value.Mul(fhir.FromInt(12)), true
+	case q.Calendar && q.Unit == "month":
+		return q.Value, true
+	}
+	return fhir.Decimal{}, false
+}
+
+// addQuantities returns a + b in the unit of a, or where they differ in months or in canonical units; ok is false where the dimensions differ.
 func addQuantities(a, b Quantity, sign int) (Quantity, bool) {
 	if sign < 0 {
 		b.Value = b.Value.Neg()
 	}
 	if a.normal().Unit == b.normal().Unit && a.normal().Calendar == b.normal().Calendar {
 		return Quantity{Value: a.Value.Add(b.Value), Unit: a.Unit, Calendar: a.Calendar}, true
+	}
+	if x, ok := a.months(); ok {
+		if y, ok := b.months(); ok {
+			return Quantity{Value: x.Add(y), Unit: "month", Calendar: true}, true
+		}
 	}
 	x, unitX, okX := a.definite()
 	y, unitY, okY := b.definite()

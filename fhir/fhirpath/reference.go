@@ -164,13 +164,14 @@ func runResolve(m *machine, x *callExpr, base int) error {
 		if err := m.step(1, x.pos); err != nil {
 			return err
 		}
+		place := m.place(&it)
 		if strings.HasPrefix(ref, "#") {
-			if n := containedIn(it.node, ref); n.Valid() {
+			if n := containedIn(place, ref); n.Valid() {
 				m.push(resourceItem(m.prog.reg, n))
 			}
 			continue
 		}
-		n, err := m.entryOf(it.node, ref, x.pos)
+		n, err := m.entryOf(place, ref, it.node.Kind() != fhir.Object, x.pos)
 		if err != nil {
 			return err
 		}
@@ -181,7 +182,7 @@ func runResolve(m *machine, x *callExpr, base int) error {
 		if m.env.Resolver == nil {
 			return m.fail(x.pos, idUnsupported, "resolve() needs a store", "an environment with a resolver, or a contained reference")
 		}
-		from, _ := fhir.AsResource(enclosing(it.node))
+		from, _ := fhir.AsResource(enclosing(place))
 		r, ok, err := m.env.Resolver.Resolve(m.context(), from, ref)
 		if err != nil {
 			return m.failed(err)
@@ -194,29 +195,55 @@ func runResolve(m *machine, x *callExpr, base int) error {
 	return nil
 }
 
-// entryOf finds ref among the entries of the Bundle that n stands in (R4 bundle.html, Resolving references in Bundles).
-func (m *machine) entryOf(n fhir.Node, ref string, pos int) (fhir.Node, error) {
+// place returns where in a resource the reference that it is was made: a text that was computed is one of %context, or else of %resource.
+func (m *machine) place(it *Item) fhir.Node {
+	switch {
+	case it.node.Valid():
+		return it.node
+	case m.focus.node.Valid():
+		return m.focus.node
+	case m.focus.sib.Valid():
+		return m.focus.sib
+	}
+	return m.env.Resource.node
+}
+
+// bundleAround returns the array of entries of the Bundle that n stands in, and the fullUrl of the entry, "" for what is in none of them.
+func bundleAround(n fhir.Node) (list fhir.Node, fullURL string) {
 	r := container(enclosing(n))
 	entry := r.Parent()
-	list := entry.Parent()
-	if r.Name() != "resource" || list.Name() != "entry" || list.Kind() != fhir.Array {
-		return fhir.Node{}, nil
+	if list := entry.Parent(); r.Name() == "resource" && list.Name() == "entry" && list.Kind() == fhir.Array {
+		return list, entry.Get("fullUrl").Text()
 	}
-	full := ref
-	if base := entry.Get("fullUrl").Text(); !strings.Contains(ref, ":") {
+	return r.Get("entry"), "" // what is no Bundle has no entries with a fullUrl or a resource
+}
+
+// entryOf finds ref among the entries of the Bundle that n stands in: by fullUrl, whose resource must be of the version that ref names, and
+// where ref may be a canonical by the resource's url and version (R4 bundle.html, Resolving references in Bundles).
+func (m *machine) entryOf(n fhir.Node, ref string, canonical bool, pos int) (fhir.Node, error) {
+	list, base := bundleAround(n)
+	full, version, versioned := strings.Cut(ref, "/_history/")
+	if !strings.Contains(ref, ":") {
 		// A relative reference is read against the base of the entry's own fullUrl.
-		if i := strings.LastIndexByte(base, '/'); i > 0 {
-			if i = strings.LastIndexByte(base[:i], '/'); i > 0 {
-				full = base[:i+1] + ref
-			}
+		i := strings.LastIndexByte(base, '/')
+		if i = strings.LastIndexByte(base[:max(i, 0)], '/'); i <= 0 {
+			return fhir.Node{}, nil
 		}
+		full, canonical = base[:i+1]+full, false
 	}
+	url, edition, _ := strings.Cut(ref, "|")
 	for e := range list.Children() {
 		if err := m.step(1, pos); err != nil {
 			return fhir.Node{}, err
 		}
-		if e.Get("fullUrl").Text() == full {
-			return e.Get("resource"), nil
+		r := e.Get("resource")
+		switch {
+		case e.Get("fullUrl").Text() == full && (!versioned || r.Get("meta").Get("versionId").Text() == version):
+			if r.Valid() {
+				return r, nil
+			}
+		case canonical && url != "" && r.Get("url").Text() == url && (edition == "" || r.Get("version").Text() == edition):
+			return r, nil
 		}
 	}
 	return fhir.Node{}, nil

@@ -3,6 +3,8 @@ package fhirpath
 import (
 	"regexp"
 	"regexp/syntax"
+	"strconv"
+	"strings"
 )
 
 // compileRegex compiles the regular expression once where it is a literal.
@@ -102,5 +104,83 @@ func replaceMatches(m *machine, x *callExpr, s string, args []string) error {
 	if len(s)*(len(args[1])+1) > 8*m.prog.limits.Text {
 		return m.fail(x.pos, idLimit, "a computed text may be longer than allowed", "a shorter text")
 	}
-	return m.answerText(len(m.stack), re.ReplaceAllString(s, args[1]), x.pos)
+	return m.answerText(len(m.stack), re.ReplaceAllString(s, template(re, args[1])), x.pos)
+}
+
+// template writes a substitution in the form of package regexp. $ and digits are the group of the longest number among them that there is, so
+// that letters and digits may follow; ${name}, ${1} and $name are groups where there are such. Any other $ stands for itself, and so does $$.
+func template(re *regexp.Regexp, s string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '$')
+		if i < 0 {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(s[:i])
+		s = s[i+1:]
+		if strings.HasPrefix(s, "$") {
+			b.WriteString("$$")
+			s = s[1:]
+			continue
+		}
+		group, size := groupOf(re, s)
+		if size == 0 {
+			b.WriteString("$$")
+			continue
+		}
+		b.WriteString("${" + group + "}")
+		s = s[size:]
+	}
+}
+
+// groupOf returns the group that s, which stands behind a $, begins with, and the length of what names it; 0 where it names none.
+func groupOf(re *regexp.Regexp, s string) (group string, size int) {
+	named := func(name string) string {
+		n, err := strconv.Atoi(name)
+		switch {
+		case err == nil && n <= re.NumSubexp():
+			return strconv.Itoa(n)
+		case re.SubexpIndex(name) >= 0:
+			return name
+		}
+		return ""
+	}
+	if name, ok := strings.CutPrefix(s, "{"); ok {
+		if name, _, ok = strings.Cut(name, "}"); ok && isGroup(name) {
+			if group = named(name); group != "" {
+				size = len(name) + 2
+			}
+		}
+		return group, size
+	}
+	for size < len(s) && isDigit(s[size]) {
+		size++
+	}
+	if size > 0 {
+		const longest = 4 // no pattern has more groups than four digits count
+		for size = min(size, longest); size > 0; size-- {
+			if group = named(s[:size]); group != "" {
+				break
+			}
+		}
+		return group, size
+	}
+	for size < len(s) && (isLetter(s[size]) || isDigit(s[size])) {
+		size++
+	}
+	if group = named(s[:size]); group == "" {
+		size = 0
+	}
+	return group, size
+}
+
+// isGroup reports whether s has the form of a group's number or name.
+func isGroup(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isLetter(s[i]) && !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }

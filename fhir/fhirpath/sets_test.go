@@ -18,11 +18,18 @@ func TestLargeSetsAnswerAsSmallOnes(t *testing.T) {
 	for n := range r.Get("x").Children() {
 		pool = append(pool, Item{node: n})
 	}
+	for _, s := range []string{"10", "10:00", "10:00:00", "10:00:00.0", "10:00:00.5"} {
+		d, err := fhir.ParsePartialTime(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool = append(pool, TimeItem(d))
+	}
 	for i := range int64(4) {
 		pool = append(pool, IntegerItem(i), DecimalItem(fhir.FromInt(i)), StringItem(fmt.Sprint(i)), BooleanItem(i%2 == 0), QuantityItem(Quantity{Value: fhir.FromInt(i), Unit: "1"}),
 			QuantityItem(Quantity{Value: fhir.FromInt(i * 1000), Unit: "mg"}), QuantityItem(Quantity{Value: fhir.FromInt(i), Unit: "g"}))
 	}
-	for _, s := range []string{"2024", "2024-01", "2024-01-01", "2024-01-01T10:00:00Z", "2024-01-01T11:00:00+01:00", "2024-01-01T10:00:00.0Z"} {
+	for _, s := range []string{"2024", "2024-01", "2024-01-01", "2024-01-01T10:00:00", "2024-01-01T10:00Z", "2024-01-01T11:00+01:00", "2024-01-01T10:00:00Z", "2024-01-01T11:00:00+01:00", "2024-01-01T10:00:00.0Z"} {
 		d, err := fhir.ParsePartial(s)
 		if err != nil {
 			t.Fatal(err)
@@ -48,6 +55,25 @@ func TestLargeSetsAnswerAsSmallOnes(t *testing.T) {
 		}
 		if len(m.stack) != len(want) {
 			t.Fatalf("%d distinct items by hash, %d by comparison", len(m.stack), len(want))
+		}
+		// The same items in rounds, as repeat() adds them.
+		m.stack = m.stack[:0]
+		rounds := distinct{m: m}
+		for left := items; len(left) > 0; {
+			k := 1 + rnd.IntN(len(left))
+			m.stack = append(m.stack, left[:k]...)
+			left = left[k:]
+			if err := rounds.add(0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(m.stack) != len(want) {
+			t.Fatalf("%d distinct items in rounds, %d by comparison", len(m.stack), len(want))
+		}
+		for i := range want {
+			if !m.same(&m.stack[i], &want[i]) && m.stack[i] != want[i] {
+				t.Fatalf("item %d is %v in rounds, %v by comparison", i, m.stack[i], want[i])
+			}
 		}
 		set := m.set(items)
 		for i := range pool {

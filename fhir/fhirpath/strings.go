@@ -144,6 +144,9 @@ func runSubstring(m *machine, x *callExpr, base int) error {
 	if err != nil || !ok {
 		return err
 	}
+	if err := m.step(len(s)>>6, x.pos); err != nil {
+		return err
+	}
 	start, ok, err := m.integerArgument(x, 0)
 	if err != nil || !ok || start < 0 {
 		return err
@@ -163,7 +166,7 @@ func runSubstring(m *machine, x *callExpr, base int) error {
 		}
 	}
 	m.push(StringItem(s))
-	return m.step(len(s)>>6, x.pos)
+	return nil
 }
 
 // runeOffset returns the byte offset of the n-th character; false where s has no more than n.

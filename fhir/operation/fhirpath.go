@@ -2,7 +2,10 @@ package operation
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
@@ -11,25 +14,43 @@ import (
 )
 
 // FHIRPath returns $fhirpath: it evaluates an expression on a resource that comes with the request, in the protocol of the public FHIRPath
-// playgrounds (https://github.com/brianpos/fhirpath-lab/blob/develop/server-api.md). Parameters in: expression; resource; context, an
-// expression whose items are what the other is evaluated on, one by one; variables, whose parts are external constants; validate, false to let paths
-// pass that the resource's type can't have, which are refused otherwise. Parameters out: parameters, what was understood, and for each context a
-// result whose parts are the items by their types and what trace() saw. resolve(), memberOf() and subsumes() ask the store and the definitions,
-// within bounds; nothing is written.
+// playgrounds (https://github.com/brianpos/fhirpath-lab/blob/develop/server-api.md). Parameters in: expression; resource, also as its JSON in an
+// extension; context, an expression whose items are what the other is evaluated on, one by one; variables, whose parts are external constants;
+// validate, false to let paths pass that the resource's type can't have, which are refused otherwise; terminologyserver, which is not asked, as
+// this server has its own. Parameters out: parameters, what was understood, and for each context a result whose parts are the items by their
+// types and what trace() saw. resolve(), memberOf() and subsumes() ask the store and the definitions, within bounds; nothing is written.
 func FHIRPath(k Knower, reg *definition.Registry) Operation {
+	return boundedFHIRPath(k, reg, fhirpathBounds{limits: fhirpath.Limits{Steps: 5_000_000, Items: 500_000}, answer: 16 << 20, time: 30 * time.Second})
+}
+
+// fhirpathBounds bound what one call may cost, whatever number of contexts it has.
+type fhirpathBounds struct {
+	limits fhirpath.Limits
+	answer int // bytes of results and traces
+	time   time.Duration
+}
+
+// boundedFHIRPath is FHIRPath with other bounds.
+func boundedFHIRPath(k Knower, reg *definition.Registry, bounds fhirpathBounds) Operation {
 	return Operation{
 		Name:          "fhirpath",
 		Definition:    "urn:fhirgate:operation:fhirpath",
-		Documentation: "Evaluates the FHIRPath in expression on resource, once for each item of context where that is given; variables holds external constants. resolve(), memberOf() and subsumes() ask what is stored here.",
+		Documentation: "Evaluates the FHIRPath in expression on resource, once for each item of context where that is given; variables holds external constants. resolve(), memberOf() and subsumes() ask what is stored here, whatever terminologyserver says.",
 		System:        true,
 		Post:          true,
-		Run: func(ctx context.Context, q Request) (Response, error) {
-			e := evaluation{ctx: ctx, reg: reg, validate: true, known: k.Knowledge()}
+		Run: func(outer context.Context, q Request) (Response, error) {
+			ctx, cancel := context.WithTimeout(outer, bounds.time)
+			defer cancel()
+			e := evaluation{ctx: ctx, reg: reg, bounds: bounds, validate: true, known: k.Knowledge()}
 			if err := e.read(q.Parameters); err != nil {
 				return Response{}, err
 			}
 			body, err := e.answer()
-			if why := e.known.Err(); why != nil {
+			switch why := e.known.Err(); {
+			case err == nil:
+			case outer.Err() == nil && ctx.Err() != nil:
+				err = errCostly(fmt.Sprintf("an evaluation takes at most %v", bounds.time))
+			case why != nil:
 				err = why
 			}
 			return Response{Body: body}, err
@@ -37,25 +58,33 @@ func FHIRPath(k Knower, reg *definition.Registry) Operation {
 	}
 }
 
+// errCostly is the answer to an evaluation that is past the bounds.
+func errCostly(text string) error {
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "fhirpath-limit", "FHIRPath: "+text+"; a cheaper expression or a smaller resource will do")
+}
+
 // Knower answers what expressions ask beyond their resource; *interaction.Service is one.
 type Knower interface {
 	Knowledge() *interaction.Knowledge
 }
 
-// fhirpathLimits bound what one call may cost.
-var fhirpathLimits = fhirpath.Limits{Steps: 5_000_000, Items: 500_000}
-
 // evaluation is one call of $fhirpath.
 type evaluation struct {
 	ctx                 context.Context
 	reg                 *definition.Registry
+	bounds              fhirpathBounds
 	expression, context string
 	resource            fhir.Resource
 	given               bool // there is a resource
+	terminologyServer   string
 	validate            bool // paths that the resource's type can't have are errors
 	known               *interaction.Knowledge
 	names               []string
 	variables           map[string]fhirpath.Collection
+	stated              []fhir.Node // the parameters variables, as they came
+	spent               int         // steps of all evaluations
+	places              places
+	over                bool // trace() saw more than an answer may hold
 }
 
 // errParameter is the answer to a parameter that is missing, unknown or not of the form it must have.
@@ -69,13 +98,21 @@ func errParameter(code fhir.IssueType, text string, at fhir.Node) error {
 
 // read takes the request apart.
 func (e *evaluation) read(in fhir.Resource) error {
+	seen := map[string]bool{}
 	for p := range in.Get("parameter").Children() {
+		name := p.Get("name").Text()
+		if seen[name] && name != "variables" {
+			return errParameter(fhir.IssueInvalid, "this parameter stands at most once", p)
+		}
+		seen[name] = true
 		var err error
-		switch p.Get("name").Text() {
+		switch name {
 		case "expression":
 			e.expression, err = stringOf(p)
 		case "context":
 			e.context, err = stringOf(p)
+		case "terminologyserver":
+			e.terminologyServer, err = stringOf(p)
 		case "validate":
 			if v := p.Get("valueBoolean"); v.Kind() != fhir.Bool {
 				err = errParameter(fhir.IssueValue, "validate is a valueBoolean", p)
@@ -83,20 +120,16 @@ func (e *evaluation) read(in fhir.Resource) error {
 				e.validate = v.Text() == "true"
 			}
 		case "resource":
-			e.given = true
-			if e.resource, err = fhir.AsResource(p.Get("resource")); err != nil {
-				err = errParameter(fhir.IssueValue, "resource holds a resource", p)
-			} else if _, ok := e.reg.Resource(e.resource.Type()); !ok {
-				err = errParameter(fhir.IssueNotSupported, "this is no resource type of R4", p)
-			}
+			err = e.readResource(p)
 		case "variables":
+			e.stated = append(e.stated, p)
 			for v := range p.Get("part").Children() {
 				if err = e.variable(v); err != nil {
 					return err
 				}
 			}
 		default:
-			err = errParameter(fhir.IssueNotSupported, "the parameters are expression, resource, context, variables and validate", p)
+			err = errParameter(fhir.IssueNotSupported, "the parameters are expression, resource, context, variables, validate and terminologyserver", p)
 		}
 		if err != nil {
 			return err
@@ -106,6 +139,41 @@ func (e *evaluation) read(in fhir.Resource) error {
 		return errParameter(fhir.IssueRequired, "the parameter expression, a valueString, is missing", fhir.Node{})
 	}
 	return nil
+}
+
+// The extensions in which the playgrounds send resources that a Parameters can't hold.
+const (
+	jsonValue = "http://fhir.forms-lab.com/StructureDefinition/json-value"
+	xmlValue  = "http://fhir.forms-lab.com/StructureDefinition/xml-value"
+)
+
+// readResource reads the parameter resource: a resource, or its JSON as the value of an extension.
+func (e *evaluation) readResource(p fhir.Node) error {
+	var err error
+	e.given = true
+	if text, ok := extensionText(p, jsonValue); ok {
+		if e.resource, err = fhir.ParseResource([]byte(text), fhir.Limits{}); err != nil {
+			return err
+		}
+	} else if _, ok := extensionText(p, xmlValue); ok {
+		return errParameter(fhir.IssueNotSupported, "resource is read as JSON, not as XML", p)
+	} else if e.resource, err = fhir.AsResource(p.Get("resource")); err != nil {
+		return errParameter(fhir.IssueValue, "resource holds a resource, or its JSON in an extension json-value", p)
+	}
+	if _, ok := e.reg.Resource(e.resource.Type()); !ok {
+		return errParameter(fhir.IssueNotSupported, "this is no resource type of R4", p)
+	}
+	return nil
+}
+
+// extensionText returns the valueString of an extension of p.
+func extensionText(p fhir.Node, url string) (string, bool) {
+	for x := range p.Get("extension").Children() {
+		if v := x.Get("valueString"); x.Get("url").Text() == url && v.Kind() == fhir.String {
+			return v.Text(), true
+		}
+	}
+	return "", false
 }
 
 // stringOf returns the text of a parameter that must be a string.
@@ -122,6 +190,10 @@ func (e *evaluation) variable(part fhir.Node) error {
 	name := part.Get("name").Text()
 	if name == "" {
 		return errParameter(fhir.IssueRequired, "a variable needs a name", part)
+	}
+	switch name {
+	case "context", "resource", "rootResource", "ucum", "sct", "loinc":
+		return errParameter(fhir.IssueInvalid, "a variable can't have the name of a constant that FHIRPath defines: context, resource, rootResource, ucum, sct or loinc", part)
 	}
 	if e.variables == nil {
 		e.variables = map[string]fhirpath.Collection{}
@@ -152,7 +224,7 @@ func (e *evaluation) variable(part fhir.Node) error {
 
 // answer evaluates and renders.
 func (e *evaluation) answer() ([]byte, error) {
-	options := []fhirpath.Option{fhirpath.WithRegistry(e.reg), fhirpath.WithLimits(fhirpathLimits), fhirpath.WithVariables(e.names...)}
+	options := []fhirpath.Option{fhirpath.WithRegistry(e.reg), fhirpath.WithLimits(e.bounds.limits), fhirpath.WithVariables(e.names...)}
 	typed := func(types ...string) []fhirpath.Option {
 		if !e.validate || len(types) == 0 {
 			return options
@@ -164,9 +236,10 @@ func (e *evaluation) answer() ([]byte, error) {
 		types = []string{e.resource.Type()}
 	}
 	focuses := fhirpath.Collection{{}}
-	env := fhirpath.Env{Context: e.ctx, Variables: e.variables, Resolver: e.known, Terminology: e.known}
+	env := fhirpath.Env{Context: e.ctx, Variables: e.variables, Resolver: e.known, Terminology: e.known, Spent: &e.spent}
 	if e.given {
 		env.Resource = fhirpath.ResourceItem(e.reg, e.resource)
+		env.RootResource = env.Resource
 		focuses[0] = env.Resource
 	}
 	if e.context != "" {
@@ -184,7 +257,15 @@ func (e *evaluation) answer() ([]byte, error) {
 		return nil, err
 	}
 	dst := e.appendUnderstood(nil)
-	for _, focus := range focuses {
+	e.bounds.answer += len(dst) // what was understood may be as long as the request
+	for i, focus := range focuses {
+		if err := e.ctx.Err(); err != nil {
+			return nil, err
+		}
+		dst = append(dst, `,{"name":"result"`...)
+		if e.context != "" {
+			dst = fhir.AppendString(append(dst, `,"valueString":`...), e.place(focus, i))
+		}
 		if dst, err = e.appendResult(dst, program, focus, env); err != nil {
 			return nil, err
 		}
@@ -192,55 +273,87 @@ func (e *evaluation) answer() ([]byte, error) {
 	return append(dst, `]}`...), nil
 }
 
+// place names an item of the context: its path in the resource, or for a value that was computed the expression with its index.
+func (e *evaluation) place(focus fhirpath.Item, i int) string {
+	if path := e.places.path(focus.Node()); path != "" {
+		return path
+	}
+	return e.context + "[" + strconv.Itoa(i) + "]"
+}
+
 // appendUnderstood begins the answer with what was asked.
 func (e *evaluation) appendUnderstood(dst []byte) []byte {
-	dst = append(dst, `{"resourceType":"Parameters","id":"fhirpath","parameter":[{"name":"parameters","part":[{"name":"evaluator","valueString":"fhirgate (R4)"},{"name":"expression","valueString":`...)
-	dst = append(fhir.AppendString(dst, e.expression), '}')
-	if e.context != "" {
-		dst = append(fhir.AppendString(append(dst, `,{"name":"context","valueString":`...), e.context), '}')
+	dst = append(dst, `{"resourceType":"Parameters","id":"fhirpath","parameter":[{"name":"parameters","part":[{"name":"evaluator","valueString":"fhirgate (R4)"}`...)
+	text := func(name, value string) {
+		if value != "" {
+			dst = append(fhir.AppendString(append(append(append(dst, `,{"name":"`...), name...), `","valueString":`...), value), '}')
+		}
+	}
+	text("expression", e.expression)
+	text("context", e.context)
+	if e.terminologyServer != "" {
+		text("terminologyserver", e.terminologyServer)
+		text("terminology", "this server's own; terminologyserver was not asked")
 	}
 	if e.given {
 		dst = append(e.resource.AppendJSON(append(dst, `,{"name":"resource","resource":`...)), '}')
 	}
+	for _, v := range e.stated {
+		dst = v.AppendJSON(append(dst, ','))
+	}
 	return append(dst, `]}`...)
 }
 
-// appendResult evaluates the program on one context and appends its items and traces.
+// appendResult evaluates the program on one context, and appends its items and traces and the end of the result.
 func (e *evaluation) appendResult(dst []byte, program *fhirpath.Program, focus fhirpath.Item, env fhirpath.Env) ([]byte, error) {
 	var traces []byte
-	const limit = 1 << 20 // what trace() may add to the answer
 	env.Trace = func(name string, items fhirpath.Collection) {
-		if len(traces) > limit {
+		if e.over {
 			return
 		}
-		traces = append(fhir.AppendString(append(traces, `,{"name":"trace","valueString":`...), name), `,"part":[`...)
-		traces = append(appendItems(traces, items), `]}`...)
+		traces = append(traces, `,{"name":"trace"`...)
+		if name != "" {
+			traces = fhir.AppendString(append(traces, `,"valueString":`...), name)
+		}
+		if len(items) > 0 {
+			traces = append(e.appendItems(append(traces, `,"part":[`...), items, e.bounds.answer-len(dst)), ']')
+		}
+		traces = append(traces, '}')
+		e.over = e.over || len(traces) > e.bounds.answer
 	}
 	items, err := program.Eval(focus, &env)
 	if err != nil {
 		return nil, err
 	}
-	dst = append(dst, `,{"name":"result"`...)
-	if path := focus.Node().Path(); e.context != "" && path != "" {
-		dst = fhir.AppendString(append(dst, `,"valueString":`...), path)
-	}
 	if len(items) == 0 && len(traces) > 0 {
 		traces = traces[1:]
 	}
 	if len(items)+len(traces) > 0 {
-		dst = append(append(appendItems(append(dst, `,"part":[`...), items), traces...), ']')
+		dst = e.appendItems(append(dst, `,"part":[`...), items, e.bounds.answer-len(traces))
+		dst = append(append(dst, traces...), ']')
 	}
-	return append(dst, '}'), nil
+	if dst = append(dst, '}'); e.over || len(dst) > e.bounds.answer {
+		return nil, errCostly("an answer is longer than allowed")
+	}
+	return dst, nil
 }
 
-// appendItems appends each item as a part that is named after its type.
-func appendItems(dst []byte, items fhirpath.Collection) []byte {
+// appendItems appends each item as a part that is named after its type, until dst is longer than limit.
+func (e *evaluation) appendItems(dst []byte, items fhirpath.Collection, limit int) []byte {
 	for i, it := range items {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = fhir.AppendString(append(dst, `{"name":`...), typeName(it))
-		dst = append(it.AppendValue(dst), '}')
+		if it.Kind() == fhirpath.String && it.Text() == "" {
+			dst = append(dst, `{"name":"empty-string"}`...) // FHIR's JSON has no empty strings
+		} else {
+			dst = fhir.AppendString(append(dst, `{"name":`...), typeName(it))
+			dst = append(it.AppendValue(dst), '}')
+		}
+		if len(dst) > limit {
+			e.over = true
+			break
+		}
 	}
 	return dst
 }

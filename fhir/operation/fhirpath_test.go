@@ -4,11 +4,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/fhirpath"
 	"github.com/fhirgate/fhirgate/fhir/interaction"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage/embedded"
@@ -88,6 +90,20 @@ func TestFHIRPathAnswersInThePlaygroundsProtocol(t *testing.T) {
 		{"no context", expression + `language.text"},{"name":"context","valueString":"communication"},` + janeDoe, `"name":"context"`},
 		{"variables", expression + `%a + %b.family"},{"name":"variables","part":[{"name":"a","valueString":"x"},{"name":"b","valueHumanName":{"family":"y"}},{"name":"c"}]}`, `"valueString":"xy"`},
 		{"a variable that is a resource", expression + `%p.gender"},{"name":"variables","part":[{"name":"p","resource":{"resourceType":"Patient","gender":"male"}}]}`, `"valueCode":"male"`},
+		{"each context that is a system value", expression + `$this + 1"},{"name":"context","valueString":"name.given.select(length())"},` + janeDoe,
+			`{"name":"result","valueString":"name.given.select(length())[0]","part":[{"name":"integer","valueInteger":5}]},{"name":"result","valueString":"name.given.select(length())[1]","part":[{"name":"integer","valueInteger":3}]}`},
+		{"the resource of a context that is a system value", expression + `%rootResource.birthDate | %resource.birthDate"},{"name":"context","valueString":"today()"},` + janeDoe, `"part":[{"name":"date","valueDate":"1974-12"}]`},
+		{"the value of an element as context", expression + `$this"},{"name":"context","valueString":"birthDate.getValue()"},` + janeDoe, `{"name":"date","valueDate":"1974-12"}`},
+		{"the types as context", expression + `name"},{"name":"context","valueString":"name.type()"},` + janeDoe, `{"name":"string","valueString":"HumanName"}`},
+		{"a terminology server", expression + `1"},{"name":"terminologyserver","valueString":"https://tx.fhir.org/r4"}`,
+			`{"name":"terminologyserver","valueString":"https://tx.fhir.org/r4"},{"name":"terminology","valueString":"this server's own; terminologyserver was not asked"}`},
+		{"a resource in an extension", expression + `name.family"},{"name":"resource","extension":[{"url":"http://fhir.forms-lab.com/StructureDefinition/json-value","valueString":"{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"Doe\"}]}"}]}`,
+			`{"name":"result","part":[{"name":"string","valueString":"Doe"}]}`},
+		{"an empty string", expression + `'' | 'a'"}`, `{"name":"result","part":[{"name":"empty-string"},{"name":"string","valueString":"a"}]}`},
+		{"variables are told again", expression + `1"},{"name":"variables","part":[{"name":"a","valueString":"x"}]}`, `,{"name":"variables","part":[{"name":"a","valueString":"x"}]}]},{"name":"result"`},
+		{"variables of two parameters", expression + `%a & %b"},{"name":"variables","part":[{"name":"a","valueString":"x"}]},{"name":"variables","part":[{"name":"b","valueString":"y"}]}`, `"valueString":"xy"`},
+		{"trace of nothing", expression + `{}.trace('n')"}`, `{"name":"result","part":[{"name":"trace","valueString":"n"}]}`},
+		{"trace without a name", expression + `1.trace('')"}`, `{"name":"trace","part":[{"name":"integer","valueInteger":1}]}`},
 		{"trace", expression + `name.trace('n').family.first()"},` + janeDoe, `{"name":"string","valueString":"Doe"},{"name":"trace","valueString":"n","part":[{"name":"HumanName"`},
 		{"not validated", expression + `name.familie"},{"name":"validate","valueBoolean":false},` + janeDoe, `{"name":"result"}`},
 		{"validated", expression + `name.family"},{"name":"validate","valueBoolean":true},` + janeDoe, `"Doe"`},
@@ -121,6 +137,14 @@ func TestFHIRPathRefuses(t *testing.T) {
 		{"a context that can't exist", expression + `family"},{"name":"context","valueString":"nome"},` + janeDoe, "fhirpath-element", "column"},
 		{"the path of another type", expression + `Observation.code"},` + janeDoe, "fhirpath-element", ""},
 		{"a syntax error in the context", expression + `1"},{"name":"context","valueString":"("}`, "fhirpath-syntax", ""},
+		{"two expressions", expression + `1"},` + expression + `2"}`, "operation-parameter", "at most once"},
+		{"two resources", expression + `1"},` + janeDoe + `,` + janeDoe, "operation-parameter", "at most once"},
+		{"a variable of a constant's name", expression + `%resource"},{"name":"variables","part":[{"name":"resource","valueString":"x"}]}`, "operation-parameter", "FHIRPath defines"},
+		{"a resource as XML", expression + `1"},{"name":"resource","extension":[{"url":"http://fhir.forms-lab.com/StructureDefinition/xml-value","valueString":"<Patient/>"}]}`, "operation-parameter", "as JSON"},
+		{"a resource in an extension that is no JSON", expression + `1"},{"name":"resource","extension":[{"url":"http://fhir.forms-lab.com/StructureDefinition/json-value","valueString":"{"}]}`, "", ""},
+		{"a resource in an extension that is none", expression + `1"},{"name":"resource","extension":[{"url":"http://fhir.forms-lab.com/StructureDefinition/json-value","valueString":"{\"resourceType\":\"Patiant\"}"}]}`, "operation-parameter", "type"},
+		{"a terminology server that is no text", expression + `1"},{"name":"terminologyserver","valueBoolean":true}`, "operation-parameter", "valueString"},
+		{"a path that can't exist in a context of system values", expression + `family"},{"name":"context","valueString":"name.given.count()"},` + janeDoe, "fhirpath-element", "column"},
 		{"no end", expression + `(1).repeat($this + 1)"}`, "fhirpath-limit", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -182,5 +206,43 @@ func TestFHIRPathAsksTheStore(t *testing.T) {
 	var e *fhir.Error
 	if !errors.As(err, &e) || e.Kind != fhir.KindInvalid || e.Issues[0].ID != "fhirpath-limit" || !strings.Contains(e.Issues[0].Text, "looks up") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestFHIRPathIsBoundedAsAWhole(t *testing.T) {
+	s := newService(t)
+	bounds := fhirpathBounds{limits: fhirpath.Limits{Steps: 100_000}, answer: 20_000, time: time.Hour}
+	in := func(context, expr string) string {
+		return expression + expr + `"},{"name":"context","valueString":"` + context + `"},{"name":"resource","resource":{"resourceType":"Patient","name":[{"given":["` + strings.Repeat(`a","`, 99) + `a"]}]}}`
+	}
+	for _, c := range []struct {
+		name, in, text string
+		bounds         func(*fhirpathBounds)
+	}{
+		{"within the bounds", in("name.given", "1"), "", func(*fhirpathBounds) {}},
+		{"the steps of all contexts count together", in("name.given", "%resource.name.given.where(%resource.name.given.count() = 0).count()"), "more steps", func(*fhirpathBounds) {}},
+		{"the steps of the context count", in("name.given.select(%resource.name.given.where(%resource.name.given.count() = 0)).count()", "1"), "more steps", func(*fhirpathBounds) {}},
+		{"one context", in("name.given.first()", "%resource.name.given.where(%resource.name.given.count() = 0).count()"), "", func(*fhirpathBounds) {}},
+		{"a long answer", in("name.given", "%resource"), "longer than allowed", func(*fhirpathBounds) {}},
+		{"a long answer to one context", in("name", "given.select(%resource)"), "longer than allowed", func(*fhirpathBounds) {}},
+		{"a long trace", in("name", "given.select(%resource).trace('x').count()"), "longer than allowed", func(*fhirpathBounds) {}},
+		{"long names of traces", in("name", "given.select({}.trace('"+strings.Repeat("x", 200)+"'))"), "longer than allowed", func(*fhirpathBounds) {}},
+		{"the time", in("name.given", "1"), "takes at most", func(b *fhirpathBounds) { b.time = 0 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := bounds
+			c.bounds(&b)
+			_, err := call(t, boundedFHIRPath(s, definition.R4(), b), c.in)
+			if c.text == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			var e *fhir.Error
+			if !errors.As(err, &e) || e.Kind != fhir.KindInvalid || e.Issues[0].ID != "fhirpath-limit" || !strings.Contains(e.Issues[0].Text, c.text) {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
