@@ -223,12 +223,7 @@ func (s *Service) DeleteConditional(ctx context.Context, typ string, query strin
 			}
 			out = append(out, res)
 		}
-		for _, key := range keys {
-			if err := s.checkReferrers(ctx, tx, key); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.checkReferrers(ctx, tx, keys...)
 	})
 	if err != nil {
 		return nil, failure(op, fhir.Key{Type: typ}, err)

@@ -27,6 +27,17 @@ func (p *resolution) equal(o *resolution) bool {
 		slices.EqualFunc(p.removed, o.removed, slices.Equal)
 }
 
+// deleted returns what an entry deletes.
+func (p *resolution) deleted(e *bundleEntry) []fhir.Key {
+	switch {
+	case e.method != http.MethodDelete:
+		return nil
+	case p.keys[e.index] == (fhir.Key{}):
+		return p.removed[e.index]
+	}
+	return []fhir.Key{p.keys[e.index]}
+}
+
 // conditional reports whether the transaction depends on searches.
 func (t *transaction) conditional() bool {
 	return len(t.references) > 0 || slices.ContainsFunc(t.entries, func(e *bundleEntry) bool { return e.cond != nil })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -25,6 +26,7 @@ type Service struct {
 	sealer     *sealer
 	sizes      bodySizes
 	custom     *customParameters
+	slot       atomic.Uint32 // see guardTargets
 	vocabulary vocabulary
 }
 
