@@ -56,12 +56,19 @@ func (c *crossed) let() {
 func (c *crossed) cross(first, second func() error) (one, other error) {
 	c.stamp, c.inside, c.second = sync.Once{}, make(chan struct{}), make(chan struct{})
 	c.armed.Store(true)
-	done := make(chan error, 1)
-	go func() { done <- first() }()
-	<-c.inside
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		one = first()
+	}()
+	select {
+	case <-c.inside:
+	case <-done:
+	}
 	other = second()
 	c.let()
-	one = <-done
+	<-done
+	c.armed.Store(false)
 	c.second = nil
 	return one, other
 }

@@ -315,6 +315,9 @@ func (t *transaction) patchIn(ctx context.Context, tx storage.Tx, key fhir.Key, 
 		return Result{}, err
 	}
 	d, err := t.patched(e.patch, cur)
+	if err == nil && e.cond != nil {
+		err = guardConditions(ctx, tx, e.cond.guards(d.entries))
+	}
 	if err != nil {
 		return Result{}, err
 	}
