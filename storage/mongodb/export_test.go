@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
@@ -34,6 +35,13 @@ func SentBy(r storage.Reader, run func() error) ([]Sent, error) {
 // DropIndexes drops all indexes of a type but that of _id.
 func DropIndexes(s *Store, typ string) error {
 	return s.current(typ).Indexes().DropAll(context.Background())
+}
+
+// GiveUpAfter makes Updates of a store that is not in use give up what others hold after d, and returns what undoes it.
+func GiveUpAfter(s *Store, d time.Duration) (undo func()) {
+	before := s.limits.locked
+	s.limits.locked = d
+	return func() { s.limits.locked = before }
 }
 
 // IndexNames returns the names of the indexes of a type.

@@ -90,6 +90,9 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 			}
 			return wrap("update", err)
 		}
+		if code(err, codeWriteConflict) && time.Since(begun) > s.limits.locked {
+			return locked("update", err)
+		}
 		if time.Since(begun) > retryFor || superseded && try >= conflictTries {
 			if !superseded && !crowded && !code(err, codeWriteConflict) {
 				return unavailable("update", err)
@@ -143,8 +146,7 @@ func (t *tx) write(ctx context.Context) error {
 					return err
 				}
 				if len(st.more) == 0 {
-					_, err = t.s.current(t.pending[0].rec.Key.Type).InsertOne(ctx, st.doc)
-					return err
+					return t.insert(ctx, t.pending[0].rec.Key.Type, st.doc)
 				}
 			}
 		}
@@ -160,6 +162,18 @@ func (t *tx) write(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx)
+}
+
+// insert stores one resource outside of a transaction. Where a transaction has stored the same one and does not end, the server would wait as
+// long as that lives: the time of the command bounds it.
+func (t *tx) insert(ctx context.Context, typ string, doc any) error {
+	within, cancel := context.WithTimeout(ctx, 2*t.s.limits.locked)
+	defer cancel()
+	_, err := t.s.current(typ).InsertOne(within, doc)
+	if err != nil && ctx.Err() == nil && (within.Err() != nil || code(err, codeMaxTimeExpired) || errors.Is(err, context.DeadlineExceeded)) {
+		return unavailable("update", err)
+	}
+	return err
 }
 
 // upgrade goes on in a transaction. What was read before is read again: where it has changed, this try is over.
