@@ -24,8 +24,8 @@ def read(name):
                 key = (event.get("Package") or event.get("ImportPath", ""), event.get("Test", ""))
             except (ValueError, AttributeError):
                 key, event = ("", ""), {"Action": "output", "Output": line}  # the go command's own words
-            if event["Action"] in ("output", "build-output"):
-                output[key].append(event["Output"].rstrip("\n"))
+            if event.setdefault("Action", "") in ("output", "build-output"):
+                output[key].append(event.get("Output", "").rstrip("\n"))
             elif event["Action"] == "run":
                 action[key] = "unfinished"
             elif event["Action"] in ("pass", "fail", "skip", "build-fail"):

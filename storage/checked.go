@@ -126,6 +126,7 @@ func (c *checkedReader) record(rec Record) {
 	promise(rec.Version > 0, "%s has version %d", rec.Key, rec.Version)
 	promise(rec.Entries == nil, "%s came with entries", rec.Key)
 	promise(!rec.Deleted || len(rec.Body) == 0, "the deletion %s has a body", rec.Key)
+	promise(!rec.Revived || !rec.Deleted && rec.Version > 2, "version %d of %s follows no deletion", rec.Version, rec.Key)
 	promise(rec.Updated.Location() == time.UTC, "%s has an instant that is not in UTC", rec.Key)
 	promise(c.writes() || !rec.Updated.After(c.moment), "%s of %v is visible at %v", rec.Key, rec.Updated, c.moment)
 }

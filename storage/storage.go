@@ -28,6 +28,8 @@ type Record struct {
 	Updated time.Time
 	// Deleted marks a deletion; Body and Entries are empty.
 	Deleted bool
+	// Revived marks the version that brings a resource back after its deletion (Bundle.entry.response.status in histories).
+	Revived bool
 	// Method is the HTTP method that made the version: POST, PUT, PATCH or DELETE (Bundle.entry.request.method in histories).
 	Method string
 	// Body is the JSON that clients read: minified, id and meta stamped.

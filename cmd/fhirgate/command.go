@@ -50,16 +50,34 @@ func newRoot(p *program) *cobra.Command {
 		if len(args) == 0 {
 			return nil
 		}
-		var names []string
-		for _, c := range cmd.Root().Commands() {
-			if !c.Hidden {
-				names = append(names, c.Name())
-			}
-		}
-		return fmt.Errorf("unknown command %s; %s", args[0], suggest(args[0], "", names))
+		return unknownCommand(root, args[0])
 	}
+	root.SetHelpCommand(&cobra.Command{
+		Use:                "help [command]",
+		Short:              "Tell about a command",
+		PersistentPreRunE:  func(*cobra.Command, []string) error { return nil },
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			about, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(root, args[0])
+			}
+			return about.Help()
+		},
+	})
 	root.SetFlagErrorFunc(flagError)
 	return root
+}
+
+// unknownCommand is the fault of a command that does not exist.
+func unknownCommand(root *cobra.Command, name string) error {
+	var names []string
+	for _, c := range root.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	return fmt.Errorf("unknown command %s; %s", name, suggest(name, "", names))
 }
 
 // flagError makes one line of what the flag parser found wrong.

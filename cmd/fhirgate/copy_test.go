@@ -83,7 +83,7 @@ func TestCopyMovesADatabaseToMongoDBAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log(said)
-	p = startServer(t, "", "--mongodb", uri)
+	p = startServer(t, "", inMongoDB(uri)...)
 	same("in MongoDB", p)
 	p.stop(t)
 	if _, err := copyTo(t, folder, uri); err == nil || !strings.Contains(err.Error(), "not empty") {

@@ -153,17 +153,15 @@ func TestADiskThatFillsRefusesWritesAndLosesNothing(t *testing.T) {
 		t.Fatalf("%v %v", r, err)
 	}
 
-	// Space that is made is used without a restart.
+	// Space that is made is used without a restart. Compactions use it too, and give it back: a write may be refused in between.
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	before := len(d.acked)
-	d.untilSpace(t)
+	for before := len(d.acked); len(d.acked) < before+100; {
+		d.untilSpace(t)
+	}
 	d.untilFull(t)
 	d.intact(t)
-	if len(d.acked) < before+100 {
-		t.Fatalf("%d writes after a quarter of the disk was freed", len(d.acked)-before)
-	}
 
 	// What was acknowledged outlives a restart on the full disk.
 	d.kill()

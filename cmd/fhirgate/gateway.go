@@ -98,6 +98,7 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 		Operations:     operation.Table(g.service, definition.R4()),
 		BaseURL:        s.baseURL,
 		TrustProxy:     s.trustProxy,
+		LoopbackOnly:   !s.insecureListen,
 		Origins:        s.origins,
 		Limits:         rest.Limits{Body: int64(s.maxBody), Depth: s.maxDepth, Search: s.searchTimeout},
 		Version:        release(),

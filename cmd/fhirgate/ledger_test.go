@@ -38,13 +38,16 @@ type ledger struct {
 	acked    []version
 	attempts map[string]*attempt
 	dying    bool
+	over     int // how many rounds have ended
+	// elects is set where the server may answer 503 at any time, because its database elects a primary.
+	elects bool
 
 	total, cut, kept int
 }
 
-// begin starts a round.
+// begin starts a round. The clock may have been set back meanwhile: what is verified begins some seconds before.
 func (l *ledger) begin(round int) {
-	l.round, l.since, l.acked, l.attempts, l.dying = round, time.Now().Add(-time.Second), nil, make(map[string]*attempt), false
+	l.round, l.since, l.acked, l.attempts, l.dying = round, time.Now().Add(-5*time.Second), nil, make(map[string]*attempt), false
 }
 
 // await returns when so many writes have been acknowledged, or at the deadline.
@@ -67,6 +70,30 @@ func (l *ledger) killing() {
 	l.dying = true
 }
 
+// end ends the round: workers send nothing more.
+func (l *ledger) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = l.round + 1
+}
+
+// ended reports whether the round has ended.
+func (l *ledger) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over > l.round
+}
+
+// read makes a request that is no write, and makes it again where the database elects.
+func (l *ledger) read(t *testing.T, url string) (*reply, error) {
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		r, err := send(t.Context(), "GET", url, "")
+		if err != nil || r.status != 503 || !l.elects || time.Now().After(end) {
+			return r, err
+		}
+	}
+}
+
 // try notes that a request is about to be sent.
 func (l *ledger) try(mark string, a attempt) {
 	l.mu.Lock()
@@ -83,7 +110,7 @@ func (l *ledger) ack(mark string, versions ...version) {
 }
 
 // history reads every version since an instant, oldest first for each key, and fails on a version that is there twice.
-func history(t *testing.T, p *process, since time.Time) map[string]map[int64]string {
+func (l *ledger) history(t *testing.T, p *process, since time.Time) map[string]map[int64]string {
 	t.Helper()
 	found := make(map[string]map[int64]string)
 	next := p.base + "/_history?_count=1000"
@@ -103,7 +130,11 @@ func history(t *testing.T, p *process, since time.Time) map[string]map[int64]str
 				Response struct{ Etag string }
 			}
 		}
-		if err := json.Unmarshal(must(t, 200, "GET", next, "").body, &page); err != nil {
+		r, err := l.read(t, next)
+		if err != nil || r.status != 200 {
+			t.Fatal(r, err)
+		}
+		if err := json.Unmarshal(r.body, &page); err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range page.Entry {
@@ -135,7 +166,7 @@ func history(t *testing.T, p *process, since time.Time) map[string]map[int64]str
 // verify holds the server to the round that was just cut off.
 func (l *ledger) verify(t *testing.T, p *process) {
 	t.Helper()
-	found := history(t, p, l.since)
+	found := l.history(t, p, l.since)
 	marks := make(map[string]int)
 	deletions := make(map[string]int)
 	for key, versions := range found {
@@ -220,7 +251,7 @@ func (l *ledger) readBack(t *testing.T, p *process, touched map[string]map[int64
 				if v.number > 0 {
 					url += fmt.Sprintf("/_history/%d", v.number)
 				}
-				r, err := send(t.Context(), "GET", url, "")
+				r, err := l.read(t, url)
 				switch {
 				case err != nil:
 					t.Error(err)
@@ -243,7 +274,7 @@ func (l *ledger) readBack(t *testing.T, p *process, touched map[string]map[int64
 // verifyAll holds the server to all rounds.
 func (l *ledger) verifyAll(t *testing.T, p *process) {
 	t.Helper()
-	found := history(t, p, time.Time{})
+	found := l.history(t, p, time.Time{})
 	for key, marks := range l.stored {
 		for i, mark := range marks {
 			if got := found[key][int64(i)+1]; got != mark {

@@ -11,25 +11,48 @@ import (
 	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
 )
 
+// inMongoDB are the arguments of a command on a database that may be busy: it waits for it at its start.
+func inMongoDB(uri string) []string {
+	return []string{"--mongodb", uri, "--mongodb-timeout", patience.String()}
+}
+
 func TestServeFromMongoDB(t *testing.T) {
 	uri := mongotest.URI(t)
-	p := startServer(t, "", "--mongodb", uri)
+	p := startServer(t, "", inMongoDB(uri)...)
 	if said := p.stdout.String(); !strings.Contains(said, "The data is in MongoDB") || strings.Contains(said, uri) {
 		t.Fatalf("%q", said)
 	}
-	must(t, 200, "GET", p.root+"/readyz", "")
+	awaitReadyz(t, p)
 	must(t, 201, "PUT", p.base+"/Patient/a", `{"resourceType":"Patient","id":"a","gender":"female"}`)
 	if status := p.stop(t); status != 0 {
 		t.Fatalf("status %d: %s", status, p.stderr)
 	}
-	p = startServer(t, "", "--mongodb", uri)
+	p = startServer(t, "", inMongoDB(uri)...)
 	if r := must(t, 200, "GET", p.base+"/Patient?gender=female", ""); !strings.Contains(string(r.body), "/fhir/Patient/a") {
 		t.Fatalf("%s", r.body)
 	}
 }
 
+// awaitReadyz waits until the server says that it is ready, for which it asks the database: that may take longer than it waits for the answer.
+func awaitReadyz(t *testing.T, p *process) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		r, err := send(t.Context(), "GET", p.root+"/readyz", "")
+		if err == nil && r.status == 200 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("the server does not become ready")
+		}
+	}
+}
+
 func TestADatabaseThatDoesNotAnswerIsWaitedFor(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	// The port is free until the server takes it: no other test listens on this address of the machine's own, where it has more than one.
+	ln, err := net.Listen("tcp", "127.83.71.13:0")
+	if err != nil {
+		ln, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +70,7 @@ func TestADatabaseThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	defer func() { _ = cmd.Process.Kill() }()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		r, err := send(t.Context(), "GET", "http://"+address+"/healthz", "")
 		if err == nil && r.status == 200 {
 			break
@@ -68,7 +91,7 @@ func TestADatabaseThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 		if err != nil || !strings.Contains(said.String(), "waits for MongoDB") || strings.Contains(said.String(), "secret") {
 			t.Fatalf("%v %s", err, said.String())
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("it does not end")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -83,7 +84,7 @@ func newServe(p *program) *cobra.Command {
 	f.DurationVar(&s.mongodbTimeout, "mongodb-timeout", 5*time.Second, "how long an operation waits for a server of MongoDB that can take it; serverSelectionTimeoutMS in the URI wins")
 	f.StringVar(&s.baseURL, "base-url", "", "`URL` that links in answers start with, as https://example.org/fhir; default is the address that the client used")
 	f.BoolVar(&s.trustProxy, "trust-proxy", false, "take the address that the client used from Forwarded and X-Forwarded-* headers")
-	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read answers; * for all")
+	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read answers and write; * for all")
 	f.Var(&s.validate, "validate", "validation of writes against the base specification")
 	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file a resource type (Patient.json)")
 	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")
@@ -222,11 +223,19 @@ func (s *settings) check() error {
 	if s.defaultPage > s.maxPage {
 		return fmt.Errorf("--default-page (%d) must not be greater than --max-page (%d)", s.defaultPage, s.maxPage)
 	}
-	if s.searchTimeout <= 0 || s.shutdownTimeout < 0 {
-		return errors.New("--search-timeout and --shutdown-timeout must be times, as 30s")
+	if s.searchTimeout <= 0 {
+		return fmt.Errorf("--search-timeout must be a time above zero, as 30s, but is %v", s.searchTimeout)
 	}
-	if u, err := url.Parse(s.baseURL); s.baseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		return fmt.Errorf("--base-url must be a URL, as https://example.org/fhir, but is %q", s.baseURL)
+	if s.shutdownTimeout < 0 {
+		return fmt.Errorf("--shutdown-timeout must be a time, as 30s, but is %v", s.shutdownTimeout)
+	}
+	if u, err := url.Parse(s.baseURL); s.baseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
+		return fmt.Errorf("--base-url must be a URL without a query, as https://example.org/fhir, but is %q", s.baseURL)
+	}
+	for _, o := range s.origins {
+		if u, err := url.Parse(strings.TrimSuffix(o, ":*")); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
+			return fmt.Errorf("--cors-origins are as https://app.example.org or http://localhost:*, or *, but one is %q", o)
+		}
 	}
 	host, port, err := net.SplitHostPort(s.listen)
 	if err != nil {

@@ -261,16 +261,12 @@ func TestLimitsAreErrors(t *testing.T) {
 			t.Errorf("%.60s: got %v", expr, err)
 		}
 	}
-	// What multiplies where it nests must not: closures, types that are looked for twice, repetitions in patterns.
+	// What multiplies where it nests must not, or this takes hours: closures, types that are looked for twice, repetitions in patterns.
 	for _, expr := range []string{
 		strings.Repeat("repeat(", 60) + "contained" + strings.Repeat(")", 60), "subject" + strings.Repeat(".resolve().is(Patient)", 60),
 		"status.matches('((a{30}){30}){30}')", "('" + strings.Repeat("x", 500) + "').matches('(x{1,200}){1,20}y')",
 	} {
-		start := time.Now()
 		_, err := evaluate(t, r, expr, nil, ForSearch(), WithLimits(Limits{Steps: 20_000}))
-		if time.Since(start) > time.Minute {
-			t.Errorf("%.60s took %v", expr, time.Since(start))
-		}
 		if err != nil && issueOf(err).ID != idLimit && issueOf(err).ID != idRegex {
 			t.Errorf("%.60s: %v", expr, err)
 		}

@@ -140,7 +140,7 @@ func (a *answer) version(base string, rec storage.Record) {
 	switch {
 	case rec.Deleted:
 		a.dst = appendStatus(a.dst, http.StatusNoContent)
-	case rec.Version == 1:
+	case rec.Version == 1, rec.Revived:
 		a.dst = appendStatus(a.dst, http.StatusCreated)
 	default:
 		a.dst = appendStatus(a.dst, http.StatusOK)

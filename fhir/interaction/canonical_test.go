@@ -1,7 +1,6 @@
 package interaction
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -182,81 +181,4 @@ func TestConditionsSeeStoredTerminologyAndCanonicals(t *testing.T) {
 	check(t, err, fhir.KindInvalid, "unknown-value-set")
 	_, err = transact(t, s, request("DELETE", "Basic?code:in=http://example.org/none", "", ""))
 	check(t, err, fhir.KindInvalid, "unknown-value-set")
-}
-
-// TestExpansionsAreThoseOfTheStoreInEveryProcess drives two gateways on one store: each sees what the other has written, deletions too.
-func TestExpansionsAreThoseOfTheStoreInEveryProcess(t *testing.T) {
-	store := openStore(t)
-	gateways := []*Service{openOn(t, store, Options{Shared: true}), openOn(t, store, Options{Shared: true})}
-	clinic(t, gateways[0])
-	set := func(s *Service, id, code string) {
-		put(t, s, `{"resourceType":"ValueSet","id":"%s","url":"http://example.org/vs","version":"%s","status":"active","compose":{"include":[{"system":"http://loinc.org","concept":[{"code":"%s"}]}]}}`, id, id, code)
-	}
-	see := func(step, want string) {
-		t.Helper()
-		for range 2 {
-			for i, s := range gateways {
-				b, err := try(t, s, "Observation?code:in=http://example.org/vs&_summary=count")
-				got := fmt.Sprint(err)
-				if err == nil {
-					got = fmt.Sprint(*b.Total)
-				}
-				if !strings.Contains(got, want) {
-					t.Fatalf("%s: gateway %d finds %s, want %s", step, i, got, want)
-				}
-			}
-		}
-	}
-	see("nothing is stored", "not known")
-	set(gateways[0], "1", "c1")
-	see("stored", "2")
-	set(gateways[1], "2", "c0")
-	see("a later version", "3")
-	if _, err := gateways[0].Delete(t.Context(), key("ValueSet/2"), Conditions{}); err != nil {
-		t.Fatal(err)
-	}
-	see("deleted", "2")
-	set(gateways[1], "1", "c7")
-	see("changed", "0")
-	put(t, gateways[0], `{"resourceType":"ValueSet","id":"1","url":"http://example.org/vs","status":"active","compose":{"include":[{"system":"http://loinc.org"}]}}`)
-	put(t, gateways[0], `{"resourceType":"CodeSystem","id":"cs","url":"http://loinc.org","status":"active","content":"fragment","concept":[{"code":"c0"}]}`)
-	see("by a code system", "3")
-	put(t, gateways[1], `{"resourceType":"CodeSystem","id":"cs","url":"http://loinc.org","status":"active","content":"fragment","concept":[{"code":"c0"},{"code":"c1"}]}`)
-	see("the code system has changed", "5")
-	if n := len(gateways[0].vocabulary.sets); n != 1 {
-		t.Errorf("%d expansions are kept", n)
-	}
-	// An Update that writes a value set reads it, and keeps nothing of it where it fails.
-	const read = "Observation?code:in=http://example.org/vs&_summary=count"
-	b := must(t, gateways[0], request("PUT", "ValueSet/1", "", `{"resourceType":"ValueSet","id":"1","url":"http://example.org/vs","status":"active","compose":{"include":[{"system":"http://loinc.org","concept":[{"code":"c1"}]}]}}`),
-		request("GET", read, "", ""))
-	if got := string(b.Entry[1].Resource); !strings.Contains(got, `"total":2`) {
-		t.Errorf("a transaction does not read what it wrote: %s", got)
-	}
-	see("after the transaction", "2")
-	_, err := transact(t, gateways[0], request("PUT", "ValueSet/1", "", `{"resourceType":"ValueSet","id":"1","url":"http://example.org/vs","status":"active","compose":{"include":[{"system":"http://loinc.org"}]}}`),
-		request("GET", read, "", ""), request("GET", "Patient/none", "", ""))
-	if err == nil {
-		t.Fatal("the transaction was to fail")
-	}
-	see("after a transaction that failed", "2")
-}
-
-func TestKeptExpansionsAreBounded(t *testing.T) {
-	var v vocabulary
-	for i := range 30 {
-		v.set("r", fmt.Sprint(i), func() (codeSet, bool) { return codeSet{make([][2]string, maxVocabulary/10), true}, true })
-		if v.codes > maxVocabulary {
-			t.Fatalf("%d codes are kept", v.codes)
-		}
-	}
-	if len(v.sets) == 0 {
-		t.Error("nothing is kept")
-	}
-	if s := v.set("r", "huge", func() (codeSet, bool) { return codeSet{make([][2]string, maxVocabulary+1), true}, true }); len(s.codes) != maxVocabulary+1 {
-		t.Errorf("%d codes", len(s.codes))
-	}
-	if v.codes > maxVocabulary {
-		t.Errorf("%d codes are kept", v.codes)
-	}
 }

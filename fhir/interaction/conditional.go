@@ -150,7 +150,8 @@ func errSeveral() error {
 
 // UpdateConditional updates the resource that query finds, or creates one where it finds none: under the body's id if it has one, else
 // under an id that the server chooses (R4 http, 3.1.0.6.2 Conditional update). Several matches are KindPrecondition; a body with another id
-// than the match's is KindInvalid.
+// than the match's is KindInvalid, and one with the id of a resource that the query does not find KindConflict: R4 calls this an update as create,
+// which makes what does not exist, and R5 says that the server rejects it.
 func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Resource, query string, c Conditions) (Result, error) {
 	const op = "update"
 	cond, err := s.parseCondition(ctx, typ, query)
@@ -168,7 +169,7 @@ func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Reso
 		if err != nil {
 			return err
 		}
-		key, err := conditionalKey(typ, r, found, fresh)
+		key, err := conditionalKey(ctx, tx, typ, r, found, fresh)
 		if err != nil {
 			return err
 		}
@@ -177,15 +178,11 @@ func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Reso
 		}
 		return s.checkReferences(ctx, tx, d.resource)
 	})
-	if err != nil {
-		return Result{}, failure(op, fhir.Key{Type: typ}, err)
-	}
-	s.wrote(ctx, res)
-	return res, nil
+	return s.answer(ctx, op, fhir.Key{Type: typ}, res, err)
 }
 
-// conditionalKey returns the key that a conditional update writes, given what its condition found.
-func conditionalKey(typ string, r fhir.Resource, found fhir.Key, fresh string) (fhir.Key, error) {
+// conditionalKey returns the key that a conditional update of typ to r writes, given what its condition found.
+func conditionalKey(ctx context.Context, reader storage.Reader, typ string, r fhir.Resource, found fhir.Key, fresh string) (fhir.Key, error) {
 	id := r.Get("id")
 	switch {
 	case found.ID != "" && id.Valid() && id.Text() != found.ID:
@@ -198,7 +195,13 @@ func conditionalKey(typ string, r fhir.Resource, found fhir.Key, fresh string) (
 	case !fhir.ValidID(id.Text()):
 		return fhir.Key{}, fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-id", "an id is 1 to 64 letters, digits, dashes and dots")
 	}
-	return fhir.Key{Type: typ, ID: id.Text()}, nil
+	key := fhir.Key{Type: typ, ID: id.Text()}
+	cur, err := current(ctx, reader, key)
+	if exists(cur) {
+		err = &fhir.Error{Kind: fhir.KindConflict, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueConflict, ID: "id-exists",
+			Text: "the condition finds nothing, and the body's id is that of another resource", Expression: typ + ".id"}}}
+	}
+	return key, err
 }
 
 // DeleteConditional deletes what query finds: one resource, or with Options.MultipleDelete up to MaxDeletes (R4 http, 3.1.0.7.1

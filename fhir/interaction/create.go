@@ -42,8 +42,13 @@ func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNon
 		}
 		return s.checkReferences(ctx, tx, d.resource)
 	})
+	return s.answer(ctx, op, fhir.Key{Type: typ}, res, err)
+}
+
+// answer returns what a write is answered with once its Update has ended: res, after what follows from it, or the failure.
+func (s *Service) answer(ctx context.Context, op string, key fhir.Key, res Result, err error) (Result, error) {
 	if err != nil {
-		return Result{}, failure(op, fhir.Key{Type: typ}, err)
+		return Result{}, failure(op, key, err)
 	}
 	s.wrote(ctx, res)
 	return res, nil
@@ -51,7 +56,7 @@ func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNon
 
 // putNew writes d as the first version of key, which no resource has ever had.
 func (s *Service) putNew(ctx context.Context, tx storage.Tx, key fhir.Key, d *draft) (Result, error) {
-	rec, err := s.write(ctx, tx, d, key, 1, http.MethodPost)
+	rec, err := s.write(ctx, tx, d, storage.Record{}, key, http.MethodPost)
 	if err != nil {
 		return Result{}, err
 	}

@@ -23,11 +23,7 @@ func (s *Service) Delete(ctx context.Context, key fhir.Key, c Conditions) (Resul
 		}
 		return s.checkReferrers(ctx, tx, key)
 	})
-	if err != nil {
-		return Result{}, failure(op, key, err)
-	}
-	s.wrote(ctx, res)
-	return res, nil
+	return s.answer(ctx, op, key, res, err)
 }
 
 // remove writes a deletion as the next version of key where c allows it.
@@ -49,11 +45,6 @@ func (s *Service) remove(ctx context.Context, tx storage.Tx, key fhir.Key, c Con
 	}
 	if err := tx.Put(ctx, rec, cur.Version); err != nil {
 		return Result{}, err
-	}
-	if isTerminology(key.Type) {
-		if err := tx.SetMeta(ctx, terminologyDeleted, []byte(s.ids.next())); err != nil {
-			return Result{}, err
-		}
 	}
 	return Result{Action: Deleted, Record: rec}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/mongodb"
 	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
@@ -40,7 +41,7 @@ func openGateways(t *testing.T) (a, b *Service, h *held) {
 	uri := mongotest.URI(t)
 	stores := make([]*mongodb.Store, 2)
 	for i := range stores {
-		store, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri, Timeout: 30 * time.Second})
+		store, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri, Timeout: 5 * time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,11 +54,10 @@ func openGateways(t *testing.T) (a, b *Service, h *held) {
 
 const dated = `{"resourceType":"Observation","id":"%s","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p"},"effectiveDateTime":"%s"}`
 
-// hold begins an update through the gateway of h, which is stamped when hold returns; commit lets it go on and waits for it.
-func (h *held) hold(t *testing.T, s *Service, id, date string) (commit func()) {
+// hold begins the update of a resource through the gateway of h, which is stamped when hold returns; commit lets it go on and waits for it.
+func (h *held) hold(t *testing.T, s *Service, r fhir.Resource) (commit func()) {
 	t.Helper()
 	done := make(chan error, 1)
-	r := resource(t, dated, id, date)
 	h.armed.Store(true)
 	go func() {
 		_, err := s.Update(context.WithoutCancel(t.Context()), r.Key(), r, Conditions{})
@@ -81,7 +81,7 @@ func TestUpdateInFlightElsewhereMovesNothingBetweenPages(t *testing.T) {
 		put(t, a, dated, fmt.Sprint("o", i), fmt.Sprintf("2024-01-0%d", i+1))
 		want = append(want, fmt.Sprintf("Observation/o%d", i))
 	}
-	commit := h.hold(t, a, "o7", "2001-01-01") // which puts it before the first page
+	commit := h.hold(t, a, resource(t, dated, "o7", "2001-01-01")) // which puts it before the first page
 	page := find(t, b, "Observation?_sort=date&_count=3&_include=Observation:subject")
 	got := page.names()
 	commit()
@@ -126,7 +126,7 @@ func TestUpdateInFlightElsewhereMovesNothingBetweenPages(t *testing.T) {
 func TestUpdateInFlightElsewhereIsInNoLaterPageOfAHistory(t *testing.T) {
 	a, b, h := openGateways(t)
 	put(t, a, dated, "o", "2024")
-	commit := h.hold(t, a, "o", "2025")
+	commit := h.hold(t, a, resource(t, dated, "o", "2025"))
 	want := []string{"Observation/o"}
 	for i := range 5 {
 		put(t, b, dated, fmt.Sprint("later", i), "2024")

@@ -79,6 +79,63 @@ func TestHistoryOfAnInstance(t *testing.T) {
 	check(t, err, fhir.KindNotFound, "not-found")
 }
 
+// TestHistoryTellsWhatEachWriteWasAnswered compares the statuses of histories with those that the writes themselves had: 201 each time that the
+// resource came into being, and came back.
+func TestHistoryTellsWhatEachWriteWasAnswered(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	k := key("Patient/a")
+	n := 0
+	content := func() fhir.Resource {
+		n++
+		return resource(t, `{"resourceType":"Patient","id":"a","multipleBirthInteger":%d}`, n)
+	}
+	update := func() (Result, error) { return s.Update(ctx, k, content(), Conditions{}) }
+	remove := func() (Result, error) { return s.Delete(ctx, k, Conditions{}) }
+	conditional := func() (Result, error) {
+		return s.UpdateConditional(ctx, "Patient", content(), "_id=a", Conditions{})
+	}
+	patch := func() (Result, error) {
+		return s.Patch(ctx, k, func(fhir.Resource) ([]byte, error) { return content().Raw(), nil }, Conditions{})
+	}
+	bundled := func(kind string) func() (Result, error) {
+		return func() (Result, error) {
+			b, err := send(t, s, kind, "", request("PUT", "Patient/a", "", string(content().Raw())))
+			if err == nil && b.Entry[0].Response.Status == "201 Created" {
+				return Result{Action: Created}, nil
+			}
+			return Result{Action: Updated}, err
+		}
+	}
+	var want []string
+	for i, write := range []func() (Result, error){update, update, remove, update, patch, remove, conditional, conditional, remove, bundled("transaction"), bundled("transaction"), remove, bundled("batch"), update} {
+		res, err := write()
+		if err != nil {
+			t.Fatalf("write %d: %v", i, err)
+		}
+		want = append([]string{map[Action]string{Created: "201 Created", Updated: "200 OK", Deleted: "204 No Content"}[res.Action]}, want...)
+	}
+	if n := strings.Count(strings.Join(want, " "), "201"); n != 5 {
+		t.Fatalf("%d writes made the resource: %v", n, want)
+	}
+	for _, q := range []HistoryRequest{{Key: k}, {Type: "Patient"}, {}} {
+		var got []string
+		for q.Base, q.Query = base, "_count=2"; q.Query != ""; {
+			b, err := s.History(ctx, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page := decode(t, b)
+			for _, e := range page.Entry {
+				got = append(got, e.Response.Status)
+			}
+			q.Query = page.query("next")
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the history of %q %q says\n%v, and the writes were answered\n%v", q.Key, q.Type, got, want)
+		}
+	}
+}
+
 func TestHistoryRefusesWhatItDoesNotKnow(t *testing.T) {
 	s := open(t, Options{})
 	for query, issue := range map[string]string{

@@ -98,9 +98,9 @@ func errInvalidResource(issues []fhir.Issue) error {
 	return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: issues}
 }
 
-// write stores d as a version of key. A draft that was made before a search parameter came or went is extracted again: inside of an Update
+// write stores d as the version of key that follows before, which is deleted or has Version 0 where d brings the resource into being. A draft that was made before a search parameter came or went is extracted again: inside of an Update
 // that does not change unseen.
-func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, key fhir.Key, version int64, method string) (storage.Record, error) {
+func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, before storage.Record, key fhir.Key, method string) (storage.Record, error) {
 	entries := d.entries
 	if d.generation != s.custom.generation.Load() {
 		again, err := s.extract(d.resource, nil)
@@ -109,8 +109,9 @@ func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, key fhir.K
 		}
 		entries = again.entries
 	}
+	version := before.Version + 1
 	rec := storage.Record{
-		Key: key, Version: version, Updated: tx.Now(), Method: method,
+		Key: key, Version: version, Updated: tx.Now(), Method: method, Revived: before.Deleted,
 		Body:    d.resource.Stamp(key.ID, version, tx.Now()),
 		Entries: stampEntries(entries, version, tx.Now()),
 	}

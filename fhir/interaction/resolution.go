@@ -149,7 +149,7 @@ func (t *transaction) resolveEntry(ctx context.Context, r storage.Reader, p *res
 			p.keys[e.index], p.matched[e.index] = found, true
 		}
 	case http.MethodPut:
-		p.keys[e.index], err = conditionalKey(e.url.typ, e.resource, found, e.key.ID)
+		p.keys[e.index], err = conditionalKey(ctx, r, e.url.typ, e.resource, found, e.key.ID)
 	case http.MethodPatch:
 		if p.keys[e.index] = found; found.ID == "" {
 			err = fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-found", "the condition finds no resource")

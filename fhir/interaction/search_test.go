@@ -242,8 +242,8 @@ func TestElementsAreThoseOfTheTypesSearched(t *testing.T) {
 	if match, included := string(b.Entry[0].Resource), string(b.Entry[1].Resource); strings.Contains(match, "performer") || !strings.Contains(included, "gender") {
 		t.Errorf("%s %s", match, included)
 	}
-	b = find(t, s, "Observation?_id=0&_summary=text&_include=Observation:subject")
-	if included := string(b.Entry[1].Resource); strings.Contains(included, "gender") {
+	b = find(t, s, "Observation?_id=0&_summary=true&_include=Observation:subject")
+	if included := string(b.Entry[1].Resource); !strings.Contains(included, "SUBSETTED") || strings.Contains(included, "generalPractitioner") || !strings.Contains(included, "gender") {
 		t.Errorf("%s", included)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
@@ -27,7 +28,7 @@ const base = "http://localhost/fhir"
 func openStore(t testing.TB) storage.Store {
 	t.Helper()
 	if os.Getenv("FHIRGATE_TEST_ENGINE") == "mongodb" {
-		store, err := mongodb.Open(context.Background(), mongodb.Options{URI: mongotest.URI(t)})
+		store, err := mongodb.Open(context.Background(), mongodb.Options{URI: mongotest.URI(t), Timeout: 5 * time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

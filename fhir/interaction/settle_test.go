@@ -83,6 +83,58 @@ func TestReferencesInBatches(t *testing.T) {
 	}
 }
 
+// TestReferencesByURNOutsideOfTransactions fixes our reading: they are stored as they are, and found.
+func TestReferencesByURNOutsideOfTransactions(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	const urn, oid = "urn:uuid:0b6a2d6e-7c5f-4b39-93c1-6a7d4b0c2f11", "urn:oid:1.2.40.0.34"
+	observation := func(reference string) string {
+		return `{"resourceType":"Observation","id":"o","subject":{"reference":"` + reference + `"}}`
+	}
+	put(t, s, "%s", observation(urn))
+	if _, err := s.Create(ctx, "Observation", resource(t, "%s", observation(oid)), ""); err != nil {
+		t.Fatal(err)
+	}
+	b, err := send(t, s, "batch", "", request("POST", "Observation", "", observation(oid)))
+	if err != nil || b.Entry[0].Response.Status != "201 Created" {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	for reference, want := range map[string]int{urn: 1, oid: 2, "urn:uuid:0b6a2d6e-7c5f-4b39-93c1-6a7d4b0c2f12": 0} {
+		if got := find(t, s, "Observation?subject="+reference).names(); len(got) != want {
+			t.Errorf("%s finds %v", reference, got)
+		}
+	}
+	if got := body(t, s, key("Observation/o")); !strings.Contains(got, urn) {
+		t.Errorf("%s", got)
+	}
+	_, err = transact(t, s, request("POST", "Observation", "", observation(urn)))
+	check(t, err, fhir.KindInvalid, "unresolved-reference")
+}
+
+// TestPatchesInTransactionsNameEntries has the resource of a patch refer to another entry, and to what a search finds.
+func TestPatchesInTransactionsNameEntries(t *testing.T) {
+	s := open(t, Options{Patch: func(document fhir.Resource) (Patch, error) {
+		subject := string(document.Get("parameter").First().Get("valueReference").Raw())
+		return func(fhir.Resource) ([]byte, error) {
+			return []byte(`{"resourceType":"Observation","id":"o","subject":` + subject + `}`), nil
+		}, nil
+	}})
+	identified(t, s)
+	put(t, s, `{"resourceType":"Observation","id":"o"}`)
+	patch := func(reference string) string {
+		return request("PATCH", "Observation/o", "", `{"resourceType":"Parameters","parameter":[{"name":"x","valueReference":{"reference":"`+reference+`"}}]}`)
+	}
+	b := must(t, s, patch("urn:uuid:p"), request("POST", "Patient", "urn:uuid:p", `{"resourceType":"Patient"}`))
+	if got := body(t, s, key("Observation/o")); !strings.Contains(got, `"reference":"`+b.location(1).String()+`"`) {
+		t.Errorf("%s", got)
+	}
+	must(t, s, patch("Patient?identifier=s|k1"))
+	if got := body(t, s, key("Observation/o")); !strings.Contains(got, `"reference":"Patient/one"`) {
+		t.Errorf("%s", got)
+	}
+	_, err := transact(t, s, patch("urn:uuid:other"))
+	check(t, err, fhir.KindInvalid, "unresolved-reference")
+}
+
 func TestTransactionNamesOfEntriesInUpperCase(t *testing.T) {
 	s := open(t, Options{})
 	b := must(t, s, request("POST", "Patient", "urn:uuid:0B6A2D6E-7C5F-4B39-93C1-6A7D4B0C2F11", `{"resourceType":"Patient"}`),

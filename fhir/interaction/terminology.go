@@ -8,7 +8,6 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
-	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -19,15 +18,14 @@ const (
 )
 
 // terminology is the search.Terminology of a view: stored ValueSets and CodeSystems first, then those of the definitions. It is for one
-// search and one goroutine. What fails in the engine is kept in err.
+// search and one goroutine, and the view must not write while it is in use. What fails in the engine is kept in err.
 type terminology struct {
 	ctx      context.Context
 	reader   storage.Reader
 	registry *definition.Registry
 	kept     *vocabulary
-	// revision is that of the view, once it was asked for; "" where nothing may be kept.
-	revision string
-	asked    bool
+	answers  map[source]edition // of the view, to all that it was asked
+	asked    map[source]edition // those on which what is being worked out depends
 	err      error
 }
 
@@ -35,18 +33,7 @@ func (s *Service) terminologyOf(ctx context.Context, r storage.Reader) *terminol
 	return &terminology{ctx: ctx, reader: r, registry: s.registry, kept: &s.vocabulary}
 }
 
-// at returns the revision of the view.
-func (t *terminology) at() string {
-	if !t.asked {
-		var err error
-		t.asked = true
-		t.revision, err = terminologyRevision(t.ctx, t.reader)
-		t.fail(err)
-	}
-	return t.revision
-}
-
-// canonicals are the resource types that terminology reads.
+// The resource types that terminology reads.
 const (
 	valueSetType   = "ValueSet"
 	codeSystemType = "CodeSystem"
@@ -55,20 +42,12 @@ const (
 // stored returns the stored resource of a type by its canonical, with or without a version, or by "Type/id". Of several that a canonical names
 // it is the one written last.
 func (t *terminology) stored(typ, canonical string) (fhir.Resource, bool) {
-	key := fhir.Key{Type: typ}
-	if id, ok := strings.CutPrefix(canonical, typ+"/"); ok {
-		key.ID = id
-	} else {
-		named, err := search.NewCanonicals(t.ctx, t.reader).Resolve([]string{typ}, []string{canonical})
-		rows := named[canonical]
-		if err != nil || len(rows) == 0 {
-			t.fail(err)
-			return fhir.Resource{}, false
-		}
-		key = slices.MaxFunc(rows, func(a, b search.Row) int { return a.Updated.Compare(b.Updated) }).Key
+	key := t.edition(source{typ, canonical}).key
+	if t.err != nil || key == (fhir.Key{}) {
+		return fhir.Resource{}, false
 	}
-	rec, err := current(t.ctx, t.reader, key)
-	if err != nil || !exists(rec) {
+	rec, err := t.reader.Get(t.ctx, key)
+	if err != nil {
 		t.fail(err)
 		return fhir.Resource{}, false
 	}
@@ -83,12 +62,35 @@ func (t *terminology) fail(err error) {
 	}
 }
 
+// codeSet are the members of a value set; known is false where it can't be enumerated.
+type codeSet struct {
+	codes [][2]string
+	known bool
+}
+
+// count implements work.
+func (s codeSet) count() int { return len(s.codes) }
+
+// detached returns s in memory of its own, which does not keep the resources it was read from.
+func (s codeSet) detached() codeSet {
+	systems := make(map[string]string)
+	for i, c := range s.codes {
+		system, ok := systems[c[0]]
+		if !ok {
+			system = strings.Clone(c[0])
+			systems[system] = system
+		}
+		s.codes[i] = [2]string{system, strings.Clone(c[1])}
+	}
+	return s
+}
+
 // Expand implements search.Terminology.
 func (t *terminology) Expand(valueSet string) (iter.Seq2[string, string], bool) {
-	set := t.kept.set(t.at(), valueSet, func() (codeSet, bool) {
+	set := worked(t, source{valueSetType, valueSet}, func() codeSet {
 		e := expansion{terminology: t, seen: make(map[[2]string]bool)}
 		known := e.valueSet(valueSet, 0)
-		return codeSet{e.codes, known}, t.err == nil
+		return codeSet{e.codes, known}.detached()
 	})
 	if !set.known {
 		return nil, false
@@ -252,22 +254,31 @@ func (e *expansion) system(system string, n fhir.Node) bool {
 	return true
 }
 
-// hierarchy is the order of the codes of a code system. It does not change once it is made.
+// hierarchy is the order of the codes of a code system; nil for a system that no stored CodeSystem has, or none with its codes. It does not
+// change once it is made.
 type hierarchy struct {
 	codes    []string
 	parents  map[string][]string
 	children map[string][]string
 }
 
+// count implements work.
+func (h *hierarchy) count() int {
+	if h == nil {
+		return 0
+	}
+	return len(h.codes)
+}
+
 // hierarchy returns that of the stored CodeSystem of a system; false where there is none or it does not hold all of its codes.
 func (t *terminology) hierarchy(system string) (*hierarchy, bool) {
-	h := t.kept.tree(t.at(), system, func() (*hierarchy, bool) {
+	h := worked(t, source{codeSystemType, system}, func() *hierarchy {
 		r, ok := t.stored(codeSystemType, system)
 		if !ok {
-			return nil, t.err == nil
+			return nil
 		}
 		h, _ := readHierarchy(r)
-		return h, t.err == nil
+		return h
 	})
 	return h, h != nil
 }
@@ -307,8 +318,11 @@ func (h *hierarchy) link(parent, child string) {
 	h.children[parent] = append(h.children[parent], child)
 }
 
-// around returns all codes that the links lead to from code, itself left out, in the order of the code system.
-func (h *hierarchy) around(code string, links map[string][]string) iter.Seq[string] {
+// around returns all codes that the links lead to from code, itself left out, in the order of the code system; false where that has no such code.
+func (h *hierarchy) around(code string, links map[string][]string) (iter.Seq[string], bool) {
+	if !slices.Contains(h.codes, code) {
+		return nil, false
+	}
 	found := make(map[string]bool)
 	todo := slices.Clone(links[code])
 	for len(todo) > 0 {
@@ -326,7 +340,7 @@ func (h *hierarchy) around(code string, links map[string][]string) iter.Seq[stri
 				return
 			}
 		}
-	}
+	}, true
 }
 
 // Descendants implements search.Terminology.
@@ -335,10 +349,7 @@ func (t *terminology) Descendants(system, code string) (iter.Seq[string], bool) 
 	if !ok {
 		return t.registry.Descendants(system, code)
 	}
-	if !slices.Contains(h.codes, code) {
-		return nil, false
-	}
-	return h.around(code, h.children), true
+	return h.around(code, h.children)
 }
 
 // Ancestors implements search.Terminology.
@@ -347,8 +358,5 @@ func (t *terminology) Ancestors(system, code string) (iter.Seq[string], bool) {
 	if !ok {
 		return t.registry.Ancestors(system, code)
 	}
-	if !slices.Contains(h.codes, code) {
-		return nil, false
-	}
-	return h.around(code, h.parents), true
+	return h.around(code, h.parents)
 }

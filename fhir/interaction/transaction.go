@@ -216,11 +216,19 @@ func (t *transaction) attempt(ctx context.Context, plan *resolution) (other *res
 	return nil, err
 }
 
-// prepareAll rewrites, validates and extracts the resources that are written.
+// prepareAll rewrites, validates and extracts the resources that are written, and rewrites patches.
 func (t *transaction) prepareAll(plan *resolution) error {
 	v := resolved{keys: plan.keys, conditions: plan.references, names: t.names}
 	parallel(len(t.entries), func(i int) {
 		e := t.entries[i]
+		if e.method == http.MethodPatch && len(e.mentions) > 0 {
+			r, err := v.rewrite(e.resource, e.mentions)
+			if err == nil {
+				e.patch, err = t.opt.Patch(r)
+			}
+			e.err = err
+			return
+		}
 		if e.method != http.MethodPost && e.method != http.MethodPut || plan.matched[i] {
 			return
 		}

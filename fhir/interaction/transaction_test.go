@@ -286,6 +286,32 @@ func TestConditionalUpdateAndDeleteInATransaction(t *testing.T) {
 	check(t, err, fhir.KindInvalid, "duplicate-entry")
 }
 
+// TestConditionalUpdateTakesNoOtherResource has the condition find nothing, and the body name a resource: one that exists is left alone, and one
+// that does not, or no longer, is made.
+func TestConditionalUpdateTakesNoOtherResource(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	put(t, s, `{"resourceType":"Patient","id":"a","gender":"female"}`)
+	const other = "identifier=http://x|other"
+	r := resource(t, `{"resourceType":"Patient","id":"a","active":true}`)
+	entry := request("PUT", "Patient?"+other, "", string(r.Raw()))
+	_, err := s.UpdateConditional(ctx, "Patient", r, other, Conditions{})
+	check(t, err, fhir.KindConflict, "id-exists")
+	_, err = transact(t, s, entry)
+	check(t, err, fhir.KindConflict, "id-exists")
+	if b, err := send(t, s, "batch", "", entry); err != nil || b.Entry[0].Response.Status != "409 Conflict" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if got := body(t, s, key("Patient/a")); !strings.Contains(got, "female") || !strings.Contains(got, `"versionId":"1"`) {
+		t.Errorf("%s", got)
+	}
+	if _, err := s.Delete(ctx, key("Patient/a"), Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := s.UpdateConditional(ctx, "Patient", r, other, Conditions{}); err != nil || res.Action != Created || res.Record.Key != key("Patient/a") {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
 func TestConditionalReferences(t *testing.T) {
 	s := open(t, Options{})
 	put(t, s, `{"resourceType":"Patient","id":"a","identifier":[{"system":"http://x","value":"1"}]}`)

@@ -34,11 +34,7 @@ func (s *Service) Update(ctx context.Context, key fhir.Key, r fhir.Resource, c C
 		}
 		return s.checkReferences(ctx, tx, d.resource)
 	})
-	if err != nil {
-		return Result{}, failure(op, key, err)
-	}
-	s.wrote(ctx, res)
-	return res, nil
+	return s.answer(ctx, op, key, res, err)
 }
 
 // put writes d as the next version of key where c allows it.
@@ -53,7 +49,7 @@ func (s *Service) put(ctx context.Context, tx storage.Tx, key fhir.Key, d *draft
 	if exists(cur) && d.same(cur) {
 		return Result{Action: Unchanged, Record: cur, Issues: d.issues}, nil
 	}
-	rec, err := s.write(ctx, tx, d, key, cur.Version+1, method)
+	rec, err := s.write(ctx, tx, d, cur, key, method)
 	if err != nil {
 		return Result{}, err
 	}

@@ -1,155 +1,182 @@
 package interaction
 
 import (
-	"context"
-	"strconv"
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// vocabulary keeps what terminology has worked out of stored ValueSets and CodeSystems, as long as none of them changes, in whichever
-// process. It is safe for concurrent use.
+// vocabulary keeps what terminology has worked out of stored ValueSets and CodeSystems, beside what it was worked out of. It is safe for
+// concurrent use.
 type vocabulary struct {
-	mu       sync.Mutex
-	revision string // of the resources that the members were made from
-	sets     map[string]codeSet
-	trees    map[string]*hierarchy // nil for a system that no stored CodeSystem has
-	codes    int                   // in all of them
+	mu   sync.Mutex
+	kept map[source]keptWork
+	size int // of all that is kept
 }
 
-// codeSet are the members of a value set; known is false where it can't be enumerated.
-type codeSet struct {
-	codes [][2]string
-	known bool
+// work is what is worked out of stored resources. It does not change once it is made, and keeps no memory of theirs.
+type work interface {
+	// count returns how many codes it holds.
+	count() int
 }
 
-// maxVocabulary bounds the codes that are kept. Past them all are let go.
+// keptWork is a work, and the questions to the store that it was made by with their answers. It is right in every view that answers them the
+// same: neither a version of a resource nor the definitions ever change.
+type keptWork struct {
+	work
+	answers map[source]edition
+}
+
+// source is a question to the store: which resource of a type has this canonical, or is this "Type/id"?
+type source struct{ typ, name string }
+
+// edition is its answer, a version of a resource; the zero edition where there is none.
+type edition struct {
+	key     fhir.Key
+	version int64
+	updated int64 // microseconds
+}
+
+// maxVocabulary bounds what is kept, in codes. Past it all is let go.
 const maxVocabulary = 400_000
 
-// of makes v about a revision and reports whether it was. Its caller holds mu.
-func (v *vocabulary) of(revision string) bool {
-	if v.revision == revision && v.sets != nil {
-		return true
+// size is about what k takes, in codes.
+func (k keptWork) size() int {
+	n := k.count()
+	for s := range k.answers {
+		n += 2 + len(s.name)/32
 	}
-	v.revision, v.sets, v.trees, v.codes = revision, make(map[string]codeSet), make(map[string]*hierarchy), 0
+	return n
+}
+
+// find returns what is kept under a name.
+func (v *vocabulary) find(name source) (keptWork, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	k, ok := v.kept[name]
+	return k, ok
+}
+
+// keep keeps k under a name, where it is not too large.
+func (v *vocabulary) keep(name source, k keptWork) {
+	size := k.size()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if old, ok := v.kept[name]; ok {
+		v.size -= old.size()
+		delete(v.kept, name)
+	}
+	if size > maxVocabulary {
+		return
+	}
+	if v.kept == nil || v.size+size > maxVocabulary {
+		v.kept, v.size = make(map[source]keptWork), 0
+	}
+	v.kept[name] = k
+	v.size += size
+}
+
+// worked returns what goes by a name: what is kept, where the view of t holds the resources that it was made from and no others that its names
+// mean; else what produce makes, which is then kept.
+func worked[W work](t *terminology, name source, produce func() W) W {
+	t.begin()
+	if k, ok := t.kept.find(name); ok && t.answersAs(k.answers) {
+		maps.Copy(t.asked, k.answers)
+		return k.work.(W)
+	}
+	outer := t.asked
+	t.asked = make(map[source]edition)
+	w := produce()
+	answers := make(map[source]edition, len(t.asked))
+	for s, e := range t.asked {
+		outer[s] = e
+		answers[source{s.typ, strings.Clone(s.name)}] = e
+	}
+	t.asked = outer
+	if t.err == nil && !t.wroteOneOf(answers) {
+		t.kept.keep(source{name.typ, strings.Clone(name.name)}, keptWork{w, answers})
+	}
+	return w
+}
+
+// begin makes the maps, which most searches do not need.
+func (t *terminology) begin() {
+	if t.asked == nil {
+		t.asked, t.answers = make(map[source]edition), make(map[source]edition)
+	}
+}
+
+// edition returns the version that answers s, and notes that it was asked.
+func (t *terminology) edition(s source) edition {
+	t.begin()
+	t.look(func(yield func(source) bool) { yield(s) })
+	e := t.answers[s]
+	t.asked[s] = e
+	return e
+}
+
+// answersAs reports whether the view answers all questions as they were answered then.
+func (t *terminology) answersAs(then map[source]edition) bool {
+	t.look(maps.Keys(then))
+	for s, e := range then {
+		if t.answers[s] != e {
+			return false
+		}
+	}
+	return t.err == nil
+}
+
+// wroteOneOf reports whether the view is an Update that has written one of the editions itself: it may never be stored.
+func (t *terminology) wroteOneOf(answers map[source]edition) bool {
+	tx, inside := t.reader.(storage.Tx)
+	if !inside {
+		return false
+	}
+	now := tx.Now().UnixMicro()
+	for _, e := range answers {
+		if e.updated == now {
+			return true
+		}
+	}
 	return false
 }
 
-// room makes room for n more codes; false where they are too many. Its caller holds mu.
-func (v *vocabulary) room(n int) bool {
-	if n > maxVocabulary {
-		return false
-	}
-	if v.codes+n > maxVocabulary {
-		clear(v.sets)
-		clear(v.trees)
-		v.codes = 0
-	}
-	v.codes += n
-	return true
-}
-
-// set returns the members of a value set at a revision, worked out by make where they are not kept. make reports whether it could; where
-// it could not, nothing is kept.
-func (v *vocabulary) set(revision, canonical string, make func() (codeSet, bool)) codeSet {
-	if revision == "" {
-		s, _ := make()
-		return s
-	}
-	v.mu.Lock()
-	if v.of(revision) {
-		if s, ok := v.sets[canonical]; ok {
-			v.mu.Unlock()
-			return s
+// look puts the answers to questions into t.answers, by one search for all canonicals of a type. Of several resources that a canonical names the
+// answer is the one written last.
+func (t *terminology) look(questions iter.Seq[source]) {
+	canonicals := make(map[string][]string)
+	for s := range questions {
+		if _, known := t.answers[s]; known || t.err != nil {
+			continue
 		}
-	}
-	v.mu.Unlock()
-	s, ok := make()
-	if !ok {
-		return s
-	}
-	s.codes = detached(s.codes)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.revision == revision && v.room(len(s.codes)+1) {
-		v.sets[canonical] = s
-	}
-	return s
-}
-
-// tree is set for the hierarchy of a stored code system.
-func (v *vocabulary) tree(revision, system string, make func() (*hierarchy, bool)) *hierarchy {
-	if revision == "" {
-		h, _ := make()
-		return h
-	}
-	v.mu.Lock()
-	if v.of(revision) {
-		if h, ok := v.trees[system]; ok {
-			v.mu.Unlock()
-			return h
-		}
-	}
-	v.mu.Unlock()
-	h, ok := make()
-	if !ok {
-		return h
-	}
-	n := 1
-	if h != nil {
-		n += len(h.codes)
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.revision == revision && v.room(n) {
-		v.trees[system] = h
-	}
-	return h
-}
-
-// detached returns codes in memory of their own, so that they do not keep the resources they were read from.
-func detached(codes [][2]string) [][2]string {
-	systems := make(map[string]string)
-	for i, c := range codes {
-		system, ok := systems[c[0]]
+		id, ok := strings.CutPrefix(s.name, s.typ+"/")
 		if !ok {
-			system = strings.Clone(c[0])
-			systems[system] = system
+			canonicals[s.typ] = append(canonicals[s.typ], s.name)
+			continue
 		}
-		codes[i] = [2]string{system, strings.Clone(c[1])}
+		rec, err := current(t.ctx, t.reader, fhir.Key{Type: s.typ, ID: id})
+		if t.fail(err); exists(rec) {
+			t.answers[s] = edition{rec.Key, rec.Version, rec.Updated.UnixMicro()}
+		} else {
+			t.answers[s] = edition{}
+		}
 	}
-	return codes
-}
-
-// terminologyDeleted names a mark that is another one after each deletion of a ValueSet or CodeSystem.
-const terminologyDeleted = "terminology-deleted"
-
-// isTerminology reports whether terminology reads resources of a type.
-func isTerminology(typ string) bool { return typ == valueSetType || typ == codeSystemType }
-
-// terminologyRevision returns a text that two views have in common only if they see the same ValueSets and CodeSystems: it names the one that
-// was written last, and the last deletion. Within a process writes are stamped in their order, so that without a deletion in between nothing else
-// can have changed. Of two gateways on one database that write terminology at the same time, the write with the earlier stamp may be stored
-// second: what was kept in between is then used until the next write. It is "" inside of an Update that has written one itself, which may never be stored.
-func terminologyRevision(ctx context.Context, r storage.Reader) (string, error) {
-	mark, err := r.Meta(ctx, terminologyDeleted)
-	if err != nil && !isNotFound(err) {
-		return "", err
+	for typ, names := range canonicals {
+		named, err := search.NewCanonicals(t.ctx, t.reader).Resolve([]string{typ}, names)
+		t.fail(err)
+		for _, name := range names {
+			var e edition
+			if rows := named[name]; len(rows) > 0 {
+				last := slices.MaxFunc(rows, func(a, b search.Row) int { return a.Updated.Compare(b.Updated) })
+				e = edition{last.Key, last.Version, last.Updated.UnixMicro()}
+			}
+			t.answers[source{typ, name}] = e
+		}
 	}
-	q := search.Query{Types: []string{codeSystemType, valueSetType}, Sort: []search.Sort{{Param: "_lastUpdated", Desc: true}}, Limit: 1}
-	rows, err := r.Find(ctx, q)
-	if err != nil {
-		return "", err
-	}
-	if len(rows) == 0 {
-		return "none " + string(mark), nil
-	}
-	last := rows[0]
-	if tx, inside := r.(storage.Tx); inside && last.Updated.Equal(tx.Now()) {
-		return "", nil
-	}
-	return last.Key.String() + " " + strconv.FormatInt(last.Version, 10) + " " + strconv.FormatInt(last.Updated.UnixMicro(), 10) + " " + string(mark), nil
 }

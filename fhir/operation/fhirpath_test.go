@@ -1,11 +1,9 @@
 package operation
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -58,9 +56,7 @@ func call(t *testing.T, o Operation, parameters string) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	res, err := o.Run(ctx, Request{Base: "http://localhost/fhir", Parameters: in})
+	res, err := o.Run(t.Context(), Request{Base: "http://localhost/fhir", Parameters: in})
 	if err == nil {
 		if _, err := fhir.ParseResource(res.Body, fhir.Limits{}); err != nil {
 			t.Fatalf("the answer is no resource: %v: %s", err, res.Body)

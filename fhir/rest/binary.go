@@ -16,16 +16,8 @@ import (
 // binaryType is the one resource type that has a form beside FHIR's.
 const binaryType = "Binary"
 
-// written reads the body of a create or conditional update.
-func (x *exchange) written(typ string) (fhir.Resource, error) {
-	if typ == binaryType {
-		return x.writtenBinary("")
-	}
-	return x.resource()
-}
-
-// writtenUnder reads the body of an update. Raw content of a Binary is given the id of the path.
-func (x *exchange) writtenUnder(key fhir.Key) (fhir.Resource, error) {
+// written reads the body of a create or update. Raw content of a Binary is given the id of key, if it has one.
+func (x *exchange) written(key fhir.Key) (fhir.Resource, error) {
 	if key.Type == binaryType {
 		return x.writtenBinary(key.ID)
 	}
@@ -104,9 +96,10 @@ func (x *exchange) binary(g general, rec storage.Record) error {
 }
 
 // binaryForm says whether a Binary is answered as a resource. Its content comes first where the client does not prefer FHIR JSON by name.
+// Content that is FHIR JSON is not what that name asks for.
 func binaryForm(accept []string, g general, native string) (asResource bool, err error) {
 	if g.format != "" {
-		if parseMediaType(g.format).name == native {
+		if m := parseMediaType(g.format).name; m == native && native != fhirJSON {
 			return false, nil
 		}
 		_, err := formatHeader(g.format)
@@ -120,7 +113,8 @@ func binaryForm(accept []string, g general, native string) (asResource bool, err
 	}
 	switch choose(accept, native, fhirJSON, plainJSON) {
 	case 0:
-		return false, nil
+		_, specific := preference(accept, fhirJSON)
+		return native == fhirJSON && specific == byName, nil
 	case 1, 2:
 		return true, nil
 	}

@@ -28,8 +28,11 @@ type Config struct {
 	BaseURL string
 	// TrustProxy takes scheme, host and prefix of that address from Forwarded and X-Forwarded-*. BaseURL goes before it.
 	TrustProxy bool
-	// Origins may read answers from a browser (CORS): "https://app.example.org", with ":*" any port of it, or "*". Nil means any port of
-	// localhost and 127.0.0.1; an empty slice means none.
+	// LoopbackOnly says that the server is for programs on its own machine: a Host that is neither that nor BaseURL's is refused, unless a
+	// proxy is trusted.
+	LoopbackOnly bool
+	// Origins may read answers from a browser (CORS), and write: "https://app.example.org", with ":*" any port of it, or "*". Nil means any
+	// port of localhost and 127.0.0.1; an empty slice means none.
 	Origins []string
 
 	Limits Limits
@@ -46,6 +49,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Metrics is where the metrics of requests are registered and what /metrics shows; nil means a registry of its own, with Go's metrics.
 	Metrics *prometheus.Registry
+
+	drainTime time.Duration // for tests: in place of drainTime
 }
 
 // Limits bound what a request may be. A zero field means its default.
@@ -79,6 +84,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Limits.Search == 0 {
 		c.Limits.Search = time.Minute
+	}
+	if c.drainTime == 0 {
+		c.drainTime = drainTime
 	}
 	if c.CompressAbove == 0 {
 		c.CompressAbove = 64 << 10

@@ -53,7 +53,7 @@ func newConfigWith(t testing.TB, validator *validation.Validator, clock func() t
 func openStore(t testing.TB, clock func() time.Time) storage.Store {
 	t.Helper()
 	if os.Getenv("FHIRGATE_TEST_ENGINE") == "mongodb" && clock == nil {
-		store, err := mongodb.Open(t.Context(), mongodb.Options{URI: mongotest.URI(t)})
+		store, err := mongodb.Open(t.Context(), mongodb.Options{URI: mongotest.URI(t), Timeout: 5 * time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

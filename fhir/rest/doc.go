@@ -23,12 +23,15 @@
 // date in If-Modified-Since and unknown words in Prefer are passed over, as their standards demand. Consequence: see the table in hostile_test.go.
 //
 // 4. Raw content is the default form of a Binary (2026-11-23). Context: R4 leaves the rules between Accept and contentType to servers. Choice:
-// content unless FHIR JSON has the greater quality, or the same by name; content never runs in a browser (sandbox, nosniff).
-// Consequence: a link to a Binary shows the document, and a FHIR client gets the resource.
+// content unless FHIR JSON has the greater quality, or the same by name; content never runs in a browser (sandbox, nosniff). Where the content
+// is FHIR JSON itself, application/fhir+json by name asks for the Binary. Consequence: a link to a Binary shows the document, and a FHIR client
+// gets the resource.
 //
 // 5. Other origins are none but localhost (2026-11-23). Context: without authorization any page in a browser could read a server on
 // the same machine if every origin were allowed. Choice: by default pages from localhost may read, all others need Config.Origins. Consequence: development
-// works, and a visit to a web site gives no records away.
+// works, and a visit to a web site gives no records away. Nor does it change any: a request by another method than GET, HEAD and OPTIONS from a page
+// of another origin is refused, since text/plain is posted to Binary without a preflight; and where the server is for its own machine
+// (Config.LoopbackOnly), so is a Host of any other name, which a page has whose name was bound to the loopback address.
 //
 // 6. 414 has a kind of its own (2026-11-23). Context: searches with thousands of ids run into limits on URLs, and clients tell 414 (use POST
 // _search) from 413. Choice: net/http's own limit on headers lies above ours, so that the answer is an OperationOutcome. Consequence: NewServer must be

@@ -171,6 +171,45 @@ func TestCrossOrigin(t *testing.T) {
 	}, func(c *rest.Config) { c.Origins = []string{"*"} })
 }
 
+// A page in a browser reaches what listens on its machine. It can post plain text anywhere without asking first.
+func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
+	const evil, app = "http://evil.example", "https://app.example.org"
+	text := func(headers ...string) []string { return ct("text/plain", headers...) }
+	run(t, []call{
+		{"plain text from another page", "POST", "/fhir/Binary", text("Host", "127.0.0.1:8080", "Origin", evil), "x", 403, nil, []string{"foreign-origin"}},
+		{"from a page without an origin", "POST", "/fhir/Binary", text("Origin", "null"), "x", 403, nil, []string{"foreign-origin"}},
+		{"a form from a page that hides its origin", "POST", "/fhir/Binary", ct("application/x-www-form-urlencoded", "Sec-Fetch-Site", "cross-site"), "x=y", 403, nil, []string{"foreign-origin"}},
+		{"a deletion", "DELETE", "/fhir/Patient/1", []string{"Origin", evil}, "", 403, nil, nil},
+		{"a search, which changes nothing", "POST", "/fhir/Patient/_search", ct("application/x-www-form-urlencoded", "Origin", evil), "_id=x", 200, []string{"Access-Control-Allow-Origin", ""}, nil},
+		{"a page of this server", "POST", "/fhir/Binary", text("Host", "fhir.example.org", "Origin", "https://fhir.example.org"), "x", 201, nil, nil},
+		{"a page that a browser says is of this server", "POST", "/fhir/Binary", text("Origin", "https://a", "Sec-Fetch-Site", "same-origin"), "x", 201, nil, nil},
+		{"a page on this machine", "POST", "/fhir/Binary", text("Origin", "http://localhost:3000", "Sec-Fetch-Site", "same-site"), "x", 201, nil, nil},
+		{"no browser", "POST", "/fhir/Binary", text(), "x", 201, nil, nil},
+		{"any host", "GET", "/fhir/Patient", []string{"Host", "evil.example:8080"}, "", 200, nil, nil},
+	})
+	run(t, []call{
+		{"an origin that may", "POST", "/fhir/Binary", text("Origin", app, "Sec-Fetch-Site", "cross-site"), "x", 201, []string{"Access-Control-Allow-Origin", app}, nil},
+		{"a page of the base URL", "POST", "/fhir/Binary", text("Host", "inner", "Origin", "https://fhir.example.org"), "x", 201, nil, nil},
+	}, func(c *rest.Config) { c.Origins, c.BaseURL = []string{app}, "https://fhir.example.org/r4" })
+}
+
+// The name of a page's host can be bound to the loopback address: the page is of the server's own origin then.
+func TestServerForItsMachineTellsNothingUnderAnotherName(t *testing.T) {
+	at := func(host string, status int) call {
+		return call{host, "GET", "/fhir/Patient", []string{"Host", host}, "", status, nil, nil}
+	}
+	var own, foreign []call
+	for _, host := range []string{"localhost", "localhost:8080", "LOCALHOST:8080", "fhir.localhost:8080", "127.0.0.1:8080", "127.9.9.9", "[::1]:8080", "[::1]", "localhost.:8080"} {
+		own = append(own, at(host, 200))
+	}
+	for _, host := range []string{"evil.example:8080", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evillocalhost", "192.0.2.1:8080", "fhir.example.org", "0.0.0.0:8080"} {
+		foreign = append(foreign, at(host, 403))
+	}
+	run(t, append(own, foreign...), func(c *rest.Config) { c.LoopbackOnly = true })
+	run(t, []call{at("fhir.example.org", 200), at("127.0.0.1:1", 200), at("evil.example", 403)}, func(c *rest.Config) { c.LoopbackOnly, c.BaseURL = true, "https://fhir.example.org/r4" })
+	run(t, []call{at("fhir.example.org", 200)}, func(c *rest.Config) { c.LoopbackOnly, c.TrustProxy = true, true })
+}
+
 func TestLinksUseTheClientsAddress(t *testing.T) {
 	create := func(name string, headers []string, base string) call {
 		return call{name, "POST", "/fhir/Patient", ct(jsonType, headers...), patient, 201, []string{"Location", "/" + base + `/Patient/[^/]+/_history/1/`}, nil}
@@ -185,6 +224,7 @@ func TestLinksUseTheClientsAddress(t *testing.T) {
 		create("X-Forwarded-Port", []string{"Host", "h:8080", "X-Forwarded-Proto", "https", "X-Forwarded-Port", "8443"}, "https://h:8443/fhir"),
 		create("the scheme's own port", []string{"Host", "h", "X-Forwarded-Proto", "https", "X-Forwarded-Port", "443"}, "https://h/fhir"),
 		{"a host that is none", "POST", "/fhir/Patient", ct(jsonType, "X-Forwarded-Host", "a/b?c"), patient, 400, nil, []string{"forwarded"}},
+		{"a port that is none", "POST", "/fhir/Patient", ct(jsonType, "X-Forwarded-Port", "99999"), patient, 400, nil, []string{"forwarded"}},
 		{"a scheme that is none", "POST", "/fhir/Patient", ct(jsonType, "X-Forwarded-Proto", "javascript"), patient, 400, nil, []string{"forwarded"}},
 	}, func(c *rest.Config) { c.TrustProxy = true })
 	run(t, []call{
@@ -260,7 +300,7 @@ func (s *server) raw(t *testing.T, request string) *http.Response {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -58,6 +59,9 @@ func forwarded(h http.Header, scheme, host string) (string, string, string, erro
 			host = v
 		}
 		if v := firstOf(h, "X-Forwarded-Port"); v != "" && !(scheme == "https" && v == "443" || scheme == "http" && v == "80") {
+			if _, err := strconv.ParseUint(v, 10, 16); err != nil {
+				v = "/" // no host has that
+			}
 			host = withoutPort(host) + ":" + v
 		}
 	}

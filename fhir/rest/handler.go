@@ -12,9 +12,13 @@ import (
 
 // Handler serves FHIR under /fhir, and /healthz, /readyz and /metrics beside it.
 type Handler struct {
-	cfg        Config
-	engine     *gin.Engine
-	origins    origins
+	cfg     Config
+	engine  *gin.Engine
+	origins origins
+	// crossOrigin tells requests that pages of other origins make; baseHost and baseOrigin are of Config.BaseURL.
+	crossOrigin          *http.CrossOriginProtection
+	baseHost, baseOrigin string
+
 	metrics    *metrics
 	capability capability
 	types      map[string]bool
@@ -29,7 +33,8 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, origins: newOrigins(cfg.Origins), types: map[string]bool{}, operations: map[string]*operation.Operation{}}
+	h := &Handler{cfg: cfg, origins: newOrigins(cfg.Origins), crossOrigin: http.NewCrossOriginProtection(), types: map[string]bool{}, operations: map[string]*operation.Operation{}}
+	h.baseHost, h.baseOrigin = originOfBase(cfg.BaseURL)
 	h.typeNames = cfg.Registry.ResourceTypes()
 	for _, t := range h.typeNames {
 		h.types[t] = true

@@ -118,7 +118,7 @@ func (x *exchange) drain() {
 		return
 	}
 	// The server sets the deadlines of the next request itself.
-	if err := http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(drainTime)); err != nil {
+	if err := http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(x.h.cfg.drainTime)); err != nil {
 		return
 	}
 	// What breaks off breaks off: the answer is the same.

@@ -83,8 +83,11 @@ func choose(accept []string, offers ...string) int {
 	return best
 }
 
-// preference returns the quality that an Accept header gives to a media type, from its most specific range that matches: 3 the type itself,
-// 2 its main type, 1 anything.
+// byName is the specificity of a media type that a header names itself.
+const byName = 3
+
+// preference returns the quality that an Accept header gives to a media type, from its most specific range that matches: byName, 2 its main
+// type, 1 anything.
 func preference(accept []string, offer string) (q, specific int) {
 	main, _, _ := strings.Cut(offer, "/")
 	for _, line := range accept {
@@ -98,7 +101,7 @@ func preference(accept []string, offer string) (q, specific int) {
 			s := 0
 			switch {
 			case m.name == offer:
-				s = 3
+				s = byName
 			case len(m.name) == len(main)+2 && strings.HasPrefix(m.name, main) && strings.HasSuffix(m.name, "/*"):
 				s = 2
 			case m.name == "*/*" || m.name == "*":

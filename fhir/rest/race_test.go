@@ -5,7 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/fhirgate/fhirgate/fhir/rest"
 )
 
 // together calls f n times at once and returns how often each status came.
@@ -68,8 +69,10 @@ func TestManyClientsUpdateOneResource(t *testing.T) {
 	}
 }
 
+// TestCostlySearchesAreAnsweredInTime asks for what would take hours if it cost the product of its parts: it would be given up with a 503, much
+// later than the slowest machine needs.
 func TestCostlySearchesAreAnsweredInTime(t *testing.T) {
-	s := newServer(t)
+	s := newServer(t, func(c *rest.Config) { c.Limits.Search = patience / 2 })
 	for i := range 50 {
 		s.put(t, fmt.Sprintf("Patient/p%d", i), fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","link":[{"other":{"reference":"Patient/p%d"},"type":"seealso"}]}`, i, (i+1)%50))
 	}
@@ -89,13 +92,9 @@ func TestCostlySearchesAreAnsweredInTime(t *testing.T) {
 		{"wildcards", "family=*%25_?", 0},
 		{"a sort by everything", "_sort=" + strings.TrimSuffix(strings.Repeat("family,", 500), ","), 0},
 	} {
-		start := time.Now()
 		a := s.do(t, "POST", "/fhir/Patient/_search", form, c.query)
 		if c.status != 0 && a.status != c.status || a.status >= 500 {
 			t.Errorf("%s: %d %.200s", c.name, a.status, a.body)
-		}
-		if took := time.Since(start); took > 20*time.Second {
-			t.Errorf("%s: took %v", c.name, took)
 		}
 		if len(a.body) > 8<<20 {
 			t.Errorf("%s: %d bytes", c.name, len(a.body))

@@ -77,6 +77,10 @@ func (h *Handler) handle(name string, f func(*exchange) error) gin.HandlerFunc {
 			x.fail(errURITooLong())
 			return
 		}
+		if err := h.browserAllowed(x.r); err != nil {
+			x.fail(err)
+			return
+		}
 		if err := f(x); err != nil {
 			x.fail(err)
 		}

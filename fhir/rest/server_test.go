@@ -16,6 +16,9 @@ import (
 // limitBody is the limit on bodies of the servers of these tests.
 const limitBody = 16 << 20
 
+// patience is how long a test waits for what comes in a moment on a machine with nothing else to do.
+const patience = 10 * time.Minute
+
 // server is a real server on loopback.
 type server struct {
 	url     string
@@ -34,6 +37,7 @@ func newServerOf(t testing.TB, cfg rest.Config, with ...func(*rest.Config)) *ser
 	t.Helper()
 	cfg.Version = "test"
 	cfg.Limits.Body = limitBody
+	rest.SetDrainTime(&cfg, patience)
 	for _, w := range with {
 		w(&cfg)
 	}
@@ -46,7 +50,7 @@ func newServerOf(t testing.TB, cfg rest.Config, with ...func(*rest.Config)) *ser
 	s.Start()
 	t.Cleanup(s.Close)
 	return &server{url: s.URL, handler: h, client: &http.Client{
-		Timeout:       time.Minute,
+		Timeout:       patience,
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

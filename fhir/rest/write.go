@@ -16,12 +16,8 @@ func (h *Handler) create(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	g, err := x.writeParameters()
-	if err != nil {
+	if err := x.noParameters(); err != nil {
 		return err
-	}
-	if g.rest != "" {
-		return errUnknownParameter("_format and _pretty")
 	}
 	base, err := h.base(x.r)
 	if err != nil {
@@ -31,157 +27,139 @@ func (h *Handler) create(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	r, err := x.written(typ)
+	r, err := x.written(fhir.Key{Type: typ})
 	if err != nil {
 		return err
 	}
-	res, err := h.cfg.Service.Create(x.r.Context(), typ, r, condition)
-	if err != nil {
-		return err
-	}
-	return x.result(res)
+	return x.result(h.cfg.Service.Create(x.r.Context(), typ, r, condition))
 }
 
 // update serves PUT [type]/[id]; what is not there is created under the client's id.
 func (h *Handler) update(x *exchange) error {
-	key, err := x.keyOf()
+	to, err := x.byID()
 	if err != nil {
 		return err
 	}
-	g, err := x.writeParameters()
+	r, err := x.written(to.key)
 	if err != nil {
 		return err
 	}
-	if g.rest != "" {
-		return errUnknownParameter("_format and _pretty")
-	}
-	c, err := conditions(x.r.Header)
-	if err != nil {
-		return err
-	}
-	r, err := x.writtenUnder(key)
-	if err != nil {
-		return err
-	}
-	res, err := h.cfg.Service.Update(x.r.Context(), key, r, c)
-	if err != nil {
-		return err
-	}
-	return x.result(res)
+	return x.result(h.cfg.Service.Update(x.r.Context(), to.key, r, to.conditions))
 }
 
 // updateConditional serves PUT [type]?[search parameters].
 func (h *Handler) updateConditional(x *exchange) error {
-	typ, err := x.typeOf()
+	to, err := x.byCriteria()
 	if err != nil {
 		return err
 	}
-	g, err := x.criteria()
+	r, err := x.written(to.key)
 	if err != nil {
 		return err
 	}
-	c, err := conditions(x.r.Header)
-	if err != nil {
-		return err
-	}
-	r, err := x.written(typ)
-	if err != nil {
-		return err
-	}
-	res, err := h.cfg.Service.UpdateConditional(x.r.Context(), typ, r, g.rest, c)
-	if err != nil {
-		return err
-	}
-	return x.result(res)
+	return x.result(h.cfg.Service.UpdateConditional(x.r.Context(), to.key.Type, r, to.criteria, to.conditions))
 }
 
 // delete serves DELETE [type]/[id]. It succeeds as well where there is nothing to delete.
 func (h *Handler) delete(x *exchange) error {
-	key, err := x.keyOf()
+	to, err := x.byID()
 	if err != nil {
 		return err
 	}
-	g, err := x.writeParameters()
-	if err != nil {
-		return err
-	}
-	if g.rest != "" {
-		return errUnknownParameter("_format and _pretty")
-	}
-	c, err := conditions(x.r.Header)
-	if err != nil {
-		return err
-	}
-	res, err := h.cfg.Service.Delete(x.r.Context(), key, c)
+	res, err := h.cfg.Service.Delete(x.r.Context(), to.key, to.conditions)
 	if err != nil {
 		return err
 	}
 	x.validators(res.Record.Version, res.Record.Updated)
-	return x.deleted(res.Issues)
+	return x.deleted(res)
 }
 
 // deleteConditional serves DELETE [type]?[search parameters].
 func (h *Handler) deleteConditional(x *exchange) error {
-	typ, err := x.typeOf()
+	to, err := x.byCriteria()
 	if err != nil {
 		return err
 	}
-	g, err := x.criteria()
-	if err != nil {
-		return err
-	}
-	c, err := conditions(x.r.Header)
-	if err != nil {
-		return err
-	}
-	if c.AnyMatch || c.NoneMatch || c.IfMatch != nil {
+	if c := to.conditions; c.AnyMatch || c.NoneMatch || c.IfMatch != nil {
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "conditional-if-match", "a conditional delete takes no If-Match; delete by id instead")
 	}
-	results, err := h.cfg.Service.DeleteConditional(x.r.Context(), typ, g.rest, c)
+	results, err := h.cfg.Service.DeleteConditional(x.r.Context(), to.key.Type, to.criteria, to.conditions)
 	if err != nil {
 		return err
 	}
-	var issues []fhir.Issue
-	for _, res := range results {
-		issues = append(issues, res.Issues...)
-	}
-	return x.deleted(issues)
+	return x.deleted(results...)
 }
 
-// deleted answers a delete: without a body, or with the outcome where the client prefers that.
-func (x *exchange) deleted(issues []fhir.Issue) error {
-	p := parsePrefer(x.r.Header["Prefer"])
-	if p.result == "OperationOutcome" {
-		x.json(http.StatusOK, fhir.AppendOutcome(nil, issues))
-		return nil
-	}
-	x.empty(http.StatusNoContent)
-	return nil
+// target is what the URL and the headers of a write say of the resource that it is about.
+type target struct {
+	key fhir.Key // without an id where criteria find the resource
+	// criteria are the raw search parameters of a conditional write.
+	criteria   string
+	conditions interaction.Conditions
 }
 
-// writeParameters reads the general parameters of a write and negotiates its answer before anything is written.
-func (x *exchange) writeParameters() (general, error) {
+// byID reads the target of a write to [type]/[id].
+func (x *exchange) byID() (to target, err error) {
+	if to.key, err = x.keyOf(); err == nil {
+		err = x.noParameters()
+	}
+	if err == nil {
+		to.conditions, err = conditions(x.r.Header)
+	}
+	return to, err
+}
+
+// byCriteria reads the target of a write to [type]?[search parameters]. Without criteria it would be every resource of the type, and is refused.
+func (x *exchange) byCriteria() (to target, err error) {
+	if to.key.Type, err = x.typeOf(); err == nil {
+		to.criteria, err = x.writeParameters()
+	}
+	if err == nil && to.criteria == "" {
+		err = fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, "criteria-missing", "a conditional "+strings.ToLower(x.r.Method)+" needs search parameters, and one by id needs [type]/[id]")
+	}
+	if err == nil {
+		to.conditions, err = conditions(x.r.Header)
+	}
+	return to, err
+}
+
+// noParameters is writeParameters for a write that takes no others than the general ones.
+func (x *exchange) noParameters() error {
+	rest, err := x.writeParameters()
+	if err == nil && rest != "" {
+		err = errUnknownParameter("_format and _pretty")
+	}
+	return err
+}
+
+// writeParameters reads the general parameters of a write, negotiates its answer before anything is written, and returns the other parameters.
+func (x *exchange) writeParameters() (rest string, err error) {
 	g, err := readGeneral(x.r.URL.RawQuery)
 	if err != nil {
-		return g, err
+		return "", err
 	}
 	if x.r.Method != http.MethodDelete && x.c.Param("type") == binaryType {
 		// The Accept header of who writes raw content is often made for reading it: only a type that FHIR JSON is not excludes the answer.
 		if _, err := negotiate(x.r.Header["Accept"], g.format); err != nil && g.format == "" {
 			x.contentType, x.pretty = fhirJSONHeader, g.pretty
-			return g, nil
+			return g.rest, nil
 		}
 	}
-	return g, x.accept(g)
+	return g.rest, x.accept(g)
 }
 
-// criteria is writeParameters for a conditional write: without criteria it would mean every resource of the type, and is refused.
-func (x *exchange) criteria() (general, error) {
-	g, err := x.writeParameters()
-	if err == nil && g.rest == "" {
-		err = fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, "criteria-missing", "a conditional "+strings.ToLower(x.r.Method)+" needs search parameters, and one by id needs [type]/[id]")
+// deleted answers a delete: without a body, or with the outcome where the client prefers that.
+func (x *exchange) deleted(results ...interaction.Result) error {
+	if parsePrefer(x.r.Header["Prefer"]).result != "OperationOutcome" {
+		x.empty(http.StatusNoContent)
+		return nil
 	}
-	return g, err
+	var issues []fhir.Issue
+	for _, res := range results {
+		issues = append(issues, res.Issues...)
+	}
+	x.json(http.StatusOK, fhir.AppendOutcome(nil, issues))
+	return nil
 }
 
 // ifNoneExist returns the condition of a conditional create on typ as a raw query; "" where there is none. base is the server's base URL.
@@ -200,8 +178,11 @@ func ifNoneExist(h http.Header, typ, base string) (string, error) {
 	return q, checkEscapes(q)
 }
 
-// result answers a create or update with status, headers and the body that the client prefers; by default that is the resource.
-func (x *exchange) result(res interaction.Result) error {
+// result answers a create or update with status, headers and the body that the client prefers, by default the resource; or fails with err.
+func (x *exchange) result(res interaction.Result, err error) error {
+	if err != nil {
+		return err
+	}
 	base, err := x.h.base(x.r)
 	if err != nil {
 		return err

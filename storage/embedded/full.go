@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -13,19 +14,20 @@ import (
 // A disk that fills has two lines of defence. Before a commit, space checks that a reserve is free, and the write is refused with KindFull
 // where it is not; flushes and compactions live on the reserve. Where the disk fills all the same (another program filled it), a write of
 // the log or the manifest waits for space in fullFS: Pebble can't go on after such a write failed, and reads need nothing of it. Tables are
-// let fail: Pebble deletes what it had of them, which makes space, and tries again.
+// let fail: Pebble deletes what it had of them, which makes space, and tries again; writes are refused meanwhile (shortage.go).
 
-// space returns errFull where less than the reserve and the batch is free. File systems that can't tell are taken to have space.
+// space returns errFull where background work has no space, or less than the reserve and the batch is free. File systems that can't tell are
+// taken to have space.
 func (s *Store) space(batch int) error {
 	u, err := s.opt.FS.GetDiskUsage(s.dir)
 	if err != nil {
-		return nil
+		u = vfs.DiskUsage{AvailBytes: math.MaxInt64}
 	}
 	reserve := s.opt.Reserve
 	if reserve == 0 {
 		reserve = min(u.TotalBytes/8, 256<<20)
 	}
-	if u.AvailBytes < reserve+3*uint64(batch) {
+	if s.short.lasts(u.AvailBytes, reserve) || u.AvailBytes < reserve+3*uint64(batch) {
 		return errFull(s.dir)
 	}
 	return nil
@@ -34,10 +36,11 @@ func (s *Store) space(batch int) error {
 // retryFull is how long a write that found the disk full waits before it is tried again.
 const retryFull = 100 * time.Millisecond
 
-// fullFS is a file system whose log and manifest writes wait while the disk is full.
-type fullFS struct{ vfs.FS }
-
-func newFullFS(fs vfs.FS) vfs.FS { return fullFS{fs} }
+// fullFS is a file system whose log and manifest writes wait while the disk is full, and whose tables are begun when they may find space.
+type fullFS struct {
+	vfs.FS
+	short *shortage
+}
 
 // Unwrap returns the file system below.
 func (f fullFS) Unwrap() vfs.FS { return f.FS }
@@ -62,6 +65,9 @@ func untilSpace(f func() error) error {
 // Create makes a file.
 func (f fullFS) Create(name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
 	if !waits(name) {
+		if strings.HasSuffix(name, ".sst") {
+			f.short.wait(category)
+		}
 		return f.FS.Create(name, category)
 	}
 	err = untilSpace(func() error { file, err = f.FS.Create(name, category); return err })

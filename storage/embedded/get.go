@@ -127,8 +127,11 @@ func (r *reader) GetMany(ctx context.Context, keys []fhir.Key) ([]storage.Record
 // The methods as they are stored; 0 stands for any other, which follows as text.
 var methods = [...]string{1: "POST", 2: "PUT", 3: "PATCH", 4: "DELETE"}
 
-// deletedBit marks a deletion in a record's first byte, beside the method's number.
-const deletedBit = 0x80
+// The marks of a deletion, and of what follows one, in a record's first byte beside the method's number.
+const (
+	deletedBit = 0x80
+	revivedBit = 0x40
+)
 
 // appendRecord appends a record as tableDocument and tableOld hold it: method, instant, version, body.
 func appendRecord(b []byte, rec *storage.Record) []byte {
@@ -141,6 +144,9 @@ func appendRecord(b []byte, rec *storage.Record) []byte {
 	method := head
 	if rec.Deleted {
 		head |= deletedBit
+	}
+	if rec.Revived {
+		head |= revivedBit
 	}
 	b = append(b, head)
 	if method == 0 {
@@ -158,8 +164,8 @@ func decodeRecord(key fhir.Key, v []byte, body bool) (storage.Record, error) {
 		return rec, errDamaged
 	}
 	d := decoder{b: v[1:]}
-	rec.Deleted = v[0]&deletedBit != 0
-	if m := int(v[0] &^ deletedBit); m >= len(methods) {
+	rec.Deleted, rec.Revived = v[0]&deletedBit != 0, v[0]&revivedBit != 0
+	if m := int(v[0] &^ (deletedBit | revivedBit)); m >= len(methods) {
 		return rec, errDamaged
 	} else if m == 0 {
 		rec.Method = string([]byte(d.text()))

@@ -12,7 +12,7 @@ import (
 )
 
 // TestHostileQueriesEnd asks what nobody would ask: each answer comes within seconds, or when its context ends. What grows with the product of its parts would take
-// hours, so the test waits minutes.
+// hours, which no run of the tests has.
 func TestHostileQueriesEnd(t *testing.T) {
 	s := openMemory(t)
 	defer s.Close()
@@ -45,10 +45,9 @@ func TestHostileQueriesEnd(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		err := s.View(ctx, func(r storage.Reader) error { _, err := r.Find(ctx, q); return err })
 		cancel()
-		took := time.Since(start)
-		t.Logf("%s: %v, error %v", name, took, err)
-		if took > 3*time.Minute {
-			t.Errorf("%s took %v in spite of its context", name, took)
+		t.Logf("%s: %v, error %v", name, time.Since(start), err)
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s returned %v", name, err)
 		}
 		ctx, cancel = context.WithCancel(context.Background())
 		err = s.View(ctx, func(r storage.Reader) error { cancel(); _, err := r.Find(ctx, q); return err })

@@ -13,7 +13,7 @@ import (
 // more to sort, where work by the square of their number would cost a hundred times more. Each round does the same work twice, so that a loaded machine slows both,
 // and one round that it leaves alone is enough.
 func TestManyEntriesCostTheirNumber(t *testing.T) {
-	const count, parts, rounds, limit = 100_000, 1000, 10, 8
+	const count, parts, rounds, limit = 100_000, 1000, 10, 30
 	s := openMemory(t)
 	defer s.Close()
 	entries := make([]search.Entry, count)

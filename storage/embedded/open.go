@@ -53,6 +53,7 @@ type Store struct {
 	lock  *pebble.Lock
 
 	settler settler
+	short   *shortage
 
 	writer chan struct{} // holds one token while nobody writes
 	last   int64         // instant of the newest applied commit; the writer's
@@ -92,13 +93,17 @@ func Open(dir string, opt Options) (*Store, error) {
 	}
 	lock, err := pebble.LockDirectory(dir, fs)
 	if err != nil {
-		if errors.Is(err, os.ErrPermission) {
+		var file *os.PathError
+		switch {
+		case errors.As(err, &file) && errors.Is(err, os.ErrPermission):
 			return nil, fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", dir)
+		case file != nil: // the file could not be made, so nobody was asked for the lock
+			return nil, fmt.Errorf("the data folder %s can't be written: %w", dir, file.Err)
 		}
 		return nil, fmt.Errorf("the data folder %s is in use by another process: stop that process, or choose another folder", dir)
 	}
-	s := &Store{dir: dir, opt: opt, lock: lock, tune: tuned, writer: make(chan struct{}, 1)}
-	s.opt.FS = newFullFS(fs)
+	s := &Store{dir: dir, opt: opt, lock: lock, tune: tuned, writer: make(chan struct{}, 1), short: newShortage()}
+	s.opt.FS = fullFS{fs, s.short}
 	if err := s.open(); err != nil {
 		lock.Close()
 		return nil, err
@@ -218,9 +223,7 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		MaxOpenFiles:                1000,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		Logger:                      logger{s.opt.Log},
-		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { s.opt.Log.Error("storage background work failed", "error", err.Error()) },
-		},
+		EventListener:               s.listener(),
 	}
 	o.ApplyCompressionSettings(compression)
 	for i := range o.Levels {
@@ -305,6 +308,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	close(s.short.stop)
 	s.settler.close()
 	s.calls.Wait()
 	err := s.now.snap.Close()

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"encoding/binary"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,22 @@ func TestOpenRefusesAnUnwritableFolder(t *testing.T) {
 	}
 	dropRights(t)
 	wantsRefusal(t, dir, Options{}, "can't be written")
+}
+
+// lockless is a file system on which no lock file can be made.
+type lockless struct {
+	vfs.FS
+	why error
+}
+
+func (l lockless) Lock(name string) (io.Closer, error) {
+	return nil, &os.PathError{Op: "open", Path: name, Err: l.why}
+}
+
+func TestOpenTellsWhyItHasNoLock(t *testing.T) {
+	for why, words := range map[error]string{syscall.EROFS: "read-only", syscall.ENOSPC: "no space", syscall.EMFILE: "too many open files", syscall.EACCES: "give this user write access"} {
+		wantsRefusal(t, "data", small(lockless{vfs.NewMem(), why}), words)
+	}
 }
 
 func TestOpenRefusesAnotherFormat(t *testing.T) {

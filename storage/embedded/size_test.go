@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,7 +16,7 @@ func TestDiskPerResource(t *testing.T) {
 	}
 	p := newPopulation(20_000)
 	p.Fill(t, s)
-	if err := s.db.Flush(); err != nil {
+	if err := s.Compact(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	rows, raw := 0, 0

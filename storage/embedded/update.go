@@ -57,10 +57,8 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		return err
 	}
 	defer s.leave()
-	select {
-	case <-s.writer:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := s.take(ctx); err != nil {
+		return err
 	}
 	held := true
 	defer func() {
@@ -121,6 +119,27 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	}
 	s.publish(m)
 	return nil
+}
+
+// take takes the writer's token. The writer that has it may be waiting inside Pebble for space; the others are refused.
+func (s *Store) take(ctx context.Context) error {
+	for {
+		select {
+		case <-s.writer:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.short.beginning():
+			select {
+			case <-s.writer:
+				return nil // its work may need no space; where it does, it is refused with the batch
+			default:
+			}
+			if err := s.space(0); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // fail marks the store as unable to write: its log did not take a commit. Reads go on.

@@ -13,13 +13,18 @@ import (
 
 // A chain asks about another resource type, so it is a join. Where few resources are on its far side they are read first, and the chain
 // becomes a condition on their ids. Otherwise it is told for the rows that the other conditions leave, a batch at a time. Both cost memory
-// by the batch.
+// by the batch. How few are few depends on how many rows have been told in vain: first a hundred, in the end ten thousand.
 
 const (
 	// maxReferred is how many resources that are pointed to become a condition.
 	maxReferred = 10_000
 	// maxReferring is how many referring resources of a _has are read to find the few that they point to.
 	maxReferring = 500
+	// farther is how many times as many resources on the far side are few where all rows are asked for, or many have been told in vain;
+	// farthest is where that ends.
+	farther, farthest = 10, 100
+	// toldEach is after how many rows that were told, times those that are few, the far side is read farther.
+	toldEach = 10
 )
 
 // resolved is a condition whose chains with few resources on the far side are conditions on ids.
@@ -30,9 +35,9 @@ type resolved struct {
 	without search.Expr
 }
 
-// resolve reads the far sides of the chains of e, a condition on resources of typ.
-func (r *reader) resolve(ctx context.Context, typ string, e search.Expr) (resolved, error) {
-	out, chained, err := r.resolveExpr(ctx, typ, e)
+// resolve reads the far sides of the chains of e, a condition on resources of typ. far says how many resources are few, as a multiple.
+func (r *reader) resolve(ctx context.Context, typ string, e search.Expr, far int) (resolved, error) {
+	out, chained, err := r.resolveExpr(ctx, typ, e, far)
 	if err != nil {
 		return resolved{}, err
 	}
@@ -43,12 +48,12 @@ func (r *reader) resolve(ctx context.Context, typ string, e search.Expr) (resolv
 	return w, nil
 }
 
-func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr) (out search.Expr, chained bool, err error) {
+func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr, far int) (out search.Expr, chained bool, err error) {
 	list := func(in []search.Expr) ([]search.Expr, error) {
 		out := make([]search.Expr, len(in))
 		for i, c := range in {
 			var left bool
-			if out[i], left, err = r.resolveExpr(ctx, typ, c); err != nil {
+			if out[i], left, err = r.resolveExpr(ctx, typ, c, far); err != nil {
 				return nil, err
 			}
 			chained = chained || left
@@ -64,7 +69,7 @@ func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr) (ou
 		return search.And(l), chained, err
 	case search.Or:
 		if any := r.spillable(typ, e); any != nil {
-			return r.resolveSpilled(ctx, typ, any)
+			return r.resolveSpilled(ctx, typ, any, far)
 		}
 		if !hasChain(e) && !r.spillsIn(typ, e) {
 			return e, false, nil
@@ -73,17 +78,18 @@ func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr) (ou
 		return search.Or(l), chained, err
 	case search.Some:
 		if any := r.spillable(typ, e); any != nil {
-			return r.resolveSpilled(ctx, typ, any)
+			return r.resolveSpilled(ctx, typ, any, far)
 		}
 	case search.Not:
-		c, left, err := r.resolveExpr(ctx, typ, e.Expr)
+		c, left, err := r.resolveExpr(ctx, typ, e.Expr, far)
 		return search.Not{Expr: c}, left, err
 	case search.Refers:
-		rows, err := r.findType(ctx, e.Target, e.Where, nil, nil, false, r.s.limits.far+1)
+		few := r.s.limits.far * far
+		rows, err := r.findType(ctx, e.Target, e.Where, nil, nil, false, few+1)
 		if err != nil {
 			return nil, false, err
 		}
-		if len(rows) > r.s.limits.far {
+		if len(rows) > few {
 			return e, true, nil
 		}
 		or := make(search.Or, len(rows))
@@ -91,15 +97,15 @@ func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr) (ou
 			or[i] = pointsTo(e.Param, rows[i].Key)
 		}
 		if any := r.spillable(typ, or); any != nil {
-			return r.resolveSpilled(ctx, typ, any)
+			return r.resolveSpilled(ctx, typ, any, far)
 		}
 		return or, false, nil
 	case search.Referred:
-		rows, err := r.findType(ctx, e.Source, e.Where, nil, nil, false, maxReferring+1)
+		rows, err := r.findType(ctx, e.Source, e.Where, nil, nil, false, maxReferring*far+1)
 		if err != nil {
 			return nil, false, err
 		}
-		if len(rows) > maxReferring {
+		if len(rows) > maxReferring*far {
 			return e, true, nil
 		}
 		refs, err := r.references(ctx, e.Source, idsOf(rows), e.Param, typ, nil)
@@ -186,11 +192,15 @@ func (r *reader) accepted(ctx context.Context, typ string, w resolved, rows []se
 	return kept, nil
 }
 
-// holding returns which of a batch of ids satisfy a condition with chains.
+// holding returns which of a batch of ids satisfy a condition with chains; all of them satisfy what it is without.
 func (r *reader) holding(ctx context.Context, typ string, ids []string, w resolved) (map[string]bool, error) {
-	told, err := r.tell(ctx, typ, ids, w.expr)
+	chains := slices.DeleteFunc(conjuncts(w.expr, nil), func(c search.Expr) bool { return !hasChain(c) })
+	told, err := r.tell(ctx, typ, ids, search.And(chains))
 	if err != nil {
 		return nil, err
+	}
+	if out, ok := among(ids, told); ok {
+		return out, nil
 	}
 	out := make(map[string]bool, len(ids))
 	rows, err := r.walk(ctx, typ, search.And{search.KeyIn{IDs: ids}, told}, nil, nil, false, unlimited)
@@ -198,6 +208,49 @@ func (r *reader) holding(ctx context.Context, typ string, ids []string, w resolv
 		out[rows[i].Key.ID] = true
 	}
 	return out, err
+}
+
+// among returns which of ids satisfy a condition that asks for nothing but ids; ok is false for others.
+func among(ids []string, e search.Expr) (out map[string]bool, ok bool) {
+	out = make(map[string]bool, len(ids))
+	switch e := e.(type) {
+	case search.KeyIn:
+		of := make(map[string]bool, len(e.IDs))
+		for _, id := range e.IDs {
+			of[id] = true
+		}
+		for _, id := range ids {
+			out[id] = of[id]
+		}
+		return out, true
+	case search.Not:
+		of, ok := among(ids, e.Expr)
+		for _, id := range ids {
+			out[id] = !of[id]
+		}
+		return out, ok
+	case search.And, search.Or:
+		list, any := []search.Expr(nil), false
+		if and, ok := e.(search.And); ok {
+			list = and
+		} else {
+			list, any = e.(search.Or), true
+		}
+		for _, id := range ids {
+			out[id] = !any
+		}
+		for _, c := range list {
+			of, ok := among(ids, c)
+			if !ok {
+				return nil, false
+			}
+			for _, id := range ids {
+				out[id] = any && (out[id] || of[id]) || !any && out[id] && of[id]
+			}
+		}
+		return out, true
+	}
+	return nil, false
 }
 
 // tell replaces the chains of e by the ids of the batch for which they hold.

@@ -31,6 +31,8 @@ type collections struct {
 	mu     sync.Mutex
 	known  map[string]*collection
 	making map[string]*sync.Mutex
+	// begun are the types whose collections are being made.
+	begun  map[string]bool
 	listed time.Time // when known was last read from the server
 	// further are the types whose further documents this process has made the collection of.
 	further map[string]bool
@@ -82,7 +84,7 @@ func (c *collections) list(ctx context.Context, s *Store) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
-		c.known, c.making = map[string]*collection{}, map[string]*sync.Mutex{}
+		c.known, c.making, c.begun = map[string]*collection{}, map[string]*sync.Mutex{}, map[string]bool{}
 	}
 	c.listed = at
 	for _, n := range names {
@@ -239,10 +241,18 @@ func (c *collections) ensure(ctx context.Context, s *Store, typ string) error {
 	defer m.Unlock()
 	c.mu.Lock()
 	known := c.known[typ] != nil
+	if !known {
+		c.begun[typ] = true
+	}
 	c.mu.Unlock()
 	if known {
 		return nil
 	}
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.begun, typ)
+	}()
 	// Not in ctx's session: index builds can't be part of a transaction.
 	if err := makeIndexes(context.WithoutCancel(ctx), s, typ); err != nil {
 		return wrap("make indexes", err)
@@ -253,12 +263,12 @@ func (c *collections) ensure(ctx context.Context, s *Store, typ string) error {
 	return nil
 }
 
-// madeSince reports whether this process made the collections of a type after an instant.
+// madeSince reports whether this process made the collections of a type after an instant, or is about to: the server has them before it says so.
 func (c *collections) madeSince(typ string, t time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.known[typ]
-	return k != nil && k.made.After(t)
+	return c.begun[typ] || k != nil && k.made.After(t)
 }
 
 // makeIndexes makes both collections of a type and the indexes they lack.

@@ -17,12 +17,15 @@ func open(t testing.TB) *mongodb.Store {
 	return openURI(t, mongotest.URI(t))
 }
 
+// patience is how long tests wait for what comes in a moment on a machine with nothing else to do.
+const patience = 5 * time.Minute
+
 // uris are the connection strings of the stores that tests of this package opened.
 var uris = map[storage.Store]string{}
 
 func openURI(t testing.TB, uri string) *mongodb.Store {
 	t.Helper()
-	s, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri, Timeout: 30 * time.Second, Logger: slog.New(slog.DiscardHandler)})
+	s, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri, Timeout: patience, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,9 @@ package mongodb
 
 import (
 	"context"
+	"crypto/sha256"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -39,7 +42,7 @@ func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (
 	if !fhir.ValidTypeName(typ) {
 		return 0, nil
 	}
-	w, err := r.resolve(ctx, typ, where)
+	w, err := r.resolve(ctx, typ, where, farthest)
 	if err != nil {
 		return 0, err
 	}
@@ -98,6 +101,13 @@ func (r *reader) countCheap(ctx context.Context, q search.Query) (int64, bool, e
 		if q.Where != nil && (hasChain(q.Where) || r.spillsIn(typ, q.Where)) {
 			return 0, false, nil
 		}
+		list := conjuncts(q.Where, nil)
+		if eqs := equalities(list); len(eqs) < len(list) || len(eqs) > 1 && !slices.ContainsFunc(joints(typ), func(params []string) bool {
+			_, served := joined(params, eqs)
+			return len(served) == len(eqs)
+		}) {
+			return 0, false, nil
+		}
 		p, err := r.plan(ctx, typ, q.Where, "", nil)
 		if err != nil {
 			return 0, false, err
@@ -141,21 +151,32 @@ func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
 		if where != nil && hasChain(where) {
 			where = withoutChains(where)
 		}
-		p, err := r.plan(ctx, typ, where, "", nil)
+		p, err := r.plan(ctx, typ, where, "", &page{limit: unlimited})
 		if err != nil {
 			return 0, err
 		}
 		if p.nothing {
 			continue
 		}
-		p.rest = nil
-		n, err := r.countUpTo(ctx, typ, p.filter(), p.index, maxEstimate)
+		v, ok, err := r.lesser(ctx, p, manyTerms)
+		if err != nil {
+			return 0, err
+		}
+		everything := len(p.lead) == 1 && p.lead[0].Value == termLive
+		f, index := p.scan(), p.index
+		if !ok && everything && len(p.rivals) > 0 {
+			v, ok = p.rivals[0], true
+		}
+		if ok && len(v.reads) > 0 {
+			f, index, everything = v.reads[0].filter, v.reads[0].index, false
+		}
+		n, err := r.countUpTo(ctx, typ, f, index, maxEstimate)
 		if err != nil {
 			return 0, err
 		}
 		if n == maxEstimate {
 			// Outside of the reader's moment: the server answers from the collection's metadata.
-			if size, err := r.s.current(typ).EstimatedDocumentCount(context.WithoutCancel(ctx)); err == nil && len(p.lead) == 1 && p.lead[0].Value == termLive {
+			if size, err := r.s.current(typ).EstimatedDocumentCount(context.WithoutCancel(ctx)); err == nil && everything {
 				total += max(size, int64(n))
 				continue
 			}
@@ -232,38 +253,28 @@ const (
 
 // frequency returns about how many resources have one of terms, up to limit, which is the same for a term at each time.
 func (r *reader) frequency(ctx context.Context, typ string, terms []string, limit int) (int, error) {
-	total := 0
-	for _, t := range terms {
-		n, err := r.remembered(typ+"\x00"+t, func() (int, error) {
-			return r.countUpTo(ctx, typ, bson.D{{Key: pathTerms, Value: t}}, indexTerms, limit)
-		})
-		if err != nil {
-			return 0, err
-		}
-		if total += n; total >= limit {
-			return limit, nil
-		}
-	}
-	return total, nil
+	return r.remembered(frequencyKey(typ, terms), func() (int, error) {
+		return r.countUpTo(ctx, typ, in(pathTerms, terms), indexTerms, limit)
+	})
 }
 
-// frequencyOf returns about how many resources satisfy a filter that an index bounds, up to limit.
-func (r *reader) frequencyOf(ctx context.Context, typ string, f bson.D, index string, limit int) (int, error) {
-	key, err := filterKey(typ, f, limit)
-	if err != nil {
-		return 0, err
+// frequencyKey is what the frequency of terms is remembered by.
+func frequencyKey(typ string, terms []string) string {
+	if len(terms) == 1 {
+		return typ + "\x00" + terms[0]
 	}
-	return r.remembered(key, func() (int, error) { return r.countUpTo(ctx, typ, f, index, limit) })
+	h := sha256.New()
+	for _, t := range terms {
+		h.Write(strconv.AppendInt(nil, int64(len(t)), 10))
+		h.Write([]byte("\x00" + t))
+	}
+	return typ + "\x00\x00" + string(h.Sum(nil))
 }
 
 // remembered returns what count returned within the last frequencyAge.
 func (r *reader) remembered(key string, count func() (int, error)) (int, error) {
-	f := &r.s.frequencies
-	f.mu.Lock()
-	known, ok := f.known[key]
-	f.mu.Unlock()
-	if ok && time.Since(known.at) < frequencyAge {
-		return known.n, nil
+	if n, ok := r.recall(key); ok {
+		return n, nil
 	}
 	n, err := count()
 	if err != nil {

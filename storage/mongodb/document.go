@@ -20,6 +20,7 @@ const (
 	fieldUpdated  = "updated"  // int64, microseconds since 1970 in UTC
 	fieldMethod   = "method"   // the HTTP method that made the version
 	fieldDeleted  = "deleted"  // true for a deletion; absent otherwise
+	fieldRevived  = "revived"  // true for a version that follows a deletion; absent otherwise
 	fieldResource = "resource" // the FHIR resource as a document
 	fieldJSON     = "json"     // the resource as text, where the document does not render to it byte for byte
 )
@@ -45,6 +46,9 @@ func (l *limits) appendRecord(dst []byte, rec storage.Record) ([]byte, []any, er
 	dst = bsoncore.AppendStringElement(dst, fieldMethod, rec.Method)
 	if rec.Deleted {
 		return bsoncore.AppendBooleanElement(dst, fieldDeleted, true), nil, nil
+	}
+	if rec.Revived {
+		dst = bsoncore.AppendBooleanElement(dst, fieldRevived, true)
 	}
 	tree, err := fhir.Parse(rec.Body, fhir.Limits{})
 	if err != nil { // what is no JSON is kept as it is
@@ -103,6 +107,8 @@ func decodeRecord(typ string, raw bson.Raw) (record, error) {
 			rec.Method, _ = v.StringValueOK()
 		case fieldDeleted:
 			rec.Deleted, _ = v.BooleanOK()
+		case fieldRevived:
+			rec.Revived, _ = v.BooleanOK()
 		case fieldResource:
 			doc = v
 		case fieldJSON:

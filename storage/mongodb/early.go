@@ -3,6 +3,7 @@ package mongodb
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -114,7 +115,7 @@ func (r *reader) early(ctx context.Context, typ string, list []search.Expr, g pa
 		return nil, false, nil
 	}
 	first, few, unserved := []string{termLive}, manyTerms, list
-	head, _, composite := compositeHead(list[0].(search.Some))
+	head, _, _, composite := compositeHead(list[0].(search.Some))
 	if composite {
 		first, few, unserved = []string{head}, fewTerms, nil
 	}
@@ -180,7 +181,7 @@ func (r *reader) present(ctx context.Context, typ string, params []string, g pag
 			index string
 			f     bson.D
 		}{
-			{indexTerms, bson.D{{Key: pathTerms, Value: bson.D{{Key: "$elemMatch", Value: startsWith(head)}}}}},
+			{indexTerms, startsWithTerm(head)},
 			{indexRanges, bson.D{{Key: pathRanges + "." + memberParam, Value: head}}},
 		} {
 			rows, ok, err := r.gathered(ctx, typ, by.f, by.index, nil, fewRows, g)
@@ -204,26 +205,31 @@ const fewRows = 100
 
 // filterKey is what the frequency of a filter, counted up to a limit, is remembered by.
 func filterKey(typ string, f bson.D, limit int) (string, error) {
-	key, err := bson.Marshal(f)
-	return fmt.Sprint(typ, "\x00", limit, "\x00") + string(key), err
+	raw, err := bson.Marshal(f)
+	sum := sha256.Sum256(raw)
+	return fmt.Sprint(typ, "\x00", limit, "\x00") + string(sum[:]), err
 }
 
 // remembers reports whether a frequency is known.
 func (r *reader) remembers(key string) bool {
+	_, ok := r.recall(key)
+	return ok
+}
+
+// recall returns a frequency, or what else was remembered; false where it is not known.
+func (r *reader) recall(key string) (int, bool) {
 	f := &r.s.frequencies
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	known, ok := f.known[key]
-	return ok && time.Since(known.at) < frequencyAge
+	return known.n, ok && time.Since(known.at) < frequencyAge
 }
 
 // remembersAll reports whether the frequencies of all terms are known.
 func (r *reader) remembersAll(typ string, candidates [][]string) bool {
 	for _, terms := range candidates {
-		for _, t := range terms {
-			if !r.remembers(typ + "\x00" + t) {
-				return false
-			}
+		if !r.remembers(frequencyKey(typ, terms)) {
+			return false
 		}
 	}
 	return true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -37,8 +38,12 @@ var unavailableCodes = []int{6, 7, 89, 91, 133, 189, 262, 9001, 10058, 10107, 11
 func wrap(op string, err error) error {
 	var fe *fhir.Error
 	var se mongo.ServerError
+	if w, ok := writeConcernFailed(err); ok {
+		se = mongo.CommandError{Code: int32(w.WriteConcernError.Code), Message: w.WriteConcernError.Message, Labels: w.Labels}
+		err = fmt.Errorf("%w: %w", se, err)
+	}
 	switch {
-	case err == nil, errors.As(err, &fe), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case err == nil, errors.As(err, &fe), errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &se):
 		switch {
@@ -59,8 +64,12 @@ func wrap(op string, err error) error {
 			}
 		}
 	}
-	var selection topology.ServerSelectionError
-	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.As(err, &selection) || errors.Is(err, mongo.ErrClientDisconnected) {
+	switch {
+	case noServer(err): // within the time that the store has for it, which the driver tells as a deadline, too
+		return unavailable(op, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return err
+	case mongo.IsNetworkError(err), mongo.IsTimeout(err), errors.Is(err, mongo.ErrClientDisconnected):
 		return unavailable(op, err)
 	}
 	return fmt.Errorf("mongodb: %s: %w", op, err)
@@ -89,6 +98,27 @@ func tooLarge(op string, err error) error {
 func label(err error, name string) bool {
 	var l interface{ HasErrorLabel(string) bool }
 	return errors.As(err, &l) && l.HasErrorLabel(name)
+}
+
+// commitUnknown reports whether a commit that failed with err may have been done, or be done by sending it again. The driver sends it twice;
+// where no server can take the second one it returns the error of the first as that was, without the label that says so, and none has the error
+// that no server can take the first one.
+func commitUnknown(err error) bool {
+	_, failed := writeConcernFailed(err)
+	return failed || noServer(err) || label(err, "UnknownTransactionCommitResult") || label(err, "RetryableWriteError")
+}
+
+// noServer reports whether err says that no server was there to take a command.
+func noServer(err error) bool {
+	var selection topology.ServerSelectionError
+	return errors.As(err, &selection)
+}
+
+// writeConcernFailed returns the server's word that a command was done but is not known to be on a majority, where the driver passes it on as it
+// is: then it is no mongo.ServerError.
+func writeConcernFailed(err error) (w driver.WriteCommandError, ok bool) {
+	ok = errors.As(err, &w) && w.WriteConcernError != nil
+	return w, ok
 }
 
 // cacheFull reports whether err is the storage engine's word that a transaction does not fit in its cache, where it may be the only one or one

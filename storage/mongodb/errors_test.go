@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
@@ -32,6 +34,21 @@ func TestServerErrorsHaveTheKindsThatClientsUnderstand(t *testing.T) {
 				t.Errorf("kind %d, want %d", got, c.kind)
 			}
 		})
+	}
+	nobody := topology.ServerSelectionError{Wrapped: context.DeadlineExceeded}
+	if got := fhir.KindOf(wrap("op", nobody)); got != fhir.KindUnavailable || !commitUnknown(nobody) {
+		t.Errorf("no server in time is of the kind %d", got)
+	}
+	// The answer to a commit whose primary steps down, where there is none yet to send it to again.
+	stepped := driver.WriteCommandError{WriteConcernError: &driver.WriteConcernError{Code: 11602, Name: "InterruptedDueToReplStateChange"}}
+	if !commitUnknown(stepped) || !commitUnknown(mongo.CommandError{Code: 10107, Labels: []string{"RetryableWriteError"}}) {
+		t.Error("a commit that may have been done is taken for one that was not")
+	}
+	if commitUnknown(mongo.CommandError{Code: codeNoSuchTransaction, Labels: []string{"TransientTransactionError"}}) {
+		t.Error("a commit that was not done is taken for one that may have been")
+	}
+	if got := fhir.KindOf(wrap("op", stepped)); got != fhir.KindUnavailable {
+		t.Errorf("a write concern that failed is of the kind %d", got)
 	}
 	for _, err := range []error{context.Canceled, context.DeadlineExceeded} {
 		if got := wrap("op", err); !errors.Is(got, err) {

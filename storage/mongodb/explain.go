@@ -44,10 +44,27 @@ func (r *reader) ExplainCount(ctx context.Context, q search.Query) (int64, searc
 
 // count asks the server how it ran the count of a plan.
 func (t *told) count(ctx context.Context, r *reader, p *plan, f bson.D, n int) error {
-	pipeline := bson.A{bson.D{{Key: "$match", Value: f}}, bson.D{{Key: "$group", Value: bson.D{{Key: fieldID, Value: nil}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}}}
+	pipeline := bson.A{bson.D{{Key: "$match", Value: f}}, countAll}
 	cmd := bson.D{{Key: "aggregate", Value: p.typ}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}, {Key: "hint", Value: p.hint()}}
 	return t.explain(ctx, r, p, cmd, "count ", n)
 }
+
+// probe asks the server how it counted up to a limit, which a plan was chosen by.
+func (t *told) probe(ctx context.Context, r *reader, p *plan, f bson.D, limit, n int) error {
+	pipeline := bson.A{bson.D{{Key: "$match", Value: f}}, bson.D{{Key: "$limit", Value: limit}}, countAll}
+	cmd := bson.D{{Key: "aggregate", Value: p.typ}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}, {Key: "hint", Value: p.hint()}}
+	return t.explain(ctx, r, p, cmd, fmt.Sprintf("count up to %d: ", limit), n)
+}
+
+// keys asks the server how it ran a find for ids, which are keys of the index.
+func (t *told) keys(ctx context.Context, r *reader, p *plan, f, sort bson.D, limit, returned int) error {
+	cmd := bson.D{{Key: "find", Value: p.typ}, {Key: "filter", Value: f}, {Key: "hint", Value: p.hint()}, {Key: "sort", Value: sort},
+		{Key: "limit", Value: limit}, {Key: "projection", Value: bson.D{{Key: fieldID, Value: 1}}}}
+	return t.explain(ctx, r, p, cmd, "ids ", returned)
+}
+
+// countAll is the stage of a pipeline that counts.
+var countAll = bson.D{{Key: "$group", Value: bson.D{{Key: fieldID, Value: nil}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}}
 
 // find asks the server how it ran a find.
 func (t *told) find(ctx context.Context, r *reader, p *plan, f, sort bson.D, limit, returned int) error {

@@ -181,6 +181,9 @@ func filterSome(s search.Some) bson.D {
 	if len(s.Where) == 0 {
 		return bson.D{{Key: pathSort + keyName(s.Param) + "." + memberWidth, Value: bson.D{{Key: "$exists", Value: true}}}}
 	}
+	if len(s.Where) == 1 && s.Where[0].Op == search.Contains && s.Where[0].Part == 0 && len(s.Where[0].Value) > maxPattern {
+		return filterLong(s)
+	}
 	var or bson.A
 	if f, ok := filterRange(s); ok {
 		or = append(or, f)
@@ -195,6 +198,23 @@ func filterSome(s search.Some) bson.D {
 		return or[0].(bson.D)
 	}
 	return bson.D{{Key: "$or", Value: or}}
+}
+
+// maxPattern is how long a text may be that is looked for by a pattern, of which the server takes 32 KB.
+const maxPattern = 8 << 10
+
+// filterLong returns the filter of one condition that a long text stands in a field.
+func filterLong(s search.Some) bson.D {
+	literal := func(v string) bson.D { return bson.D{{Key: "$literal", Value: v}} }
+	has := func(path, param string) bson.D {
+		holds := bson.D{{Key: "$and", Value: bson.A{
+			bson.D{{Key: "$eq", Value: bson.A{"$$this." + memberParam, literal(param)}}},
+			bson.D{{Key: "$gte", Value: bson.A{bson.D{{Key: "$indexOfBytes", Value: bson.A{"$$this." + fieldNames[s.Where[0].Field], literal(s.Where[0].Value)}}}, 0}}},
+		}}}
+		found := bson.D{{Key: "$filter", Value: bson.D{{Key: "input", Value: bson.D{{Key: "$ifNull", Value: bson.A{"$" + path, bson.A{}}}}}, {Key: "cond", Value: holds}}}}
+		return bson.D{{Key: "$expr", Value: bson.D{{Key: "$gt", Value: bson.A{bson.D{{Key: "$size", Value: found}}, 0}}}}}
+	}
+	return bson.D{{Key: "$or", Value: bson.A{has(pathEntries, s.Param), has(pathRanges, string(appendPart(nil, s.Param)))}}}
 }
 
 // filterRange returns the filter on ranges, which have no parts; ok is false where none can satisfy s.

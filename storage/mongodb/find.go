@@ -3,6 +3,7 @@ package mongodb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -133,11 +134,16 @@ func (r *reader) findType(ctx context.Context, typ string, where search.Expr, so
 	if !fhir.ValidTypeName(typ) {
 		return nil, nil
 	}
-	w, err := r.resolve(ctx, typ, where)
+	far := 1
+	sorted := len(sorts) > 1 || len(sorts) == 1 && (sorts[0].Chain != nil || sorts[0].Param == search.SortByID)
+	if sorted || limit >= unlimited && !keyed(where) { // all rows are read
+		far = farthest
+	}
+	w, err := r.resolve(ctx, typ, where, far)
 	if err != nil {
 		return nil, err
 	}
-	if len(sorts) > 1 || len(sorts) == 1 && (sorts[0].Chain != nil || sorts[0].Param == search.SortByID) {
+	if sorted {
 		return r.findSorted(ctx, typ, w, sorts, from, reverse, limit)
 	}
 	if !w.chained {
@@ -145,8 +151,18 @@ func (r *reader) findType(ctx context.Context, typ string, where search.Expr, so
 	}
 	// The chains are looked up for the rows that the other conditions leave, a batch at a time.
 	var out []search.Row
-	batch := min(max(2*limit, 64), loadChunk)
+	batch, told := min(max(2*limit, 64), loadChunk), 0
 	for len(out) < limit {
+		if told >= toldEach*r.s.limits.far*far && far < farthest {
+			far *= farther
+			if w, err = r.resolve(ctx, typ, where, far); err != nil {
+				return nil, err
+			}
+			if !w.chained {
+				rows, err := r.walk(ctx, typ, w.expr, sorts, from, reverse, limit-len(out))
+				return append(out, rows...), err
+			}
+		}
 		rows, err := r.walk(ctx, typ, w.without, sorts, from, reverse, batch)
 		if err != nil {
 			return nil, err
@@ -162,8 +178,17 @@ func (r *reader) findType(ctx context.Context, typ string, where search.Expr, so
 		last := rows[len(rows)-1]
 		from = &start{keys: last.Sort, id: last.Key.ID, here: true}
 		batch = min(2*batch, loadChunk)
+		told += len(rows)
 	}
 	return out[:min(len(out), limit)], nil
+}
+
+// keyed reports whether a condition is about resources that are named, of which there are no more than a batch.
+func keyed(where search.Expr) bool {
+	return slices.ContainsFunc(conjuncts(where, nil), func(c search.Expr) bool {
+		k, ok := c.(search.KeyIn)
+		return ok && len(k.IDs) <= loadChunk
+	})
 }
 
 // walk returns up to limit rows in the order of at most one parameter; where must have no chains.
@@ -190,10 +215,11 @@ func (r *reader) walk(ctx context.Context, typ string, where search.Expr, sorts 
 		if p.found != nil {
 			return p.found, nil
 		}
-		behind := g.behind()
-		return r.rows(ctx, p, []bson.D{p.filter(behind)}, bson.D{{Key: fieldID, Value: direction(reverse)}}, limit, false)
+		return r.contest(ctx, p, fmt.Sprint("\x00", reverse), from, limit, func() ([]search.Row, error) {
+			return r.rows(ctx, p, []bson.D{p.scan(g.behind())}, bson.D{{Key: fieldID, Value: direction(reverse)}}, limit, false)
+		})
 	}
-	return (&order{r: r, p: p, desc: desc, reverse: reverse, member: pathSort + keyName(by) + "."}).page(ctx, from, limit)
+	return r.orderOf(p, desc, reverse).page(ctx, from, limit)
 }
 
 func direction(down bool) int {
@@ -215,22 +241,23 @@ func idBehind(from *start, reverse bool) bson.D {
 	return bson.D{{Key: fieldID, Value: bson.D{{Key: op, Value: from.id}}}}
 }
 
-// rows runs a find that is the union of branches, which must not overlap, and returns its rows.
-func (r *reader) rows(ctx context.Context, p *plan, branches []bson.D, sort bson.D, limit int, desc bool) ([]search.Row, error) {
-	var f bson.D
-	switch len(branches) {
-	case 0:
+// rows runs a find that is the union of scans of a plan, which must not overlap, and returns its rows.
+func (r *reader) rows(ctx context.Context, p *plan, scans []bson.D, sort bson.D, limit int, desc bool) ([]search.Row, error) {
+	if len(scans) == 0 {
 		return nil, nil
-	case 1:
-		f = branches[0]
-	default:
-		f = bson.D{{Key: "$or", Value: branches}}
 	}
-	projection := bson.D{{Key: fieldVersion, Value: 1}, {Key: fieldUpdated, Value: 1}}
-	if p.by != "" {
-		projection = append(projection, bson.E{Key: pathSort + keyName(p.by), Value: 1})
+	if p.within > 0 {
+		return r.bounded(ctx, p, anyOf(scans), sort, limit, desc)
 	}
-	opts := options.Find().SetProjection(projection).SetSort(sort)
+	branches := make([]bson.D, len(scans))
+	for i, s := range scans {
+		branches[i] = p.whole(s)
+	}
+	f := anyOf(branches)
+	opts := options.Find().SetProjection(p.projection())
+	if sort != nil {
+		opts.SetSort(sort)
+	}
 	if limit < unlimited {
 		opts.SetLimit(int64(limit))
 		if limit <= loadChunk {
@@ -246,6 +273,23 @@ func (r *reader) rows(ctx context.Context, p *plan, branches []bson.D, sort bson
 		err = r.told.find(ctx, r, p, f, sort, limit, len(out))
 	}
 	return out, err
+}
+
+// anyOf returns the filter that one of list holds.
+func anyOf(list []bson.D) bson.D {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return bson.D{{Key: "$or", Value: list}}
+}
+
+// projection is what a find returns of a plan's rows.
+func (p *plan) projection() bson.D {
+	projection := bson.D{{Key: fieldVersion, Value: 1}, {Key: fieldUpdated, Value: 1}}
+	if p.by != "" {
+		projection = append(projection, bson.E{Key: pathSort + keyName(p.by), Value: 1})
+	}
+	return projection
 }
 
 // hint returns the index as the server knows it.

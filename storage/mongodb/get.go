@@ -22,8 +22,9 @@ type reader struct {
 	// begun is when the session was; started is set when it has read, and so has its moment.
 	begun   time.Time
 	started bool
-	// pinned is set when the moment was asked for.
-	pinned bool
+	// pinned is set when the moment was asked for; unpinned is why it could not be had.
+	pinned   bool
+	unpinned error
 	// marked is set where the session reads at the time of a mark.
 	marked bool
 	// tx is set inside an Update, whose puts come before what the server holds.
@@ -66,12 +67,17 @@ func (r *reader) session(ctx context.Context) context.Context {
 	return mongo.NewSessionContext(ctx, r.sess)
 }
 
-// snapshotTries bounds how often the first read of a view is tried again.
-const snapshotTries = 20
+// snapshotFor bounds how long the first read of a view is tried again: the server has no snapshot of a collection that was made at the time until
+// that is on the disks of a majority.
+const snapshotFor = 30 * time.Second
 
 // read runs one command of the reader. Where a collection was made at the time, the server has no snapshot of it: a view that has read nothing
 // takes a later moment, and one that has finds nothing in a collection that was made after it began.
 func (r *reader) read(ctx context.Context, typ, op string, f func(context.Context) error) error {
+	if r.unpinned != nil {
+		return r.unpinned
+	}
+	first := time.Now()
 	for try := 0; ; try++ {
 		err := f(r.session(ctx))
 		if err == nil || errors.Is(err, mongo.ErrNoDocuments) {
@@ -85,13 +91,13 @@ func (r *reader) read(ctx context.Context, typ, op string, f func(context.Contex
 			return wrap(op, err)
 		}
 		switch {
-		case !r.started && try < snapshotTries && ctx.Err() == nil:
+		case !r.started && time.Since(first) < snapshotFor && ctx.Err() == nil:
 			r.end(ctx)
-			time.Sleep(time.Duration(try+1) * time.Millisecond)
+			time.Sleep(time.Duration(min(try+1, 50)) * time.Millisecond)
 			if err := r.begin(); err != nil {
 				return wrap(op, err)
 			}
-		case r.started && typ != "" && r.s.collections.madeSince(typ, r.begun):
+		case r.started && typ != "" && (r.s.collections.madeSince(typ, r.begun) || r.madeElsewhere(ctx, typ)):
 			return nil
 		default:
 			return unavailable(op, err)
@@ -99,21 +105,55 @@ func (r *reader) read(ctx context.Context, typ, op string, f func(context.Contex
 	}
 }
 
+// madeElsewhere reports whether another gateway made the collections of a type after this view began: nothing in them is as old as the view.
+func (r *reader) madeElsewhere(ctx context.Context, typ string) bool {
+	old := bson.D{{Key: fieldUpdated, Value: bson.D{{Key: "$lte", Value: r.moment.UnixMicro()}}}}
+	for _, c := range []*mongo.Collection{r.s.current(typ), r.s.superseded(typ)} {
+		if err := c.FindOne(ctx, old, options.FindOne().SetProjection(bson.D{{Key: fieldID, Value: 1}})).Err(); !errors.Is(err, mongo.ErrNoDocuments) {
+			return false
+		}
+	}
+	return true
+}
+
+// pinFor is how long the snapshot of a moment is waited for, while nothing commits, and pinTries how often another moment is tried.
+const (
+	pinFor   = 5 * time.Second
+	pinTries = 6
+)
+
 // Moment implements storage.Reader. Asked before anything is read, it makes the view begin, and is exact within this process: see clock.go, and mark.go for
 // what holds between processes.
 func (r *reader) Moment() time.Time {
 	if r.tx == nil && !r.started && !r.pinned {
 		r.pinned = true
-		r.moment = r.s.pin(func() {
-			// Where this fails, so does the first read, which says it.
-			r.read(context.Background(), "", "moment", func(ctx context.Context) error {
-				ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-				defer cancel()
-				return r.s.db.Collection(metaCollection).FindOne(ctx, bson.D{{Key: fieldID, Value: ""}}).Err()
-			})
-		})
+		err := r.pin()
+		for try := 1; err != nil && try < pinTries; try++ {
+			r.end(context.Background())
+			if err = r.begin(); err == nil {
+				err = r.pin()
+			}
+		}
+		if err != nil { // what a later read would begin is not of the moment
+			r.unpinned = unavailable("moment", err)
+		}
 	}
 	return r.moment
+}
+
+// pin makes the view begin, and takes its moment.
+func (r *reader) pin() (err error) {
+	r.moment = r.s.pin(func() {
+		err = r.read(context.Background(), "", "moment", func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, pinFor)
+			defer cancel()
+			return r.s.db.Collection(metaCollection).FindOne(ctx, bson.D{{Key: fieldID, Value: ""}}).Err()
+		})
+	})
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil
+	}
+	return err
 }
 
 // noIndex leaves the index out of what a read returns.

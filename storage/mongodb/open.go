@@ -16,7 +16,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/fhirgate/fhirgate/storage"
@@ -99,9 +98,9 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 	if opt.Timeout == 0 {
 		opt.Timeout = 5 * time.Second
 	}
-	cs, err := connstring.ParseAndValidate(opt.URI)
+	cs, err := readURI(opt.URI)
 	if err != nil {
-		return nil, fmt.Errorf("mongodb: the connection string can't be used: %s", redact(err.Error(), opt.URI))
+		return nil, err
 	}
 	name := cs.Database
 	if name == "" {
@@ -156,20 +155,6 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 // collectionsFor is how long Open waits for a server that has answered.
 const collectionsFor = time.Minute
 
-// redact removes a connection string and the password in it from a message.
-func redact(msg, uri string) string {
-	msg = strings.ReplaceAll(msg, uri, "mongodb://...")
-	if cs, err := connstring.Parse(uri); err == nil && cs.Password != "" {
-		msg = strings.ReplaceAll(msg, cs.Password, "...")
-	}
-	if _, rest, ok := strings.Cut(uri, "://"); ok {
-		if user, _, ok := strings.Cut(rest, "@"); ok {
-			msg = strings.ReplaceAll(msg, user, "...")
-		}
-	}
-	return msg
-}
-
 // connect reaches the server, checks that it can serve, and then opens the collections; it goes on trying until run ends or the fault is
 // one that will not heal.
 func (s *Store) connect(run context.Context, uri string) {
@@ -179,7 +164,7 @@ func (s *Store) connect(run context.Context, uri string) {
 	defer done()
 	wait := 250 * time.Millisecond
 	for {
-		err := s.check(run)
+		err := s.check(run, uri)
 		if err == nil {
 			accepted.Do(func() { close(s.answered) })
 			err = s.collections.list(run, s)
@@ -217,7 +202,7 @@ type unfitError struct{ text string }
 func (e *unfitError) Error() string { return "mongodb: " + e.text }
 
 // check asks the server what it is.
-func (s *Store) check(ctx context.Context) error {
+func (s *Store) check(ctx context.Context, uri string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	admin := s.client.Database("admin")
@@ -226,7 +211,7 @@ func (s *Store) check(ctx context.Context) error {
 		if code(err, 18) || strings.Contains(err.Error(), "auth error") {
 			return &unfitError{"the server refused the user name or password"}
 		}
-		return s.noAnswer(err)
+		return s.noAnswer(ctx, err, uri)
 	}
 	if err := hello.fit(); err != nil {
 		return err
@@ -266,7 +251,7 @@ func (h hello) fit() error {
 }
 
 // noAnswer makes one line of the topology that a failed selection of a server describes.
-func (s *Store) noAnswer(err error) error {
+func (s *Store) noAnswer(ctx context.Context, err error, uri string) error {
 	var selection topology.ServerSelectionError
 	if !errors.As(err, &selection) {
 		return fmt.Errorf("mongodb: no server answers: %w", err)
@@ -278,6 +263,9 @@ func (s *Store) noAnswer(err error) error {
 			what = strings.Join(strings.Fields(server.LastError.Error()), " ") + s.advice(server.LastError)
 		}
 		why = append(why, string(server.Addr)+" ("+what+")")
+	}
+	if len(why) == 0 {
+		why = []string{noMember(ctx, uri)}
 	}
 	return fmt.Errorf("mongodb: no server answers: %s", strings.Join(why, ", "))
 }
@@ -306,7 +294,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if r := s.ready.Load(); r.err != nil {
 		return r.err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return wrap("ping", s.client.Ping(ctx, readpref.Primary()))
 }

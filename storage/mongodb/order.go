@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -18,8 +19,18 @@ type order struct {
 	member        string // the sort key's path, with a point behind it
 }
 
+// orderOf returns the order of a plan.
+func (r *reader) orderOf(p *plan, desc, reverse bool) *order {
+	return &order{r: r, p: p, desc: desc, reverse: reverse, member: pathSort + keyName(p.by) + "."}
+}
+
 // page returns up to limit rows behind from.
 func (o *order) page(ctx context.Context, from *start, limit int) ([]search.Row, error) {
+	return o.r.contest(ctx, o.p, fmt.Sprint(o.p.by, "\x00", o.desc, o.reverse), from, limit, func() ([]search.Row, error) { return o.walk(ctx, from, limit) })
+}
+
+// walk returns up to limit rows behind from, as the plan says.
+func (o *order) walk(ctx context.Context, from *start, limit int) ([]search.Row, error) {
 	parts := []func(context.Context, *start, int) ([]search.Row, error){o.present, o.missing}
 	if o.reverse {
 		slices.Reverse(parts)
@@ -49,7 +60,7 @@ func (o *order) missing(ctx context.Context, from *start, limit int) ([]search.R
 		return nil, nil
 	}
 	none := bson.D{{Key: o.member + memberWidth, Value: nil}, {Key: o.member + memberLeast, Value: nil}}
-	return o.r.rows(ctx, o.p, []bson.D{o.p.filter(none, behind, live)}, bson.D{{Key: fieldID, Value: direction(o.reverse)}}, limit, o.desc)
+	return o.r.rows(ctx, o.p, []bson.D{o.p.scan(none, behind, live)}, bson.D{{Key: fieldID, Value: direction(o.reverse)}}, limit, o.desc)
 }
 
 // behind returns the condition on the ids of rows whose keys equal those of from; false where none of them follows.
@@ -142,12 +153,12 @@ func (o *order) ordered(ctx context.Context, member string, lo, hi int32, in spa
 	return rows[:min(len(rows), limit)], nil
 }
 
-// branches returns the parts of a scan: for each group of widths with the same spans one for each span, cut to in.
+// branches returns the scans of a plan: for each group of widths with the same spans one for each span, cut to in.
 func (o *order) branches(member string, lo, hi int32, in span, behind bson.D) []bson.D {
 	widths := bson.D{{Key: "$gte", Value: lo}, {Key: "$lte", Value: hi}}
 	value := func(s span) bson.D { return bson.D{{Key: o.member + member, Value: s.condition()}} }
 	if o.p.blocks {
-		return []bson.D{o.p.filter(bson.D{{Key: o.member + memberWidth, Value: widths}}, value(in), behind)}
+		return []bson.D{o.p.scan(bson.D{{Key: o.member + memberWidth, Value: widths}}, value(in), behind)}
 	}
 	type group struct {
 		widths []int32
@@ -176,7 +187,7 @@ func (o *order) branches(member string, lo, hi int32, in span, behind bson.D) []
 			w = bson.D{{Key: o.member + memberWidth, Value: bson.D{{Key: "$in", Value: g.widths}}}}
 		}
 		for _, s := range g.spans {
-			out = append(out, o.p.filter(w, value(s), behind))
+			out = append(out, o.p.scan(w, value(s), behind))
 		}
 	}
 	return out

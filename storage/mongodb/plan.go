@@ -27,6 +27,15 @@ type plan struct {
 	nothing bool
 	// rest are the conditions that are tried on what the index finds.
 	rest []search.Expr
+	// list are all conjuncts, and rivals the other ways to what satisfies them.
+	list   []search.Expr
+	rivals []rival
+	// wants are the parameters whose orders would serve conjuncts, and are not there.
+	wants []string
+	// within is how many rows are read of an order before its page is given up; 0 for all.
+	within int
+	// met are the rows of the page that were among those that were read of it.
+	met int
 	// found are the rows of the page that was asked for, where making the plan has found them.
 	found []search.Row
 	// ranges are the places of by in which a match can lie, for each width; nil for anywhere.
@@ -48,6 +57,16 @@ type equality struct {
 	at    int // the conjunct
 	param string
 	forms []form
+}
+
+// terms returns the terms of which one is asked for, sorted.
+func (e equality) terms() []string {
+	terms := make([]string, 0, len(e.forms))
+	for _, f := range e.forms {
+		terms = append(terms, f.term(e.param))
+	}
+	slices.Sort(terms)
+	return slices.Compact(terms)
 }
 
 // form is a term without its parameter. own is set for the term of one resource, whatever the parameter.
@@ -157,7 +176,7 @@ func in(path string, values []string) bson.D {
 // nil where it is something else than a page.
 func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by string, g *page) (*plan, error) {
 	list := conjuncts(where, nil)
-	p := &plan{typ: typ, where: where}
+	p := &plan{typ: typ, where: where, list: list}
 	for _, c := range list {
 		switch c := c.(type) {
 		case search.Or:
@@ -169,6 +188,22 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 	if p.nothing {
 		return p, nil
 	}
+	var candidates [][]string
+	var serves [][]int
+	contested := func(by string, served ...int) error {
+		told := func(i int) bool {
+			_, bounds := rangesOn(list[i], by)
+			return bounds || slices.Contains(served, i)
+		}
+		// What a term of a composite finds its range finds as well.
+		p.rivals, p.wants = nil, nil
+		for i, terms := range candidates {
+			if slices.ContainsFunc(serves[i], func(i int) bool { return !told(i) }) {
+				p.rivals = append(p.rivals, rival{reads: []read{{indexTerms, in(pathTerms, terms)}}, served: serves[i], about: serves[i][0]})
+			}
+		}
+		return r.addRivals(ctx, p, told)
+	}
 	rest := func(served ...int) {
 		p.rest = p.rest[:0]
 		for i, c := range list {
@@ -178,7 +213,7 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 		}
 	}
 	for i, c := range list {
-		if k, ok := c.(search.KeyIn); ok && len(k.IDs) <= loadChunk {
+		if k, ok := c.(search.KeyIn); ok && (len(k.IDs) <= loadChunk || by == "" && len(k.IDs) <= maxReferred) {
 			rest(i)
 			p.lead, p.by, p.blocks = filter(k), by, by != ""
 			p.rest = append(p.rest, alive{})
@@ -203,14 +238,14 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 			}
 		}
 	}
-	usePairs := func() {
+	usePairs := func() error {
 		rest(pairServed...)
 		p.index, p.lead, p.by = indexPairs(pairLast, by), in(pathPairs+keyName(pairLast), pairTerms), by
 		p.ranges = spansOf(list, by)
+		return contested(by, pairServed...)
 	}
 	if pairTerms != nil && len(pairServed) == len(eqs) {
-		usePairs()
-		return p, nil
+		return p, usePairs()
 	}
 
 	// The most selective terms.
@@ -232,8 +267,6 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 	}
 	joints := joints(typ)
 	covered := map[int]bool{}
-	var candidates [][]string
-	var serves [][]int
 	for _, params := range joints {
 		if terms, served := joined(params, eqs); terms != nil {
 			candidates, serves = append(candidates, terms), append(serves, served)
@@ -253,14 +286,15 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 		if covered[e.at] {
 			continue
 		}
-		terms := make([]string, 0, len(e.forms))
-		for _, f := range e.forms {
-			terms = append(terms, f.term(e.param))
-		}
-		slices.Sort(terms)
-		candidates, serves = append(candidates, slices.Compact(terms)), append(serves, []int{e.at})
+		candidates, serves = append(candidates, e.terms()), append(serves, []int{e.at})
 	}
-	if by == "" && g != nil && g.limit <= maxPage && len(candidates) > 1 && !r.remembersAll(typ, candidates) {
+	if by == "" && g == nil {
+		if err := contested(""); err != nil {
+			return nil, err
+		}
+		return p, r.planWhole(ctx, p, rest)
+	}
+	if by == "" && g.limit <= maxPage && len(candidates) > 1 && !r.remembersAll(typ, candidates) {
 		rest(serves[0]...)
 		rows, ok, err := r.attempt(ctx, typ, candidates[0], list, slices.Clone(p.rest), 2, *g)
 		if err != nil {
@@ -284,26 +318,27 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 	switch {
 	case by == "":
 		if bestTerms == nil {
-			return p, r.planWithoutTerm(ctx, p, list, rest)
+			return p, r.planWithoutTerm(p, list, rest, contested)
 		}
-		if best > fewTerms {
-			if found, err := r.planFew(ctx, p, list, rest, fewTerms); found || err != nil {
-				return p, err
-			}
+		if best <= fewTerms {
+			useTerms()
+			return p, nil
+		}
+		if len(bestTerms) > maxJoined { // so many are not merged in the order of ids
+			return p, r.planWithoutTerm(p, list, rest, contested)
 		}
 		useTerms()
-		return p, nil
+		return p, contested("", bestServed...)
 	case bestTerms != nil && best <= fewTerms:
 		useTerms()
 		return p, nil
 	case pairTerms != nil:
-		usePairs()
-		return p, nil
+		return p, usePairs()
 	case orders[indexOrder(by)]:
 		rest()
 		p.index, p.by = indexOrder(by), by
 		p.ranges = spansOf(list, by)
-		return p, nil
+		return p, contested(by)
 	}
 	if n, err := r.frequency(ctx, typ, []string{termLive}, manyTerms); err != nil {
 		return nil, err
@@ -314,61 +349,76 @@ func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by str
 		useTerms()
 		return p, nil
 	}
-	if err := r.planWithoutTerm(ctx, p, list, rest); err != nil {
+	if err := contested(""); err != nil {
+		return nil, err
+	}
+	if err := r.planWhole(ctx, p, rest); err != nil {
 		return nil, err
 	}
 	p.by, p.blocks = by, true
 	return p, nil
 }
 
-// planWithoutTerm chooses where no equality is asked for and the order is that of the id: the matches of a prefix or a range where they are
-// few, and all resources in their order otherwise.
-func (r *reader) planWithoutTerm(ctx context.Context, p *plan, list []search.Expr, rest func(...int)) error {
-	if found, err := r.planFew(ctx, p, list, rest, manyTerms); found || err != nil {
-		return err
-	}
+// planWithoutTerm chooses where no equality is asked for and the order is that of the id: all resources in their order.
+func (r *reader) planWithoutTerm(p *plan, list []search.Expr, rest func(...int), contested func(string, ...int) error) error {
 	orders := r.s.collections.orders(p.typ)
 	for i, c := range list {
 		// What has no place in an order stands there by id.
 		if not, ok := c.(search.Not); ok {
 			if s, ok := not.Expr.(search.Some); ok && len(s.Where) == 0 && orders[indexOrder(s.Param)] {
 				rest(i)
-				key := pathSort + keyName(s.Param) + "."
-				p.index, p.lead, p.rest = indexOrder(s.Param), bson.D{{Key: key + memberWidth, Value: nil}, {Key: key + memberLeast, Value: nil}}, append(p.rest, alive{})
-				return nil
+				p.index, p.lead, p.rest = indexOrder(s.Param), placeless(s.Param), append(p.rest, alive{})
+				return contested("", i)
 			}
 		}
 	}
 	rest()
 	p.index, p.lead = indexTerms, bson.D{{Key: pathTerms, Value: termLive}}
-	return nil
+	return contested("")
 }
 
-// planFew chooses a prefix or range that has less than few matches, which are sorted when they are found.
-func (r *reader) planFew(ctx context.Context, p *plan, list []search.Expr, rest func(...int), few int) (bool, error) {
-	for _, c := range list {
-		f, index := r.indexable(c)
-		if or, ok := c.(search.Or); ok {
-			f, index = r.indexableAny(or)
-		}
-		if f == nil {
-			continue
-		}
-		n, err := r.frequencyOf(ctx, p.typ, f, index, few)
-		if err != nil {
-			return false, err
-		}
-		if n < few {
-			rest()
-			p.index, p.lead, p.blocks = index, f, true
-			return true, nil
+// planWhole chooses where all rows are read, in no order: the rival that finds least, or all resources where there is none.
+func (r *reader) planWhole(ctx context.Context, p *plan, rest func(...int)) error {
+	if err := r.want(ctx, p); err != nil {
+		return err
+	}
+	if len(p.rivals) == 0 {
+		rest()
+		p.index, p.lead = indexTerms, bson.D{{Key: pathTerms, Value: termLive}}
+		return nil
+	}
+	few := firstFew
+	best, ok := p.rivals[0], len(p.rivals) == 1 && len(p.rivals[0].reads) == 1
+	for ; !ok && few < unlimited/growth; few *= growth {
+		var err error
+		if best, ok, err = r.lesser(ctx, p, few); err != nil {
+			return err
 		}
 	}
-	return false, nil
+	if !ok { // what several indexes find is more than is collected
+		p.rivals = nil
+		return r.planWhole(ctx, p, rest)
+	}
+	return r.use(ctx, p, best)
 }
 
-// filter returns the filter of the plan, with a further condition on the scan behind lead.
-func (p *plan) filter(also ...bson.D) bson.D {
+// filter returns the filter of the plan.
+func (p *plan) filter(also ...bson.D) bson.D { return p.whole(p.scan(also...)) }
+
+// whole returns the filter of a scan of the plan.
+func (p *plan) whole(scan bson.D) bson.D {
+	var list bson.A
+	if len(scan) > 0 {
+		list = append(list, scan)
+	}
+	for _, c := range p.tail() {
+		list = append(list, tried(c.(bson.D)))
+	}
+	return and(list)
+}
+
+// scan returns the filter of what is read of the index: lead, and further conditions behind it.
+func (p *plan) scan(also ...bson.D) bson.D {
 	var list bson.A
 	if len(p.lead) > 0 {
 		list = append(list, p.lead)
@@ -378,22 +428,36 @@ func (p *plan) filter(also ...bson.D) bson.D {
 			list = append(list, f)
 		}
 	}
-	for _, c := range p.rest {
-		if _, ok := c.(alive); ok {
-			list = append(list, live)
-			continue
-		}
-		if f := filter(c); len(f) > 0 {
-			list = append(list, tried(f))
-		}
+	if slices.ContainsFunc(p.rest, func(c search.Expr) bool { _, ok := c.(alive); return ok }) {
+		list = append(list, live)
 	}
 	return and(list)
+}
+
+// tail returns the filters that are tried on what is read.
+func (p *plan) tail() bson.A {
+	var list bson.A
+	for _, c := range p.rest {
+		switch e := c.(type) {
+		case alive:
+			continue
+		case found:
+			c = e.Expr
+		}
+		if f := filter(c); len(f) > 0 {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // tried keeps a condition away from the server's planner: it is tried on what the index finds.
 func tried(f bson.D) bson.D {
 	return bson.D{{Key: "$nor", Value: bson.A{bson.D{{Key: "$nor", Value: bson.A{f}}}}}}
 }
+
+// found is a conjunct by which an index found what it is tried on.
+type found struct{ search.Expr }
 
 // alive is the conjunct that the resource is not deleted, where no index says so.
 type alive struct{ search.Expr }

@@ -136,7 +136,7 @@ func filters(cmd bson.Raw) (out []bson.Raw) {
 // documents, upserts and unique indexes are on the shard key, and transactions make no collections and no indexes.
 func TestCommandsAreLegalUnderTheShardKey(t *testing.T) {
 	var rec recorder
-	s, err := mongodb.OpenMonitored(t.Context(), mongodb.Options{URI: mongotest.URI(t)}, &event.CommandMonitor{Started: rec.started})
+	s, err := mongodb.OpenMonitored(t.Context(), mongodb.Options{URI: mongotest.URI(t), Timeout: patience}, &event.CommandMonitor{Started: rec.started})
 	if err != nil {
 		t.Fatal(err)
 	}

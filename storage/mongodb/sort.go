@@ -94,7 +94,7 @@ func (r *reader) firstOf(ctx context.Context, typ string, where search.Expr, sor
 	if err != nil || p.blocks || p.nothing {
 		return nil, false, err
 	}
-	o := &order{r: r, p: p, desc: sorts[0].Desc, reverse: reverse, member: pathSort + keyName(sorts[0].Param) + "."}
+	o := r.orderOf(p, sorts[0].Desc, reverse)
 	var at *start
 	if from != nil { // the rows of the same value may stand on either side
 		at = &start{keys: from.keys[:1], equal: true}

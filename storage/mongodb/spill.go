@@ -305,12 +305,13 @@ func (r *reader) spillsIn(typ string, e search.Expr) bool {
 }
 
 // resolveSpilled puts a condition to the further documents.
-func (r *reader) resolveSpilled(ctx context.Context, typ string, any search.Or) (search.Expr, bool, error) {
-	ids, err := r.owners(ctx, typ, any, nil, r.s.limits.far+1)
+func (r *reader) resolveSpilled(ctx context.Context, typ string, any search.Or, far int) (search.Expr, bool, error) {
+	few := r.s.limits.far * far
+	ids, err := r.owners(ctx, typ, any, nil, few+1)
 	switch {
 	case err != nil:
 		return nil, false, err
-	case len(ids) > r.s.limits.far:
+	case len(ids) > few:
 		return spilled{any: any}, true, nil
 	case len(ids) == 0 && len(any) == 1:
 		return any[0], false, nil

@@ -12,12 +12,11 @@ import (
 
 func TestConnectionsWithTLS(t *testing.T) {
 	c, certs := mongotest.StartTLS(t)
-	base := c.URI("fhir") + "&serverSelectionTimeoutMS=2000&"
-	s := openURI(t, base+certs.URIOptions())
+	s := openURI(t, c.URI("fhir")+"&"+certs.URIOptions())
 	if err := put(t.Context(), s, "a", 0); err != nil {
 		t.Fatal(err)
 	}
-	withPassword := strings.Replace(base, "mongodb://", "mongodb://gate:s3cret@", 1)
+	withPassword := strings.Replace(c.URI("fhir")+"&serverSelectionTimeoutMS=2000&", "mongodb://", "mongodb://gate:s3cret@", 1)
 	for _, c := range []struct{ name, options, want string }{
 		{"another authority", "tls=true&tlsCAFile=" + url.QueryEscape(certs.OtherCA) + "&tlsCertificateKeyFile=" + url.QueryEscape(certs.Client), "unknown authority"},
 		{"no certificate of the client", "tls=true&tlsCAFile=" + url.QueryEscape(certs.CA), "it may want a client certificate"},
@@ -29,7 +28,7 @@ func TestConnectionsWithTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+			for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 				err := s.Ready(t.Context())
 				if err == nil || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "\n") {
 					t.Fatalf("Ready: %v", err)

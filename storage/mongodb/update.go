@@ -62,6 +62,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		return err
 	}
 	begun, slow, full := time.Now(), 0, 0
+	var conflicted time.Time // when the first conflict was
 	for try := 0; ; try++ {
 		start := time.Now()
 		err, own := s.try(ctx, f, try)
@@ -69,7 +70,8 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 			return nil
 		}
 		// The server ends transactions that live too long, and then does not know them. Elections do that too, but not twice to a slow one.
-		if code(err, codeNoSuchTransaction) && time.Since(start) > slowTransaction {
+		slowly := code(err, codeNoSuchTransaction) && time.Since(start) > slowTransaction
+		if slowly {
 			slow++
 		}
 		// What fills the cache may be the transactions of others, which end.
@@ -77,7 +79,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		if crowded {
 			full++
 		}
-		if slow > 1 || full > 3 || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
+		if slow > 1 || full > 3 || crowded && time.Since(begun) > retryFor || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
 			e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, "transaction-limit",
 				"the transaction is larger than the database's cache allows or takes longer than 60 s; nothing of it is stored")
 			e.Op, e.Err = "update", err
@@ -90,10 +92,15 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 			}
 			return wrap("update", err)
 		}
-		if code(err, codeWriteConflict) && time.Since(begun) > s.limits.locked {
-			return locked("update", err)
+		if code(err, codeWriteConflict) && !crowded {
+			if conflicted.IsZero() {
+				conflicted = time.Now()
+			}
+			if time.Since(conflicted) > s.limits.locked {
+				return locked("update", err)
+			}
 		}
-		if time.Since(begun) > retryFor || superseded && try >= conflictTries {
+		if time.Since(begun) > retryFor && !slowly || superseded && try >= conflictTries { // the next try tells what a slow one ended by
 			if !superseded && !crowded && !code(err, codeWriteConflict) {
 				return unavailable("update", err)
 			}
@@ -233,7 +240,7 @@ func (t *tx) commit(ctx context.Context) error {
 	begun := time.Now()
 	for {
 		err := t.sess.CommitTransaction(ctx)
-		if err == nil || !label(err, "UnknownTransactionCommitResult") || ctx.Err() != nil || code(err, codeMaxTimeExpired) {
+		if err == nil || !commitUnknown(err) || ctx.Err() != nil || code(err, codeMaxTimeExpired) {
 			return err
 		}
 		if time.Since(begun) > commitFor {

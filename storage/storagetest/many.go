@@ -145,10 +145,12 @@ func historyOfTypesPages(t *testing.T, b *bench) {
 	w := newWorld(7)
 	m := NewModel()
 	for range 40 {
+		var after *Model // made again where the Update runs again
 		b.update(func(tx storage.Tx) error {
+			after = m.clone()
 			for range w.IntN(4) + 1 {
 				k := w.key()
-				cur := m.Current(k)
+				cur := after.Current(k)
 				if cur.Updated.Equal(tx.Now()) {
 					continue
 				}
@@ -156,11 +158,14 @@ func historyOfTypesPages(t *testing.T, b *bench) {
 				if w.IntN(4) == 0 {
 					rec.Body, rec.Deleted, rec.Method = nil, true, "DELETE"
 				}
-				is(t, "Put", tx.Put(b.ctx, rec, cur.Version), nil)
-				m.Put(rec)
+				if err := tx.Put(b.ctx, rec, cur.Version); err != nil {
+					return err
+				}
+				after.Put(rec)
 			}
 			return nil
 		})
+		m = after
 	}
 	all := m.History(storage.HistoryQuery{})
 	for _, q := range []storage.HistoryQuery{

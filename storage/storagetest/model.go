@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,6 +20,15 @@ type Model struct {
 // NewModel returns an empty model.
 func NewModel() *Model {
 	return &Model{versions: map[fhir.Key][]storage.Record{}, meta: map[string][]byte{}}
+}
+
+// clone returns a model of the same that changes apart from m.
+func (m *Model) clone() *Model {
+	out := &Model{versions: make(map[fhir.Key][]storage.Record, len(m.versions)), meta: maps.Clone(m.meta)}
+	for k, v := range m.versions {
+		out.versions[k] = slices.Clone(v)
+	}
+	return out
 }
 
 // Put adds a version.

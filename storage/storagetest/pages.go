@@ -140,7 +140,9 @@ func chainsPageByPage(t *testing.T, b *bench) {
 	from, to := types()[0], types()[1]
 	m := NewModel()
 	for start := 0; start < near+far; start += 100 {
+		before := m
 		b.update(func(tx storage.Tx) error {
+			m = before.clone()
 			for i := start; i < min(start+100, near+far); i++ {
 				rec := record(tx, fhir.Key{Type: to, ID: fmt.Sprintf("f%03d", i)}, 0, token("code", fmt.Sprint(i%2)), token("status", fmt.Sprint(i/200)))
 				if i >= far {

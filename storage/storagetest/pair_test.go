@@ -2,6 +2,7 @@ package storagetest_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/embedded"
@@ -21,7 +22,7 @@ func TestBothEnginesAnswerAlike(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri})
+		m, err := mongodb.Open(t.Context(), mongodb.Options{URI: uri, Timeout: 5 * time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 		{"MomentsOrderVersions", momentsOrderVersions},
 		{"ReindexReplacesEntriesOfTheCurrentVersionOnly", reindexReplacesEntries},
 		{"EntriesOfSupersededVersionsFindNothing", supersededEntriesFindNothing},
+		{"PartsWithARangeAreFoundByTheirCode", partsWithARange},
 		{"MetaIsKept", metaIsKept},
 		{"HistoryOfAResource", historyOfAResource},
 		{"HistoryOfTypesPages", historyOfTypesPages},
@@ -189,6 +190,9 @@ func is(t *testing.T, what string, err, target error) {
 		t.Fatalf("%s: error %v, want %v", what, err, target)
 	}
 }
+
+// patience is how long is waited for what comes in a moment on a machine with nothing else to do.
+const patience = 5 * time.Minute
 
 // tick is the resolution of instants.
 const tick = time.Microsecond

@@ -144,13 +144,29 @@ func deletedResourcesComeBack(t *testing.T, b *bench) {
 		same(t, "found by code while deleted", find(b.ctx, t, r, has("code", "x")), []string{})
 		return nil
 	})
-	want := b.put(k, 2, token("code", "y"))
+	var want storage.Record
+	b.update(func(tx storage.Tx) error {
+		want = record(tx, k, 2, token("code", "y"))
+		want.Revived = true
+		return tx.Put(b.ctx, want, 2)
+	})
+	want.Entries = nil
 	b.view(func(r storage.Reader) error {
 		got, err := r.Get(b.ctx, k)
 		is(t, "Get", err, nil)
 		same(t, "Get", got, want)
 		same(t, "found by the new code", find(b.ctx, t, r, has("code", "y")), []string{"a"})
 		same(t, "found by the old code", find(b.ctx, t, r, has("code", "x")), []string{})
+		return nil
+	})
+	last := b.put(k, 3, token("code", "y"))
+	b.view(func(r storage.Reader) error {
+		got, err := r.GetVersion(b.ctx, k, 3)
+		is(t, "GetVersion", err, nil)
+		same(t, "GetVersion of what was superseded", got, want)
+		history, err := r.History(b.ctx, storage.HistoryQuery{Key: k, Limit: 2})
+		is(t, "History", err, nil)
+		same(t, "History", history, []storage.Record{last, want})
 		return nil
 	})
 }
@@ -305,6 +321,30 @@ func supersededEntriesFindNothing(t *testing.T, b *bench) {
 	})
 }
 
+// partsWithARange has composites of which a part has a code and a range, as a quantity has its unit, beside some that have no range.
+func partsWithARange(t *testing.T, b *bench) {
+	code := search.Entry{Code: "x"}
+	unit := search.Entry{System: "http://a", Code: "mg", Lo: "P5", Hi: "P51"}
+	bare := search.Entry{System: "http://a", Code: "mg"}
+	for id, parts := range map[string][]search.Entry{"a": {code, unit}, "b": {code, bare}, "c": {unit, code}, "d": {unit, unit}, "e": {code}} {
+		b.put(key(id), 0, search.Entry{Param: "code-value", Parts: parts})
+	}
+	eq := func(part int, field search.Field, value string) search.Comparison {
+		return search.Comparison{Part: part, Field: field, Op: search.Eq, Value: value}
+	}
+	b.view(func(r storage.Reader) error {
+		for want, where := range map[string][]search.Comparison{
+			"a b": {eq(1, search.Code, "x"), eq(2, search.Code, "mg")},
+			"c":   {eq(1, search.Code, "mg"), eq(2, search.Code, "x")},
+			"d":   {eq(1, search.System, "http://a"), eq(1, search.Code, "mg"), eq(2, search.System, "http://a"), eq(2, search.Code, "mg")},
+			"a":   {eq(1, search.Code, "x"), eq(2, search.Code, "mg"), {Part: 2, Field: search.Lo, Op: search.Ge, Value: "P5"}},
+		} {
+			same(t, "found by its parts", find(b.ctx, t, r, search.Some{Param: "code-value", Where: where}), strings.Fields(want))
+		}
+		return nil
+	})
+}
+
 func metaIsKept(t *testing.T, b *bench) {
 	set := func(name string, v []byte) {
 		t.Helper()
@@ -393,7 +433,11 @@ func cancelledContextsEnd(t *testing.T, b *bench) {
 
 func closedStoresFail(t *testing.T, b *bench) {
 	b.put(key("a"), 0)
-	is(t, "Ready", b.s.Ready(b.ctx), nil)
+	ready := b.s.Ready(b.ctx)
+	for end := time.Now().Add(patience); ready != nil && time.Now().Before(end); ready = b.s.Ready(b.ctx) {
+		time.Sleep(50 * time.Millisecond) // a database that stands still for a while is not ready
+	}
+	is(t, "Ready", ready, nil)
 	is(t, "Close", b.s.Close(), nil)
 	b.closed = true
 	if b.s.View(b.ctx, func(storage.Reader) error { return nil }) == nil {

@@ -205,7 +205,7 @@ func shown(t *testing.T, o Options, text string, often int) string {
 	t.Helper()
 	rec, out := newRecorder(t), &display{}
 	rec.before = func(_ http.ResponseWriter, _ *request, n int) bool {
-		for end := time.Now().Add(time.Minute); n == 8 && strings.Count(out.String(), text) < often && time.Now().Before(end); {
+		for end := time.Now().Add(10 * time.Minute); n == 8 && strings.Count(out.String(), text) < often && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
 		return false

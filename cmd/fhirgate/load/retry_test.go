@@ -94,7 +94,11 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 
 func TestAServerThatStartsLateIsWaitedFor(t *testing.T) {
 	rec := newRecorder(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	// The port is free until the server takes it: no other test listens on this address of the machine's own, where it has more than one.
+	ln, err := net.Listen("tcp", "127.83.71.14:0")
+	if err != nil {
+		ln, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,9 +124,7 @@ func (rec *recorder) run(t *testing.T, o Options) (*Summary, error) {
 	if o.pause == nil {
 		o.pause = func(context.Context, time.Duration) error { return nil }
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	return Run(ctx, o)
+	return Run(t.Context(), o)
 }
 
 // write makes a file in a folder of the test and returns its path.

@@ -20,7 +20,7 @@ func AwaitDisconnected(t testing.TB, uri, application string) {
 		t.Fatal(err)
 	}
 	defer c.Disconnect(context.WithoutCancel(t.Context()))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	operations := mongo.Pipeline{
 		{{Key: "$currentOp", Value: bson.D{{Key: "allUsers", Value: true}, {Key: "idleConnections", Value: true}, {Key: "idleSessions", Value: false}}}},

@@ -51,7 +51,7 @@ func Keep(t testing.TB, dir, db string) string {
 		}
 	}
 	c := &Cluster{Name: name, path: path, members: []*member{m}}
-	if err := c.AwaitPrimary(5 * time.Minute); err != nil {
+	if err := c.AwaitPrimary(); err != nil {
 		t.Fatal(err)
 	}
 	return c.URI(db)
@@ -59,24 +59,17 @@ func Keep(t testing.TB, dir, db string) string {
 
 // end asks the member to end and waits for it; where it does not, it is killed.
 func (m *member) end() {
-	m.mu.Lock()
-	cmd := m.cmd
-	m.mu.Unlock()
-	if cmd == nil {
+	p := m.running()
+	if p == nil {
 		return
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		// The answer is that the connection ends.
-		m.admin(bson.D{{Key: "shutdown", Value: 1}, {Key: "force", Value: true}, {Key: "timeoutSecs", Value: 1}}, nil)
-		cmd.Wait()
-	}()
+	// The answer is that the connection ends.
+	m.ask(bson.D{{Key: "shutdown", Value: 1}, {Key: "force", Value: true}, {Key: "timeoutSecs", Value: 1}}, nil, 30*time.Second)
 	select {
-	case <-ended:
-	case <-time.After(2 * time.Minute):
+	case <-p.ended:
+	case <-time.After(patience):
 		fmt.Fprintln(os.Stderr, "mongod does not end; it is killed")
-		cmd.Process.Kill()
-		<-ended
+		p.cmd.Process.Kill()
+		<-p.ended
 	}
 }

@@ -13,19 +13,20 @@
 package mongotest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	mathrand "math/rand/v2"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
+
+// patience is how long is waited for what comes in a moment on a machine with nothing else to do.
+const patience = 5 * time.Minute
 
 // EnvURI names the environment variable that holds the URI of a replica set for tests, without a database.
 const EnvURI = "FHIRGATE_TEST_MONGODB"
@@ -59,7 +63,7 @@ func URI(t testing.TB) string {
 			}
 			sweep()
 			// The set lives as long as the test binary, not as long as t, so its folder is not t's.
-			dir, err := os.MkdirTemp("", folderPrefix)
+			dir, err := makeFolder()
 			if err != nil {
 				shared.err = err
 				return
@@ -85,7 +89,7 @@ func URI(t testing.TB) string {
 		if err != nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		c.Database(name).Drop(ctx)
 		c.Disconnect(ctx)
@@ -96,16 +100,28 @@ func URI(t testing.TB) string {
 // folderPrefix starts the names of the shared sets' folders in os.TempDir.
 const folderPrefix = "fhirgate-mongod-"
 
-// sweep removes the folders that earlier test binaries left: those whose mongod, named by its process id in mongod.lock, is gone.
+// makeFolder makes a folder that other test binaries leave alone as long as this one runs.
+func makeFolder() (string, error) {
+	dir, err := os.MkdirTemp("", folderPrefix)
+	if err != nil {
+		return "", err
+	}
+	// The file has its name only once it is held: no other binary sees it before.
+	file := filepath.Join(dir, heldName)
+	if err := hold(file + ".part"); err != nil {
+		return "", err
+	}
+	return dir, os.Rename(file+".part", file)
+}
+
+// heldName is the file in a folder that the test binary holds which uses it.
+const heldName = "held"
+
+// sweep removes the folders that earlier test binaries left, which nobody holds. One that is not yet held is that of a binary which starts.
 func sweep() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
 	for _, dir := range dirs {
-		lock, err := os.ReadFile(filepath.Join(dir, "member0", "mongod.lock"))
-		if err != nil {
-			continue // about to be started by another test binary
-		}
-		pid, err := strconv.Atoi(strings.TrimSpace(string(lock)))
-		if err != nil || pid <= 0 || !alive(pid) {
+		if left(filepath.Join(dir, heldName)) {
 			os.RemoveAll(dir)
 		}
 	}
@@ -146,7 +162,13 @@ type member struct {
 	options string
 	cache   string // of the storage engine, in GB
 	mu      sync.Mutex
-	cmd     *exec.Cmd
+	process *process // nil where it does not run
+}
+
+// process is a mongod.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has ended
 }
 
 // Start starts a set of n members of t's own, which ends with t. It skips as URI does; FHIRGATE_TEST_MONGODB does not serve here, because
@@ -230,7 +252,7 @@ func (c *Cluster) Primary() int {
 // Elected waits until a member is primary and returns its index.
 func (c *Cluster) Elected(t testing.TB) int {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if i := c.Primary(); i >= 0 {
 			return i
 		}
@@ -242,13 +264,19 @@ func (c *Cluster) Elected(t testing.TB) int {
 // Kill ends member i with SIGKILL.
 func (c *Cluster) Kill(i int) { c.members[i].kill() }
 
-// Restart starts member i again on its data and waits until it answers.
+// Restart starts member i again on its data and waits until it answers. It tries again where it ends: another program may have had its port.
 func (c *Cluster) Restart(i int) error {
 	m := c.members[i]
-	if err := m.start(c.path, c.Name, c.more...); err != nil {
-		return err
+	for end := time.Now().Add(patience); ; time.Sleep(time.Second) {
+		if err := m.start(c.path, c.Name, c.more...); err != nil {
+			return err
+		}
+		err := m.await()
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+		m.kill()
 	}
-	return m.await()
 }
 
 // StepDown makes the primary, member i, step down for some seconds.
@@ -267,13 +295,36 @@ func (c *Cluster) SetParameter(name string, value any) error {
 }
 
 // AwaitPrimary waits until some member is primary.
-func (c *Cluster) AwaitPrimary(timeout time.Duration) error {
-	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+func (c *Cluster) AwaitPrimary() error {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if c.Primary() >= 0 {
 			return nil
 		}
 	}
-	return fmt.Errorf("no primary after %v", timeout)
+	return fmt.Errorf("no primary after %v", patience)
+}
+
+// AwaitNoTransaction waits until no member has a transaction that is open. It must be called where none is begun.
+func (c *Cluster) AwaitNoTransaction(t testing.TB) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		open := int64(0)
+		for _, m := range c.members {
+			var status struct {
+				Transactions struct {
+					CurrentOpen int64 `bson:"currentOpen"`
+				} `bson:"transactions"`
+			}
+			if err := m.admin(bson.D{{Key: "serverStatus", Value: 1}}, &status); err != nil {
+				t.Fatal(err)
+			}
+			open += status.Transactions.CurrentOpen
+		}
+		if open == 0 {
+			return
+		}
+	}
+	t.Fatal("a transaction stays open")
 }
 
 func (c *Cluster) stop() {
@@ -322,12 +373,12 @@ func startOnce(path, dir string, n int, options string, more ...string) (*Cluste
 		}
 	}
 	config := bson.D{{Key: "_id", Value: c.Name}, {Key: "members", Value: docs},
-		{Key: "settings", Value: bson.D{{Key: "electionTimeoutMillis", Value: 2000}, {Key: "heartbeatIntervalMillis", Value: 500}}}}
+		{Key: "settings", Value: bson.D{{Key: "electionTimeoutMillis", Value: 5000}, {Key: "heartbeatIntervalMillis", Value: 500}}}}
 	if err := c.members[0].admin(bson.D{{Key: "replSetInitiate", Value: config}}, nil); err != nil {
 		c.stop()
 		return nil, err
 	}
-	if err := c.AwaitPrimary(2 * time.Minute); err != nil {
+	if err := c.AwaitPrimary(); err != nil {
 		c.stop()
 		return nil, err
 	}
@@ -346,6 +397,9 @@ func freeAddr() string {
 	}
 }
 
+// logName is the member's log in its folder, which begins again with each start.
+const logName = "mongod.log"
+
 // start runs mongod; an empty set makes it a standalone.
 func (m *member) start(path, set string, more ...string) error {
 	_, port, err := net.SplitHostPort(m.addr)
@@ -353,32 +407,64 @@ func (m *member) start(path, set string, more ...string) error {
 		return err
 	}
 	args := []string{"--dbpath", m.dir, "--port", port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", cmp.Or(m.cache, "1"),
-		"--logpath", filepath.Join(m.dir, "mongod.log"), "--nounixsocket", "--oplogSize", "256", "--setParameter", "diagnosticDataCollectionEnabled=false"}
+		"--logpath", filepath.Join(m.dir, logName), "--nounixsocket", "--oplogSize", "256", "--setParameter", "diagnosticDataCollectionEnabled=false"}
 	if set != "" {
 		args = append(args, "--replSet", set)
 	}
 	args = append(args, more...)
+	// await reads what this start writes.
+	log := filepath.Join(m.dir, logName)
+	if err := os.Rename(log, log+".before"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	cmd, err := run(path, args)
+	if err != nil {
+		return err
+	}
+	p := &process{cmd, make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		p.cmd.Wait()
+	}()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.cmd, err = run(path, args)
-	return err
+	m.process = p
+	return nil
+}
+
+// running returns the member's process; nil where it was not started, or killed.
+func (m *member) running() *process {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.process
 }
 
 func (m *member) kill() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.cmd != nil {
-		m.cmd.Process.Kill()
-		m.cmd.Wait()
-		m.cmd = nil
+	if m.process != nil {
+		m.process.cmd.Process.Kill()
+		<-m.process.ended
+		m.process = nil
 	}
 }
 
-// await waits until the member answers.
+// await waits until the member, which was started, answers. What its port answers may be the mongod of another test that was faster to take
+// it, so the member's own log has to say that it listens.
 func (m *member) await() error {
-	var err error
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if err = m.admin(bson.D{{Key: "ping", Value: 1}}, nil); err == nil {
+	p := m.running()
+	err := errors.New("it does not listen")
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		select {
+		case <-p.ended:
+			return fmt.Errorf("mongod at %s has ended: %v", m.addr, p.cmd.ProcessState)
+		default:
+		}
+		log, _ := os.ReadFile(filepath.Join(m.dir, logName))
+		if !bytes.Contains(log, []byte("Waiting for connections")) {
+			continue
+		}
+		if err = m.ask(bson.D{{Key: "ping", Value: 1}}, nil, 5*time.Second); err == nil {
 			return nil
 		}
 	}
@@ -389,14 +475,17 @@ func (m *member) isPrimary() bool {
 	var hello struct {
 		IsWritablePrimary bool `bson:"isWritablePrimary"`
 	}
-	return m.admin(bson.D{{Key: "hello", Value: 1}}, &hello) == nil && hello.IsWritablePrimary
+	return m.running() != nil && m.ask(bson.D{{Key: "hello", Value: 1}}, &hello, 5*time.Second) == nil && hello.IsWritablePrimary
 }
 
-// admin runs a command on this member alone.
-func (m *member) admin(cmd bson.D, into any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+// admin runs a command on this member alone, however long it takes.
+func (m *member) admin(cmd bson.D, into any) error { return m.ask(cmd, into, patience) }
+
+// ask runs a command on this member alone.
+func (m *member) ask(cmd bson.D, into any, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	c, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + m.addr + "/?directConnection=true&serverSelectionTimeoutMS=1000&" + m.options))
+	c, err := mongo.Connect(options.Client().SetServerSelectionTimeout(timeout).ApplyURI("mongodb://" + m.addr + "/?directConnection=true&" + m.options))
 	if err != nil {
 		return err
 	}

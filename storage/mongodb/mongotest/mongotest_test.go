@@ -1,6 +1,39 @@
 package mongotest
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+func TestFoldersOfRunningTestsAreNotSwept(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	held, err := makeFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	starting := filepath.Join(os.TempDir(), folderPrefix+"starting") // which its binary is about to hold
+	if err := os.Mkdir(starting, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dead := filepath.Join(os.TempDir(), folderPrefix+"dead")
+	if err := os.MkdirAll(dead, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dead, heldName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sweep()
+	if _, err := os.Stat(dead); err == nil && runtime.GOOS == "linux" {
+		t.Error("what a test binary left that has ended stays")
+	}
+	for _, dir := range []string{held, starting} {
+		if _, err := os.Stat(dir); err != nil {
+			t.Error(err)
+		}
+	}
+}
 
 func TestSetOfThreeElectsAgainAfterThePrimaryIsKilled(t *testing.T) {
 	if testing.Short() {

@@ -1,6 +1,7 @@
 package mongotest
 
 import (
+	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -20,5 +21,25 @@ func run(path string, args []string) (*exec.Cmd, error) {
 	return cmd, <-started
 }
 
-// alive reports whether a process with the id runs.
-func alive(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }
+// hold makes a file and holds it until this process ends.
+func hold(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	held = append(held, f)
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+}
+
+// held are the files that this process holds, which it keeps open.
+var held []*os.File
+
+// left reports whether a file is there that no process holds.
+func left(name string) bool {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+}

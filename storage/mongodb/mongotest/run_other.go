@@ -2,7 +2,10 @@
 
 package mongotest
 
-import "os/exec"
+import (
+	"os"
+	"os/exec"
+)
 
 // run starts the program. Where the test binary is killed, the program may outlive it.
 func run(path string, args []string) (*exec.Cmd, error) {
@@ -10,5 +13,8 @@ func run(path string, args []string) (*exec.Cmd, error) {
 	return cmd, cmd.Start()
 }
 
-// alive can't be told everywhere; folders of finished test binaries then stay.
-func alive(int) bool { return true }
+// hold makes a file. That this process holds it can't be told everywhere.
+func hold(name string) error { return os.WriteFile(name, nil, 0o600) }
+
+// left can't be told everywhere; folders of finished test binaries then stay.
+func left(string) bool { return false }
