@@ -56,7 +56,7 @@ func IndexNames(s *Store, typ string) ([]string, error) {
 
 // SmallDocuments makes resources of a few entries and bytes large ones, of which chains and conditions name few.
 func SmallDocuments(s *Store) {
-	s.limits = limits{body: 200, part: 100, entries: 4, size: 1 << 20, joints: 4, furtherEntries: 2, furtherSize: 1 << 20, far: 3}
+	s.limits = limits{body: 200, part: 100, entries: 4, size: 1 << 20, joints: 4, furtherEntries: 2, furtherSize: 1 << 20, far: 3, locked: theLimits.locked}
 }
 
 // FurtherEntries returns how many documents of entries a type has.
