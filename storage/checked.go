@@ -328,9 +328,9 @@ func (c *checkedTx) Reindex(ctx context.Context, key fhir.Key, version int64, en
 }
 
 // Guard passes on.
-func (c *checkedTx) Guard(ctx context.Context, name string) error {
+func (c *checkedTx) Guard(ctx context.Context, names ...string) error {
 	c.use()
-	return c.t.Guard(ctx, name)
+	return c.t.Guard(ctx, names...)
 }
 
 // SetMeta passes on.

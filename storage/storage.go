@@ -113,9 +113,9 @@ type Tx interface {
 	Put(ctx context.Context, rec Record, expect int64) error
 	// Reindex replaces the entries of the current version of key, if that is still version; otherwise it does nothing.
 	Reindex(ctx context.Context, key fhir.Key, version int64, entries []search.Entry) error
-	// Guard makes this Update conflict with every concurrent one that guards the same name: conditional writes guard their condition, so
-	// that two of them can't both find nothing and create.
-	Guard(ctx context.Context, name string) error
+	// Guard makes this Update conflict with every concurrent one that guards one of the same names: conditional writes guard their condition, so
+	// that two of them can't both find nothing and create. Many names cost about as much as one.
+	Guard(ctx context.Context, names ...string) error
 	// SetMeta stores a named value; nil removes it.
 	SetMeta(ctx context.Context, name string, value []byte) error
 }

@@ -23,7 +23,7 @@ type condition struct {
 	// open is set where what the parameters mean depends on what is stored: value sets, code systems, the resources that canonicals name, and the
 	// SearchParameters that any gateway may write. query is then that of the view which find was given last.
 	open bool
-	// name is the same for equal conditions however their parameters are ordered and escaped; writes guard it.
+	// name is the same for equal conditions however their parameters are ordered and spelled (see guard.go); of open ones, however they are escaped.
 	name string
 }
 
@@ -47,6 +47,9 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !c.open {
+		c.name = "condition " + typ + " " + nameOf(c.query.Where)
 	}
 	if c.query.Where == nil {
 		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueInvalid, "empty-condition", "a condition has at least one search parameter")
@@ -99,10 +102,10 @@ func normalQuery(query string) string {
 	return values.Encode()
 }
 
-// lock makes the Update conflict with every other one that depends on the same condition, and returns the one match; the zero Key for none.
-// Several are KindPrecondition.
-func (c *condition) lock(ctx context.Context, tx storage.Tx) (fhir.Key, error) {
-	if err := tx.Guard(ctx, c.name); err != nil {
+// lock makes the Update, which writes d, conflict with every other one that depends on the same condition (see guard.go), and returns the one
+// match; the zero Key for none. Several are KindPrecondition.
+func (c *condition) lock(ctx context.Context, tx storage.Tx, d *draft) (fhir.Key, error) {
+	if err := guardConditions(ctx, tx, c.guards(d.entries)); err != nil {
 		return fhir.Key{}, err
 	}
 	return c.one(ctx, tx, nil)
@@ -163,7 +166,7 @@ func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Reso
 	fresh := s.ids.next()
 	var res Result
 	err = s.update(ctx, func(tx storage.Tx) error {
-		found, err := cond.lock(ctx, tx)
+		found, err := cond.lock(ctx, tx, d)
 		if err != nil {
 			return err
 		}
@@ -213,7 +216,7 @@ func (s *Service) DeleteConditional(ctx context.Context, typ string, query strin
 	var out []Result
 	err = s.update(ctx, func(tx storage.Tx) error {
 		out = nil
-		if err := tx.Guard(ctx, cond.name); err != nil {
+		if err := guardConditions(ctx, tx, cond.guards(nil)); err != nil {
 			return err
 		}
 		keys, err := s.deletions(ctx, tx, cond)
@@ -227,12 +230,7 @@ func (s *Service) DeleteConditional(ctx context.Context, typ string, query strin
 			}
 			out = append(out, res)
 		}
-		for _, key := range keys {
-			if err := s.checkReferrers(ctx, tx, key); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.checkReferrers(ctx, tx, keys...)
 	})
 	if err != nil {
 		return nil, failure(op, fhir.Key{Type: typ}, err)

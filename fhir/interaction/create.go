@@ -27,7 +27,7 @@ func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNon
 	var res Result
 	err = s.update(ctx, func(tx storage.Tx) error {
 		if cond != nil {
-			found, err := cond.lock(ctx, tx)
+			found, err := cond.lock(ctx, tx, d)
 			if err != nil {
 				return err
 			}

@@ -125,4 +125,15 @@
 // 21. Gateways take turns at indexing (2026-11-23). Context: gateways on one store know the same unfinished indexing, and all did it. Choice: one takes the
 // turn, a note in the store that ends after 15 s where it is not kept, and the others show its progress; the entries are exact however many index.
 // Consequence: the work is done once; where a gateway is killed at it, another begins it anew within 15 s and a poll.
+//
+// 22. Targets have slots (2026-11-23). Context: with ReferentialIntegrity, under snapshot isolation, a delete saw no referrer and a write its target, and
+// both won. Rivals: one guard a target makes all that is written about a patient conflict; measured on MongoDB, 8 writers of 400 Observations of one
+// patient: 700 to 750 tries. Choice: 16 guards a target, of which a write takes one, another at each try, and a delete all: 400 tries, 0.5 s to 0.24 s
+// without the flag. Consequence: a write with references is a transaction; what the Bundle writes itself is not guarded.
+//
+// 23. Conditions conflict by identifiers (2026-11-23). Context: conditions that overlap, or are spelled in two ways, both created. Choice: see guard.go.
+// Two conditional writes of which each would find what the other writes conflict wherever one of them asks for an identifier. Rivals: guarding
+// every comparison makes all that ask for gender=male conflict; guarding every write of a resource with identifiers makes each create a
+// transaction, of twice the time. Consequence: two conditions without identifiers that ask for different things of one resource can both create, and
+// so can two transactions of which each creates unconditionally what the other's condition finds.
 package interaction

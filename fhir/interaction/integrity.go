@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,11 +12,56 @@ import (
 )
 
 // checkReferences checks that each reference of r to a resource of this server, "Type/id" or a URL below one of its bases, points to a resource that exists, r itself included. It is called after
-// the writes of tx. Without Options.ReferentialIntegrity it checks nothing.
-func (s *Service) checkReferences(ctx context.Context, tx storage.Reader, r fhir.Resource) error {
+// the writes of tx, and holds until tx commits. Without Options.ReferentialIntegrity it checks nothing.
+func (s *Service) checkReferences(ctx context.Context, tx storage.Tx, r fhir.Resource) error {
 	if !s.opt.ReferentialIntegrity {
 		return nil
 	}
+	if err := s.guardTargets(ctx, tx, s.targets(r, nil), nil); err != nil {
+		return err
+	}
+	return s.referencesLead(ctx, tx, r)
+}
+
+// targets returns the resources of this server that r refers to, but for those in written.
+func (s *Service) targets(r fhir.Resource, written map[fhir.Key]bool) (keys []fhir.Key) {
+	if isBundle(r.Node) {
+		return nil
+	}
+	s.localReferences(r.Node, func(_ fhir.Node, key fhir.Key) {
+		if !written[key] {
+			keys = append(keys, key)
+		}
+	})
+	return keys
+}
+
+// targetSlots is how many writes that refer to one resource go on at the same time without a conflict.
+const targetSlots = 16
+
+// guardTargets makes tx, which refers to some resources and deletes others, conflict with every concurrent Update that deletes one of the first
+// or refers to one of the second. Each resource has slots, of which a write that refers to it guards one, another at each try, and a delete all.
+func (s *Service) guardTargets(ctx context.Context, tx storage.Tx, referred, deleted []fhir.Key) error {
+	var names []string
+	name := func(key fhir.Key, slot uint32) { names = append(names, fmt.Sprintf("target %s %d", key, slot)) }
+	slot := s.slot.Add(1) % targetSlots
+	for _, key := range referred {
+		name(key, slot)
+	}
+	for _, key := range deleted {
+		for i := range uint32(targetSlots) {
+			name(key, i)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return tx.Guard(ctx, slices.Compact(names)...)
+}
+
+// referencesLead checks the references of r as tx sees them.
+func (s *Service) referencesLead(ctx context.Context, tx storage.Reader, r fhir.Resource) error {
 	if isBundle(r.Node) {
 		return nil
 	}
@@ -65,12 +111,25 @@ func (s *Service) localKey(reference string) (fhir.Key, bool) {
 	return key, true
 }
 
-// checkReferrers checks that no resource has a reference to key, which tx has deleted, in an element that a search parameter reads. Without
-// Options.ReferentialIntegrity it checks nothing.
-func (s *Service) checkReferrers(ctx context.Context, tx storage.Reader, key fhir.Key) error {
-	if !s.opt.ReferentialIntegrity || key == (fhir.Key{}) {
+// checkReferrers checks that no resource has a reference to one of keys, which tx has deleted, in an element that a search parameter reads. It
+// holds until tx commits. Without Options.ReferentialIntegrity it checks nothing.
+func (s *Service) checkReferrers(ctx context.Context, tx storage.Tx, keys ...fhir.Key) error {
+	if !s.opt.ReferentialIntegrity {
 		return nil
 	}
+	if err := s.guardTargets(ctx, tx, nil, keys); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := s.noReferrers(ctx, tx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noReferrers checks that no resource refers to key, as tx sees it.
+func (s *Service) noReferrers(ctx context.Context, tx storage.Reader, key fhir.Key) error {
 	for _, typ := range s.registry.ResourceTypes() {
 		var where search.Or
 		for _, p := range s.parameters.Of(typ) {

@@ -75,7 +75,7 @@ func (s *Service) patch(ctx context.Context, p Patch, c Conditions, find func(st
 			key := cur.Key
 			if cond != nil {
 				var err error
-				if err = tx.Guard(ctx, cond.name); err == nil {
+				if err = guardConditions(ctx, tx, cond.guards(d.entries)); err == nil {
 					key, err = cond.target(ctx, tx)
 				}
 				if err != nil {

@@ -57,26 +57,36 @@ func (p *resolution) equal(o *resolution) bool {
 		slices.EqualFunc(p.removed, o.removed, slices.Equal)
 }
 
+// deleted returns what an entry deletes.
+func (p *resolution) deleted(e *bundleEntry) []fhir.Key {
+	switch {
+	case e.method != http.MethodDelete:
+		return nil
+	case p.keys[e.index] == (fhir.Key{}):
+		return p.removed[e.index]
+	}
+	return []fhir.Key{p.keys[e.index]}
+}
+
 // conditional reports whether the transaction depends on searches.
 func (t *transaction) conditional() bool {
 	return len(t.references) > 0 || slices.ContainsFunc(t.entries, func(e *bundleEntry) bool { return e.cond != nil })
 }
 
-// guard makes the Update conflict with others that depend on the same conditions. The order is fixed, for engines that lock.
+// guard makes the Update conflict with others that depend on the same conditions (see guard.go); what patches make is guarded when they are made.
 func (t *transaction) guard(ctx context.Context, tx storage.Tx) error {
 	var names []string
 	for _, e := range t.entries {
-		if e.cond != nil {
-			names = append(names, e.cond.name)
+		if e.cond == nil {
+			continue
 		}
-	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		if err := tx.Guard(ctx, name); err != nil {
-			return err
+		var written []search.Entry
+		if e.draft != nil {
+			written = e.draft.entries
 		}
+		names = append(names, e.cond.guards(written)...)
 	}
-	return nil
+	return guardConditions(ctx, tx, names)
 }
 
 // findCandidates extracts what the Bundle's own resources are found by, where a conditional reference or update may mean one of them.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -26,6 +27,7 @@ type Service struct {
 	sealer     *sealer
 	sizes      bodySizes
 	custom     *customParameters
+	slot       atomic.Uint32 // see guardTargets
 	vocabulary vocabulary
 }
 
@@ -101,16 +103,20 @@ func (s *Service) Building() []string {
 // write to one resource all get their turn.
 const conflictTries = 8
 
+// conflictFor is how long Updates are begun again.
+const conflictFor = 15 * time.Second
+
 // update runs f in an Update of the store, which the indexing of new search parameters waits for.
 func (s *Service) update(ctx context.Context, f func(storage.Tx) error) error {
 	s.custom.inFlight.RLock()
 	defer s.custom.inFlight.RUnlock()
+	begun := time.Now()
 	for wait := 5 * time.Millisecond; ; wait *= 2 {
 		err := s.store.Update(ctx, func(tx storage.Tx) error {
 			defer s.custom.forget(tx)
 			return f(tx)
 		})
-		if !errors.Is(err, storage.ErrConflict) || wait >= 5*time.Millisecond<<conflictTries {
+		if !errors.Is(err, storage.ErrConflict) || wait >= 5*time.Millisecond<<conflictTries || time.Since(begun) > conflictFor {
 			return err
 		}
 		select {

@@ -329,6 +329,9 @@ func (t *transaction) patchIn(ctx context.Context, tx storage.Tx, key fhir.Key, 
 		return Result{}, err
 	}
 	d, err := t.patched(e.patch, cur)
+	if err == nil && e.cond != nil {
+		err = guardConditions(ctx, tx, e.cond.guards(d.entries))
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -340,19 +343,36 @@ func (t *transaction) checkIntegrity(ctx context.Context, tx storage.Tx, plan *r
 	if !t.opt.ReferentialIntegrity {
 		return nil
 	}
+	if err := t.guardIntegrity(ctx, tx, plan); err != nil {
+		return err
+	}
 	for _, e := range t.entries {
 		if e.draft != nil && !plan.matched[e.index] {
-			if err := t.checkReferences(ctx, tx, e.draft.resource); err != nil {
+			if err := t.referencesLead(ctx, tx, e.draft.resource); err != nil {
 				return at(e.index, err)
 			}
 		}
-		if e.method == http.MethodDelete {
-			for _, key := range append(plan.removed[e.index], plan.keys[e.index]) {
-				if err := t.checkReferrers(ctx, tx, key); err != nil {
-					return at(e.index, err)
-				}
+		for _, key := range plan.deleted(e) {
+			if err := t.noReferrers(ctx, tx, key); err != nil {
+				return at(e.index, err)
 			}
 		}
 	}
 	return nil
+}
+
+// guardIntegrity makes what checkIntegrity finds hold until tx commits.
+func (t *transaction) guardIntegrity(ctx context.Context, tx storage.Tx, plan *resolution) error {
+	var referred, deleted []fhir.Key
+	written := make(map[fhir.Key]bool, len(t.results)) // by this Update, and so no other can delete it
+	for _, res := range t.results {
+		written[res.Record.Key] = res.Action != Unchanged
+	}
+	for _, e := range t.entries {
+		if e.draft != nil && !plan.matched[e.index] {
+			referred = append(referred, t.targets(e.draft.resource, written)...)
+		}
+		deleted = append(deleted, plan.deleted(e)...)
+	}
+	return t.guardTargets(ctx, tx, referred, deleted)
 }

@@ -189,7 +189,7 @@ func (t *tx) close() {
 func (t *tx) Now() time.Time { return time.UnixMicro(t.now).UTC() }
 
 // Guard does nothing: Updates run one after the other, so that what one found holds until it commits.
-func (t *tx) Guard(ctx context.Context, name string) error { return ctx.Err() }
+func (t *tx) Guard(ctx context.Context, _ ...string) error { return ctx.Err() }
 
 // writable returns the batch.
 func (t *tx) writable() *pebble.Batch {

@@ -143,6 +143,12 @@
 //     index, and found in batches. Counts read the least that an index finds: of a chain to half of the patients 9,520 and 105 instead of 39,716 and
 //     39,672. A text that nowhere stands is found not to by 39,452 and 1,764 instead of 18,000 and 18,000, in 34 ms instead of 1,002.
 //
+//  13. Bounded waits (2026-11-23). Context: the server keeps the transaction of a gateway that was killed until its lifetime of 60 s and the reaper's
+//     round are over, and writes of what it holds waited 85 s without an answer. Rivals: a shorter transactionLifetimeLimitSeconds refuses large
+//     Bundles; ending the sessions of gateways that are gone needs a privilege and a heartbeat. Choice: an Update gives up ten seconds after its
+//     first conflict, a single insert, which the server makes wait, after twenty. Consequence: clients are told to try again for up to 85 s after a
+//     gateway was killed, and so are those that lose for ten seconds to writers who are alive.
+//
 // Benchmarks (go test -bench . ./storage/mongodb, two cores shared with mongod): loading 200 resources an Update takes 1.5 times insertMany of
 // the same documents under the same indexes (2,157 and 3,278 resources/s; budget 2). Finds beside the same finds through the driver alone, at
 // 10,000 and 200,000 resources in ms (budget 1.3 times): token 0.26/0.25 and 0.29/0.25, identifier 0.24/0.21 and 0.19/0.18, date from

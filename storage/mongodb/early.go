@@ -31,7 +31,7 @@ func (g page) behind() bson.D {
 	if g.from == nil || !g.from.here {
 		return nil
 	}
-	return idBehind(g.from.id, g.reverse)
+	return idBehind(g.from, g.reverse)
 }
 
 // maxPage is up to what limit a page is looked for before its plan is made.

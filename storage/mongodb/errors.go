@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 // Server error codes that mean something to the engine (MongoDB's error_codes.yml).
@@ -77,6 +78,13 @@ func wrap(op string, err error) error {
 func unavailable(op string, err error) error {
 	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "storage-unavailable", "the database can't be reached; try again")
 	e.Op, e.Err = op, err
+	return e
+}
+
+// locked says that the transaction of another, which may have died without an end to it, holds what is written.
+func locked(op string, err error) error {
+	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "storage-locked", "another write holds the resource or condition and does not end; try again")
+	e.Op, e.Err = op, fmt.Errorf("%w: %w", storage.ErrConflict, err)
 	return e
 }
 

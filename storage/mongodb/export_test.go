@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
@@ -36,6 +37,13 @@ func DropIndexes(s *Store, typ string) error {
 	return s.current(typ).Indexes().DropAll(context.Background())
 }
 
+// GiveUpAfter makes Updates of a store that is not in use give up what others hold after d, and returns what undoes it.
+func GiveUpAfter(s *Store, d time.Duration) (undo func()) {
+	before := s.limits.locked
+	s.limits.locked = d
+	return func() { s.limits.locked = before }
+}
+
 // IndexNames returns the names of the indexes of a type.
 func IndexNames(s *Store, typ string) ([]string, error) {
 	specs, err := s.current(typ).Indexes().ListSpecifications(context.Background())
@@ -48,7 +56,7 @@ func IndexNames(s *Store, typ string) ([]string, error) {
 
 // SmallDocuments makes resources of a few entries and bytes large ones, of which chains and conditions name few.
 func SmallDocuments(s *Store) {
-	s.limits = limits{body: 200, part: 100, entries: 4, size: 1 << 20, joints: 4, furtherEntries: 2, furtherSize: 1 << 20, far: 3}
+	s.limits = limits{body: 200, part: 100, entries: 4, size: 1 << 20, joints: 4, furtherEntries: 2, furtherSize: 1 << 20, far: 3, locked: theLimits.locked}
 }
 
 // FurtherEntries returns how many documents of entries a type has.

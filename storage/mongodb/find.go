@@ -100,8 +100,8 @@ func sortsOf(q search.Query) []search.Sort {
 // start is where a type's rows begin: behind a position, which need not be of the type.
 type start struct {
 	keys []search.SortKey
-	// id is the row of this type behind which rows with equal keys begin. Where the position is of another type, all of them do or none
-	// does: equal says which.
+	// id is the row of this type behind which rows with equal keys begin, where here is set; equal tells whether it is one of them itself. Without
+	// here all rows with equal keys follow or none does: equal says which.
 	id    string
 	here  bool
 	equal bool
@@ -114,6 +114,10 @@ func startOf(q search.Query, sorts []search.Sort, typ string) (from *start, ok b
 	}
 	c := inOrder(fhir.Key{Type: typ}.Compare(fhir.Key{Type: q.After.Key.Type}), q.Reverse)
 	s := &start{keys: q.After.Sort[:min(len(q.After.Sort), len(sorts))], id: q.After.Key.ID, here: c == 0, equal: c > 0}
+	if len(sorts) < len(q.Sort) { // ids come before types in this order
+		s.here = true
+		return s, true
+	}
 	if len(sorts) == 0 {
 		if c < 0 {
 			return nil, false
@@ -225,13 +229,16 @@ func direction(down bool) int {
 	return 1
 }
 
-// idBehind returns the condition that a row stands behind id.
-func idBehind(id string, reverse bool) bson.D {
+// idBehind returns the condition that the id of a row stands behind that of from, which is here.
+func idBehind(from *start, reverse bool) bson.D {
 	op := "$gt"
 	if reverse {
 		op = "$lt"
 	}
-	return bson.D{{Key: fieldID, Value: bson.D{{Key: op, Value: id}}}}
+	if from.equal {
+		op += "e"
+	}
+	return bson.D{{Key: fieldID, Value: bson.D{{Key: op, Value: from.id}}}}
 }
 
 // rows runs a find that is the union of scans of a plan, which must not overlap, and returns its rows.

@@ -76,22 +76,25 @@ const guardFor = time.Hour
 
 // Guard implements storage.Tx: two transactions that write the same document conflict, and the server aborts one. Guards are named by a hash,
 // because a condition may be patient data, and the server removes them some time after their last use.
-func (t *tx) Guard(ctx context.Context, name string) error {
+func (t *tx) Guard(ctx context.Context, names ...string) error {
 	if err := t.upgrade(ctx); err != nil {
 		return err
 	}
-	if t.guards[name] {
+	var touches []mongo.WriteModel
+	touch := bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}, {Key: "$set", Value: bson.D{{Key: guardUsed, Value: time.Now()}}}}
+	for _, name := range names {
+		if t.guards[name] {
+			continue
+		}
+		t.guards[name] = true
+		id := sha256.Sum256([]byte(name))
+		touches = append(touches, mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: fieldID, Value: id[:]}}).SetUpdate(touch).SetUpsert(true))
+	}
+	if len(touches) == 0 {
 		return nil
 	}
-	id := sha256.Sum256([]byte(name))
-	_, err := t.s.db.Collection(guardCollection).UpdateOne(t.session(ctx), bson.D{{Key: fieldID, Value: id[:]}},
-		bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}, {Key: "$set", Value: bson.D{{Key: guardUsed, Value: time.Now()}}}},
-		options.UpdateOne().SetUpsert(true))
-	if err != nil {
-		return wrap("guard", err)
-	}
-	t.guards[name] = true
-	return nil
+	_, err := t.s.db.Collection(guardCollection).BulkWrite(t.session(ctx), touches)
+	return wrap("guard", err)
 }
 
 // guardUsed is when a guard was last used.

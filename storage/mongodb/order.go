@@ -69,7 +69,7 @@ func (o *order) behind(from *start) (bson.D, bool) {
 	case from == nil || !from.here && from.equal:
 		return nil, true
 	case from.here:
-		return idBehind(from.id, o.reverse), true
+		return idBehind(from, o.reverse), true
 	}
 	return nil, false
 }

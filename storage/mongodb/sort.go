@@ -139,7 +139,7 @@ func (r *reader) byID(ctx context.Context, typ string, where search.Expr, sorts 
 		return nil, false, nil
 	}
 	if from != nil {
-		from = &start{id: from.id, here: true}
+		from = &start{id: from.id, here: true, equal: from.equal}
 	}
 	rows, err := r.walk(ctx, typ, where, nil, from, reverse != sorts[0].Desc, limit)
 	if err == nil {
@@ -276,10 +276,9 @@ func follows(row search.Row, sorts []search.Sort, from *start, typ string, rever
 	at := search.Position{Sort: from.keys, Key: fhir.Key{Type: typ, ID: from.id}}
 	if !from.here {
 		at.Key = row.Key
-		c := inOrder(row.Position.Compare(at, sorts), reverse)
-		return c > 0 || c == 0 && from.equal
 	}
-	return inOrder(row.Position.Compare(at, sorts), reverse) > 0
+	c := inOrder(row.Position.Compare(at, sorts), reverse)
+	return c > 0 || c == 0 && from.equal
 }
 
 // topRows keeps the first rows of an order; the last of them stands first in the heap.

@@ -62,6 +62,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		return err
 	}
 	begun, slow, full := time.Now(), 0, 0
+	var conflicted time.Time // when the first conflict was
 	for try := 0; ; try++ {
 		start := time.Now()
 		err, own := s.try(ctx, f, try)
@@ -90,6 +91,14 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 				return err
 			}
 			return wrap("update", err)
+		}
+		if code(err, codeWriteConflict) && !crowded {
+			if conflicted.IsZero() {
+				conflicted = time.Now()
+			}
+			if time.Since(conflicted) > s.limits.locked {
+				return locked("update", err)
+			}
 		}
 		if time.Since(begun) > retryFor && !slowly || superseded && try >= conflictTries { // the next try tells what a slow one ended by
 			if !superseded && !crowded && !code(err, codeWriteConflict) {
@@ -144,8 +153,7 @@ func (t *tx) write(ctx context.Context) error {
 					return err
 				}
 				if len(st.more) == 0 {
-					_, err = t.s.current(t.pending[0].rec.Key.Type).InsertOne(ctx, st.doc)
-					return err
+					return t.insert(ctx, t.pending[0].rec.Key.Type, st.doc)
 				}
 			}
 		}
@@ -161,6 +169,18 @@ func (t *tx) write(ctx context.Context) error {
 		return err
 	}
 	return t.commit(ctx)
+}
+
+// insert stores one resource outside of a transaction. Where a transaction has stored the same one and does not end, the server would wait as
+// long as that lives: the time of the command bounds it.
+func (t *tx) insert(ctx context.Context, typ string, doc any) error {
+	within, cancel := context.WithTimeout(ctx, 2*t.s.limits.locked)
+	defer cancel()
+	_, err := t.s.current(typ).InsertOne(within, doc)
+	if err != nil && ctx.Err() == nil && (within.Err() != nil || code(err, codeMaxTimeExpired) || errors.Is(err, context.DeadlineExceeded)) {
+		return unavailable("update", err)
+	}
+	return err
 }
 
 // upgrade goes on in a transaction. What was read before is read again: where it has changed, this try is over.

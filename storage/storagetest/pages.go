@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -57,6 +58,80 @@ func manyResourcesPageByPage(t *testing.T, b *bench) {
 			})
 		}
 	}
+}
+
+// typesPageByPage asks for each type by itself behind a position that is mostly another type's, as a search does whose condition differs from
+// type to type: the union of the answers is that of all types.
+func typesPageByPage(t *testing.T, b *bench) {
+	const n = 12
+	var m *Model
+	b.update(func(tx storage.Tx) error {
+		m = NewModel()
+		for i := range n {
+			for j, typ := range types() {
+				if (i+j)%4 == 0 { // most ids are those of several types
+					continue
+				}
+				rec := record(tx, fhir.Key{Type: typ, ID: fmt.Sprintf("t%02d", i)}, 0, token("code", fmt.Sprint((i+j)%2)), search.LastUpdated(tx.Now()))
+				if i%5 > 0 {
+					rec.Entries = append(rec.Entries, search.Entry{Param: "date", Lo: fmt.Sprint(1000 + i%3), Hi: fmt.Sprint(1000+i%3, "!")})
+				}
+				if err := tx.Put(b.ctx, rec, 0); err != nil {
+					return err
+				}
+				m.Put(rec)
+			}
+		}
+		return nil
+	})
+	up, down := search.Sort{Param: search.SortByID}, search.Sort{Param: search.SortByID, Desc: true}
+	date, latest, code := search.Sort{Param: "date"}, search.Sort{Param: "date", Desc: true}, search.Sort{Param: "code"}
+	for _, sort := range [][]search.Sort{nil, {up}, {down}, {date}, {date, up}, {date, down}, {latest, up}, {latest, down}, {code, latest, up}, {code, date, down}, {up, date}, {down, code}} {
+		for _, where := range []search.Expr{nil, has("code", "1")} {
+			for _, reverse := range []bool{false, true} {
+				q := search.Query{Types: types(), Where: where, Sort: sort, Reverse: reverse, Limit: 2}
+				b.view(func(r storage.Reader) error {
+					for {
+						want := m.Find(q)
+						same(t, fmt.Sprintf("rows behind %v where %v by %v, reverse %v", q.After, where, sort, reverse), positions(b.merged(r, q)), positions(want))
+						if len(want) < q.Limit {
+							return nil
+						}
+						q.After = &want[len(want)-1].Position
+					}
+				})
+			}
+		}
+	}
+}
+
+// merged returns the rows of a query out of those of its types, each asked by itself.
+func (b *bench) merged(r storage.Reader, q search.Query) []search.Row {
+	b.t.Helper()
+	var out []search.Row
+	for _, typ := range q.Types {
+		one := q
+		one.Types = []string{typ}
+		rows, err := r.Find(b.ctx, one)
+		is(b.t, "Find", err, nil)
+		out = append(out, rows...)
+	}
+	slices.SortFunc(out, func(x, y search.Row) int {
+		if q.Reverse {
+			x, y = y, x
+		}
+		return x.Position.Compare(y.Position, q.Sort)
+	})
+	return out[:min(len(out), q.Limit)]
+}
+
+// positions returns the places of rows.
+func positions(rows []search.Row) []search.Position {
+	var out []search.Position
+	for _, row := range rows {
+		out = append(out, row.Position)
+	}
+	return out
 }
 
 // chainsPageByPage asks through references where both sides are larger than what an engine looks at in one go.

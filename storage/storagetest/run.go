@@ -71,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 		{"ConcurrentConditionalCreatesMakeOne", concurrentConditionalCreates},
 		{"ConcurrentTransfersAreIsolated", concurrentTransfers},
 		{"ManyResourcesPageByPage", manyResourcesPageByPage},
+		{"TypesPageByPage", typesPageByPage},
 		{"ChainsPageByPage", chainsPageByPage},
 		{"UpdateMayHoldManyResources", updateMayHoldManyResources},
 		{"SearchScripts", searchScripts},
