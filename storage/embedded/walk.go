@@ -105,7 +105,7 @@ func (w *walk) present(ctx context.Context, after *search.Position) (err error) 
 	defer w.it.Close()
 	w.rr = newRowReader(w.p.r.s.names, w.s)
 	had := len(w.rows)
-	ok := w.begin(after)
+	ok := bytes.Compare(w.s.lower, w.s.upper) < 0 && w.begin(after) // the bounds that conditions set may exclude each other
 	for ok && !w.full() {
 		if err := ctx.Err(); err != nil {
 			return err
