@@ -88,10 +88,11 @@ func (s *schema) check(document any) (found []mismatch, err error) {
 	for _, e := range result.Errors() {
 		m := mismatch{path: strings.Split(e.Context().String("\x00"), "\x00")[1:], rule: e.Type()}
 		m.property, _ = e.Details()["property"].(string)
-		if allowed, ok := e.Details()["allowed"].(string); ok {
-			m.detail = allowed
-		} else if expected, ok := e.Details()["expected"].(string); ok {
-			m.detail = expected
+		for _, name := range [...]string{"allowed", "expected", "min", "max", "pattern", "format", "multiple", "dependency"} {
+			if d, ok := e.Details()[name]; ok {
+				m.detail = fmt.Sprint(d)
+				break
+			}
 		}
 		found = append(found, m)
 	}

@@ -111,6 +111,41 @@ func (w *walker) site() {
 // combines are the rules over other rules. Where one of those is told, that is the better message.
 var combines = map[string]bool{"number_any_of": true, "number_one_of": true, "number_all_of": true, "condition_then": true, "condition_else": true}
 
+// siteRules says what the rules of JSON Schema ask for, by gojsonschema's names. What ends in a blank goes on with the bound.
+var siteRules = map[string]string{
+	"required":                        "the site's schema requires",
+	"enum":                            "the site's schema allows ",
+	"const":                           "the site's schema allows ",
+	"invalid_type":                    "the site's schema wants a value of type ",
+	"string_gte":                      "the site's schema wants so many characters at least: ",
+	"string_lte":                      "the site's schema wants so many characters at most: ",
+	"pattern":                         "the site's schema wants text that matches ",
+	"format":                          "the site's schema wants text of the format ",
+	"number_gte":                      "the site's schema wants a number not below ",
+	"number_gt":                       "the site's schema wants a number above ",
+	"number_lte":                      "the site's schema wants a number not above ",
+	"number_lt":                       "the site's schema wants a number below ",
+	"multiple_of":                     "the site's schema wants a multiple of ",
+	"array_min_items":                 "the site's schema wants so many values at least: ",
+	"array_max_items":                 "the site's schema wants so many values at most: ",
+	"array_min_properties":            "the site's schema wants so many elements at least: ",
+	"array_max_properties":            "the site's schema wants so many elements at most: ",
+	"array_no_additional_items":       "the site's schema wants no further values",
+	"unique":                          "the site's schema wants values of which no two are equal",
+	"contains":                        "the site's schema wants a value of a kind that none here is of",
+	"additional_property_not_allowed": "the site's schema does not allow this element",
+	"invalid_property_pattern":        "the site's schema does not allow the name of this element",
+	"invalid_property_name":           "the site's schema does not allow the name of an element",
+	"missing_dependency":              "the site's schema wants beside what is here also ",
+	"number_not":                      "the site's schema forbids what is here under a \"not\"",
+	"number_any_of":                   "the site's schema wants one of the alternatives of an \"anyOf\", and none is met",
+	"number_one_of":                   "the site's schema wants exactly one of the alternatives of a \"oneOf\"",
+	"number_all_of":                   "the site's schema wants all that an \"allOf\" lists",
+	"condition_then":                  "the site's schema wants what stands under a \"then\", since its \"if\" is met",
+	"condition_else":                  "the site's schema wants what stands under an \"else\", since its \"if\" is not met",
+	"false":                           "the site's schema allows nothing here",
+}
+
 // siteMismatch notes a fault against the site's schema. Only the rule's name, and what the schema itself says, are told; not the value.
 func (w *walker) siteMismatch(m mismatch) {
 	n := w.root.Node
@@ -125,13 +160,16 @@ func (w *walker) siteMismatch(m mismatch) {
 		}
 		n = next
 	}
-	text := "the site's schema is not met: " + strings.ReplaceAll(m.rule, "_", " ")
+	text, known := siteRules[m.rule]
 	switch {
+	case !known:
+		text = "the site's schema is not met: " + strings.ReplaceAll(m.rule, "_", " ")
 	case m.rule == "required":
-		text = "the site's schema requires " + m.property
-	case m.rule == "enum" || m.rule == "const":
-		text = "the site's schema allows " + m.detail
-	case !elementName(m.property):
+		text += " " + m.property
+	case strings.HasSuffix(text, " "):
+		text += m.detail
+	}
+	if m.rule != "required" && !elementName(m.property) {
 		m.property = ""
 	}
 	w.add(n, m.property, fhir.IssueBusinessRule, "site-schema", text)

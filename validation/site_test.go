@@ -118,3 +118,35 @@ func TestReloadKeepsWhatIsInForceWhereAFileIsBroken(t *testing.T) {
 	close(stop)
 	wg.Wait()
 }
+
+// What a rule asks for is told in words, with the schema's own bound and never with the value.
+func TestSiteSchemaSaysWhatItWants(t *testing.T) {
+	for schema, want := range map[string]string{
+		`{"required":["name"]}`:                        "requires name",
+		`{"properties":{"identifier":{"maxItems":1}}}`: "so many values at most: 1",
+		`{"properties":{"identifier":{"items":{"properties":{"value":{"maxLength":3}}}}}}`:                          "so many characters at most: 3",
+		`{"properties":{"identifier":{"items":{"properties":{"value":{"minLength":9}}}}}}`:                          "so many characters at least: 9",
+		`{"properties":{"identifier":{"items":{"properties":{"value":{"pattern":"^[0-9]+$"}}}}}}`:                   "text that matches ^[0-9]+$",
+		`{"properties":{"multipleBirthInteger":{"minimum":5}}}`:                                                     "a number not below 5",
+		`{"properties":{"multipleBirthInteger":{"exclusiveMaximum":2.5}}}`:                                          "a number below 2.5",
+		`{"properties":{"gender":{"enum":["male","female"]}}}`:                                                      `allows "male", "female"`,
+		`{"not":{"required":["gender"]}}`:                                                                           `forbids what is here under a "not"`,
+		`{"properties":{"photo":false,"gender":false}}`:                                                             "allows nothing here",
+		`{"dependencies":{"gender":["birthDate"]}}`:                                                                 "wants beside what is here also birthDate",
+		`{"additionalProperties":false,"properties":{"resourceType":{},"identifier":{},"multipleBirthInteger":{}}}`: "does not allow this element",
+		`{"oneOf":[{"required":["gender"]},{"required":["identifier"]}]}`:                                           `exactly one of the alternatives of a "oneOf"`,
+	} {
+		v, err := New(definition.R4(), Options{SchemaDir: schemaDir(t, map[string]string{"Patient.json": schema})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		issues := v.Validate(mustResource(t, patient(`"gender":"other","multipleBirthInteger":3,"identifier":[{"value":"secret"},{"value":"secret"}]`)), Off)
+		if len(issues) == 0 {
+			t.Errorf("%s is met", schema)
+			continue
+		}
+		if text := issues[0].Text; !strings.Contains(text, want) || strings.Contains(text, "secret") {
+			t.Errorf("%s: %q, not %q", schema, text, want)
+		}
+	}
+}
