@@ -92,8 +92,8 @@ func (s *Service) Reindexing() []Progress {
 	return out
 }
 
-// openCustomParameters activates the stored SearchParameters and takes up unfinished indexing.
-func (s *Service) openCustomParameters(ctx context.Context) (*customParameters, error) {
+// openCustomParameters activates the stored SearchParameters and takes up unfinished indexing, in the background from here on.
+func (s *Service) openCustomParameters(ctx context.Context) error {
 	c := &customParameters{service: s, stored: newInForce(s.parameters), changed: make(map[string]uint64), drafts: make(map[storage.Tx]*inForce),
 		turns: newTurns(s), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	c.codes.Store(&map[string]bool{})
@@ -106,13 +106,13 @@ func (s *Service) openCustomParameters(ctx context.Context) (*customParameters, 
 		return c.load(ctx, r, revision)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var background context.Context
 	background, c.stop = context.WithCancel(context.Background())
 	go c.run(background)
 	c.poke()
-	return c, nil
+	return nil
 }
 
 // load brings the SearchParameters of the state that r shows into force, which is of a revision, and reads the unfinished indexing. Its caller

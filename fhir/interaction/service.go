@@ -79,7 +79,7 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if s.sealer, err = openSealer(ctx, store); err != nil {
 		return nil, failure("open", fhir.Key{}, err)
 	}
-	if s.custom, err = s.openCustomParameters(ctx); err != nil {
+	if err := s.openCustomParameters(ctx); err != nil {
 		return nil, failure("open", fhir.Key{}, err)
 	}
 	return s, nil
