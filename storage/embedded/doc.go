@@ -124,6 +124,8 @@
 // 7. A full disk (2026-11-23). Context: Pebble ends the process when its log or manifest can't be written. Choice: a reserve is checked
 // before each commit (KindFull below it), and log and manifest writes that find no space all the same wait for it. Consequence: a write
 // that was begun on a disk that another program filled hangs until there is space, and then succeeds; reads go on.
+// Where a flush or compaction finds no space although the reserve is free, the store counts as full until one succeeds, the disk has got much
+// space, or a minute passes (shortage.go), because a write that Pebble lets wait can't be refused any more.
 //
 // 8. Block compression by level (2026-11-23). Context: a resource is read by key, its index rows by scans. Choice: Pebble's balanced
 // setting, fast above and strong at the bottom, with blocks of 16 KB. Consequence: 3.4 KB become 1.1 KB.
