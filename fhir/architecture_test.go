@@ -29,31 +29,31 @@ const (
 // and never sideways: the engines do not know each other, validation does not know storage, storage does not know HTTP. cmd
 // covers the folders below it; an entry that ends in ... covers what starts like it.
 var imports = map[string][]string{
-	"cmd":                       {"..."},
-	"fhir":                      {},
-	"fhir/corpustest":           {},
-	"fhir/definition":           {"fhir"},
-	"fhir/definition/generate":  {"fhir"},
-	"fhir/ucum":                 {"fhir"},
-	"fhir/fhirpath":             {"fhir", "fhir/definition", "fhir/ucum"},
-	"fhir/search":               {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/ucum"},
-	"fhir/search/searchtest":    {"fhir", "fhir/corpustest", "fhir/search"},
-	"storage":                   {"fhir", "fhir/search"},
-	"storage/mongodb":           {"storage", "fhir/search", "fhir"},
-	"storage/mongodb/mongotest": {},
-	"storage/embedded":          {"storage", "fhir/search", "fhir"},
-	"storage/storagetest":       {"storage", "fhir/..."},
-	"validation":                {"fhir", "fhir/definition", "fhir/fhirpath"},
-	"fhir/interaction":          {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation"},
-	"fhir/operation":            {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/interaction"},
-	"fhir/rest":                 {"fhir", "fhir/interaction", "fhir/operation"},
+	"cmd":                        {"..."},
+	"fhir":                       {},
+	"fhir/definition/corpustest": {},
+	"fhir/definition":            {"fhir"},
+	"fhir/definition/generate":   {"fhir"},
+	"fhir/ucum":                  {"fhir"},
+	"fhir/fhirpath":              {"fhir", "fhir/definition", "fhir/ucum"},
+	"fhir/search":                {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/ucum"},
+	"fhir/search/searchtest":     {"fhir", "fhir/definition/corpustest", "fhir/search"},
+	"storage":                    {"fhir", "fhir/search"},
+	"storage/mongodb":            {"storage", "fhir/search", "fhir"},
+	"storage/mongodb/mongotest":  {},
+	"storage/embedded":           {"storage", "fhir/search", "fhir"},
+	"storage/storagetest":        {"storage", "fhir/..."},
+	"validation":                 {"fhir", "fhir/definition", "fhir/fhirpath"},
+	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation"},
+	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/interaction"},
+	"fhir/server/rest":           {"fhir", "fhir/server/interaction", "fhir/server/operation"},
 }
 
 // beyond are imports that the layout does not have and building has shown to be needed, with the reason. They too lead downwards only.
 var beyond = map[[2]string]string{
-	{"fhir/rest", "fhir/definition"}: "routes and the CapabilityStatement are made from the registry's types and parameters",
-	{"fhir/rest", "fhir/search"}:     "the CapabilityStatement states the parameters that search serves",
-	{"fhir/rest", "storage"}:         "an interaction answers with the engine's Record, whose body is copied to the client",
+	{"fhir/server/rest", "fhir/definition"}: "routes and the CapabilityStatement are made from the registry's types and parameters",
+	{"fhir/server/rest", "fhir/search"}:     "the CapabilityStatement states the parameters that search serves",
+	{"fhir/server/rest", "storage"}:         "an interaction answers with the engine's Record, whose body is copied to the client",
 }
 
 // libraries says which packages may import a library, and in how many of their files (0 for any number).
@@ -62,7 +62,7 @@ var libraries = []struct {
 	packages []string
 	files    int
 }{
-	{"github.com/gin-gonic/gin", []string{"fhir/rest"}, 0},
+	{"github.com/gin-gonic/gin", []string{"fhir/server/rest"}, 0},
 	{"go.mongodb.org/mongo-driver", []string{"storage/mongodb", "storage/mongodb/mongotest"}, 0},
 	{"github.com/cockroachdb/pebble", []string{"storage/embedded"}, 0},
 	{"github.com/xeipuuv/gojsonschema", []string{"validation"}, 1},
@@ -70,7 +70,7 @@ var libraries = []struct {
 	{"github.com/spf13/cobra", []string{"cmd"}, 0},
 	// What lies below the interactions does not know HTTP. fhir has the one table of statuses, and an interaction needs their names and those
 	// of methods, because the entries of a batch and of a history carry them.
-	{"net/http", []string{"cmd", "fhir", "fhir/interaction", "fhir/operation", "fhir/rest"}, 0},
+	{"net/http", []string{"cmd", "fhir", "fhir/server/interaction", "fhir/server/operation", "fhir/server/rest"}, 0},
 }
 
 // everywhere are the resource types that the specification gives a part in the interactions themselves, so that any file may name them.
@@ -91,9 +91,9 @@ var allowed = []struct {
 }{
 	{"fhir/definition", []string{"StructureDefinition", "CodeSystem", "ValueSet", "CompartmentDefinition", "OperationDefinition"},
 		"the conformance resources that definitions are"},
-	{"fhir/rest", []string{"Location"}, "the HTTP header Location"},
+	{"fhir/server/rest", []string{"Location"}, "the HTTP header Location"},
 	{"cmd/fhirgate/load", []string{"Location"}, "the HTTP header Location"},
-	{"fhir/interaction/terminology.go", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
+	{"fhir/server/interaction/terminology.go", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
 	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},
 	{"storage/storagetest/population.go", []string{"Patient", "Encounter", "Observation", "Organization", "Practitioner"},
 		"the world of resources that engines are measured with"},

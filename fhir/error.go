@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Kind classifies an Error. The set is closed: fhir/rest maps each to one HTTP status, in one table.
+// Kind classifies an Error. The set is closed: fhir/server/rest maps each to one HTTP status, in one table.
 type Kind uint8
 
 // The kinds, with the status each is rendered as.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // withoutIDAndMeta returns the members of a resource's JSON in order, white space removed and literals as spelled, but for id and meta. It

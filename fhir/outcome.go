@@ -3,7 +3,7 @@ package fhir
 import "net/http"
 
 // Status returns the HTTP status that an error of kind k is answered with; the only place where that is decided. Batch responses use it as
-// well as fhir/rest (R4 http, 3.1.0.1.5 Status codes).
+// well as fhir/server/rest (R4 http, 3.1.0.1.5 Status codes).
 func (k Kind) Status() int {
 	switch k {
 	case KindInvalid:

@@ -10,8 +10,8 @@ import (
 	"github.com/xeipuuv/gojsonschema"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // BenchmarkBase validates the resources of one patient's bundle, and beside it runs the two libraries alone over the same resources, each fed

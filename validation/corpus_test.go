@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // bundleResources returns the resources of the entries of a bundle of the corpus.

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // envelopeFaults returns the faults of a Bundle and its entries as "id code expression", a line each.

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 func TestResourcesOfOneFormAreReadByTheLibrariesOnce(t *testing.T) {

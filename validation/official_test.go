@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // officialErrors sorts the errors of the official validator's suite by the text of the issue. Those of Base must be found at the same place;

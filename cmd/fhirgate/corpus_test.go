@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // count returns how many resources of a type the server has.

@@ -9,10 +9,10 @@ import (
 	"sync"
 
 	"github.com/fhirgate/fhirgate/fhir/definition"
-	"github.com/fhirgate/fhirgate/fhir/interaction"
-	"github.com/fhirgate/fhirgate/fhir/operation"
-	"github.com/fhirgate/fhirgate/fhir/rest"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/fhir/server/interaction"
+	"github.com/fhirgate/fhirgate/fhir/server/operation"
+	"github.com/fhirgate/fhirgate/fhir/server/rest"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/embedded"
 	"github.com/fhirgate/fhirgate/storage/mongodb"

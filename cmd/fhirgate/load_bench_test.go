@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/cmd/fhirgate/load"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
-	"github.com/fhirgate/fhirgate/fhir/rest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/server/rest"
 )
 
 // BenchmarkLoad loads the corpus into a fresh server in the same process, over HTTP, as `fhirgate load` does: validated, indexed and durable.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // BenchmarkColdStart is the time from the start of the process on an empty folder to the first answered read, and the memory that the process

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // TestEveryMemberOfTheOfficialExamplesIsKnown walks each official example, nested resources, extensions and the siblings of primitives

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // seed adds the expressions of the suite and of R4, where the corpus is there.

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
 	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // broken lists the official examples that break an invariant of severity error, with the reason.

@@ -65,7 +65,7 @@
 //
 // First pages of 20 as clients get them, through HTTP's handler but without sockets, in us:
 //
-//	go test ./fhir/rest -run '^$' -bench Population -benchtime 1000x -population.million -population.dir DIR
+//	go test ./fhir/server/rest -run '^$' -bench Population -benchtime 1000x -population.million -population.dir DIR
 //
 //	shape                                 10,000     p99  million     p99   ratio
 //	token                                     47     318       60     369    1.28

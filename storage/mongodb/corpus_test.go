@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 	"github.com/fhirgate/fhirgate/storage"
 )
 

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/fhirgate/fhirgate/fhir/corpustest"
+	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
 // BenchmarkRead is what reading costs before anything is sent: the corpus' bundles are unpacked, scanned and held as bodies.

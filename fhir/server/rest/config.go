@@ -1,0 +1,111 @@
+package rest
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/fhir/server/operation"
+)
+
+// Config is what New needs. Service and Registry are required; every other zero field means its default.
+type Config struct {
+	Service  Service
+	Registry *definition.Registry
+	// Search says which parameters of a type can be searched by; nil stands for all that the Registry has.
+	Search *search.Parameters
+	// Operations are the named operations that are served.
+	Operations []operation.Operation
+
+	// BaseURL is what links, Location and fullUrl start with, as in https://example.org/fhir. Without it they start with the address that
+	// the client used.
+	BaseURL string
+	// TrustProxy takes scheme, host and prefix of that address from Forwarded and X-Forwarded-*. BaseURL goes before it.
+	TrustProxy bool
+	// LoopbackOnly says that the server is for programs on its own machine: a Host that is neither that nor BaseURL's is refused, unless a
+	// proxy is trusted.
+	LoopbackOnly bool
+	// Origins may read answers from a browser (CORS), and write: "https://app.example.org", with ":*" any port of it, or "*". Nil means any
+	// port of localhost and 127.0.0.1; an empty slice means none.
+	Origins []string
+
+	Limits Limits
+	// CompressAbove is the size in bytes from which answers are compressed for clients that accept gzip; 64 KiB by default, negative never.
+	CompressAbove int
+
+	// Version is the software's version and Released its date (YYYY-MM-DD), for the CapabilityStatement.
+	Version, Released string
+	// Validation is "off", "base" or "full"; Integrity and MultipleDelete tell what the interactions were set to. All are only reported.
+	Validation                string
+	Integrity, MultipleDelete bool
+
+	// Logger gets one line for each request at level Info and one for each failure at level Error; nil logs nothing.
+	Logger *slog.Logger
+	// Metrics is where the metrics of requests are registered and what /metrics shows; nil means a registry of its own, with Go's metrics.
+	Metrics *prometheus.Registry
+
+	drainTime time.Duration // for tests: in place of drainTime
+}
+
+// Limits bound what a request may be. A zero field means its default.
+type Limits struct {
+	Body int64 // bytes of a body, after it is unpacked; 64 MiB
+	// Bodies is what the bodies of all requests together may take beyond a megabyte each; 512 MiB, or four times Body where that is more.
+	Bodies int64
+	URL    int // bytes of the request target; 256 KiB
+	Depth  int // nested objects and arrays of a body; fhir.Limits' default
+	Nodes  int // values of a body; fhir.Limits' default
+	// Search bounds the time of a search or history; 60 s.
+	Search time.Duration
+}
+
+// withDefaults returns the configuration with every zero field set, or what is wrong with it.
+func (c Config) withDefaults() (Config, error) {
+	if c.Service == nil || c.Registry == nil {
+		return c, fmt.Errorf("rest: a Service and a Registry are required")
+	}
+	if c.Search == nil {
+		c.Search = search.NewParameters(c.Registry, search.Options{})
+	}
+	if c.Limits.Body == 0 {
+		c.Limits.Body = 64 << 20
+	}
+	if c.Limits.Bodies == 0 {
+		c.Limits.Bodies = max(512<<20, 4*c.Limits.Body)
+	}
+	if c.Limits.URL == 0 {
+		c.Limits.URL = 256 << 10
+	}
+	if c.Limits.Search == 0 {
+		c.Limits.Search = time.Minute
+	}
+	if c.drainTime == 0 {
+		c.drainTime = drainTime
+	}
+	if c.CompressAbove == 0 {
+		c.CompressAbove = 64 << 10
+	}
+	if c.Origins == nil {
+		c.Origins = []string{"http://localhost:*", "http://127.0.0.1:*"}
+	}
+	if c.Released == "" {
+		c.Released = "2026-11-23"
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.BaseURL != "" {
+		u, err := url.Parse(c.BaseURL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return c, fmt.Errorf("rest: the base URL must be http or https, a host and a path, as in https://example.org/fhir")
+		}
+		c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	}
+	return c, nil
+}

@@ -1,0 +1,75 @@
+package rest
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/fhirgate/fhirgate/fhir/server/operation"
+)
+
+// Handler serves FHIR under /fhir, and /healthz, /readyz and /metrics beside it.
+type Handler struct {
+	cfg     Config
+	engine  *gin.Engine
+	origins origins
+	// crossOrigin tells requests that pages of other origins make; baseHost and baseOrigin are of Config.BaseURL.
+	crossOrigin          *http.CrossOriginProtection
+	baseHost, baseOrigin string
+
+	metrics    *metrics
+	capability capability
+	types      map[string]bool
+	typeNames  []string
+	operations map[string]*operation.Operation
+	bodies     atomic.Int64 // bytes that the bodies of running requests take
+}
+
+// New builds the handler. It reads nothing but its configuration; whatever costs time is made at its first use.
+func New(cfg Config) (*Handler, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{cfg: cfg, origins: newOrigins(cfg.Origins), crossOrigin: http.NewCrossOriginProtection(), types: map[string]bool{}, operations: map[string]*operation.Operation{}}
+	h.baseHost, h.baseOrigin = originOfBase(cfg.BaseURL)
+	h.typeNames = cfg.Registry.ResourceTypes()
+	for _, t := range h.typeNames {
+		h.types[t] = true
+	}
+	for i := range cfg.Operations {
+		h.operations[cfg.Operations[i].Name] = &cfg.Operations[i]
+	}
+	if h.metrics, err = newMetrics(cfg.Metrics); err != nil {
+		return nil, err
+	}
+	gin.SetMode(gin.ReleaseMode)
+	h.engine = gin.New()
+	h.engine.RedirectTrailingSlash = false
+	h.engine.RedirectFixedPath = false
+	h.engine.HandleMethodNotAllowed = true
+	h.engine.UseRawPath = true
+	h.engine.ContextWithFallback = false
+	h.engine.ForwardedByClientIP = false
+	h.routes()
+	return h, nil
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["X-Request-Id"] = []string{requestID(r.Header)}
+	if h.cors(w, r) {
+		return
+	}
+	if n := len(r.URL.Path); n > 1 && r.URL.Path[n-1] == '/' {
+		r.URL.Path = strings.TrimRight(r.URL.Path, "/")
+		r.URL.RawPath = strings.TrimRight(r.URL.RawPath, "/")
+	}
+	if raw := r.URL.RawPath; raw != "" && !strings.Contains(raw, "%2F") && !strings.Contains(raw, "%2f") {
+		// Only an escaped slash must be kept from being one; "%24everything" is $everything.
+		r.URL.RawPath = ""
+	}
+	h.engine.ServeHTTP(w, r)
+}
