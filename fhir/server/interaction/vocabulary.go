@@ -9,7 +9,6 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
-	"github.com/fhirgate/fhirgate/storage"
 )
 
 // vocabulary keeps what terminology has worked out of stored ValueSets and CodeSystems, beside what it was worked out of. It is safe for
@@ -134,13 +133,9 @@ func (t *terminology) answersAs(then map[source]edition) bool {
 
 // wroteOneOf reports whether the view is an Update that has written one of the editions itself: it may never be stored.
 func (t *terminology) wroteOneOf(answers map[source]edition) bool {
-	tx, inside := t.reader.(storage.Tx)
-	if !inside {
-		return false
-	}
-	now := tx.Now().UnixMicro()
+	moment := t.reader.Moment().UnixMicro()
 	for _, e := range answers {
-		if e.updated == now {
+		if e.updated > moment {
 			return true
 		}
 	}
