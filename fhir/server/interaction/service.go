@@ -11,6 +11,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/fhir/terminology"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/validation"
 )
@@ -28,7 +29,8 @@ type Service struct {
 	sizes      bodySizes
 	custom     *customParameters
 	slot       atomic.Uint32 // see guardTargets
-	vocabulary vocabulary
+	// terminology is what searches' :in and :below ask, beside what is stored.
+	terminology *terminology.Terminology
 }
 
 // The defaults of Options.
@@ -68,7 +70,7 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 		opt.poll = sharedPoll
 	}
 	s := &Service{store: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs(),
-		sizes: newBodySizes(registry.ResourceTypes()), requests: validator}
+		sizes: newBodySizes(registry.ResourceTypes()), requests: validator, terminology: terminology.New(registry)}
 	ctx := context.Background()
 	var err error
 	if s.requests == nil {
