@@ -94,12 +94,7 @@ func (s *Service) Close() { s.custom.close() }
 func (s *Service) Ready(ctx context.Context) error { return s.store.Ready(ctx) }
 
 // Building returns the resource types whose indexes the engine is making while it serves; searches of them may be slow.
-func (s *Service) Building() []string {
-	if b, ok := s.store.(interface{ Building() []string }); ok {
-		return b.Building()
-	}
-	return nil
-}
+func (s *Service) Building() []string { return s.store.Building() }
 
 // conflictTries is how often an Update is begun again, after the engine's own tries, before a client is told of the conflict: many clients that
 // write to one resource all get their turn.
