@@ -98,7 +98,7 @@ func (s *Service) openCustomParameters(ctx context.Context) error {
 		turns: newTurns(s), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	c.codes.Store(&map[string]bool{})
 	s.custom = c
-	err := s.store.View(ctx, func(r storage.Reader) error {
+	err := s.own.View(ctx, func(r storage.Reader) error {
 		revision, err := revisionOf(ctx, r)
 		if err != nil {
 			return err
