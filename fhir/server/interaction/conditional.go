@@ -44,7 +44,7 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 		Deciding: true, Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
 	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, req, issues, err) {
 		c.open = true
-		err = s.store.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
+		err = s.clients.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
 	}
 	if err != nil {
 		return nil, err
