@@ -19,6 +19,5 @@
 // ":identifier" tokens of references, ":of-type" tokens of identifiers, ":unit" quantities by the text of their unit, ":ucum" quantities in
 // canonical units, ":present" for :missing that there is a value which has no entry. "_text" and "_content" are words.
 //
-//
 // Decisions are in DECISIONS.md.
 package search
