@@ -27,7 +27,7 @@ type historyParameters struct {
 // KindNotFound; that of what is deleted ends with the deletion.
 func (s *Service) History(ctx context.Context, q HistoryRequest) (Bundle, error) {
 	var out Bundle
-	err := s.store.View(ctx, func(r storage.Reader) (err error) {
+	err := s.clients.View(ctx, func(r storage.Reader) (err error) {
 		out, err = s.history(ctx, r, q)
 		return err
 	})

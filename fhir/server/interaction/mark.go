@@ -18,7 +18,7 @@ func (s *Service) atMark(ctx context.Context, mark storage.Mark, f func(storage.
 	if mark == "" {
 		return false, nil
 	}
-	err = s.store.ViewAt(ctx, mark, func(then storage.Reader) error {
+	err = s.clients.ViewAt(ctx, mark, func(then storage.Reader) error {
 		// The state has the key that its cursors are sealed with. One without is that of a database before the content of another came into it.
 		if _, err := then.Meta(ctx, cursorKeyName); err != nil {
 			return err
