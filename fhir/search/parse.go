@@ -122,7 +122,7 @@ func (q *reading) text(raw string) (string, error) {
 // parameters of unknown-parameter and unsupported-parameter are left out instead, and these issues are returned as warnings. Parameters without
 // a value are ignored, as R4 says. Issue ids: unknown-parameter, unsupported-parameter,
 // unknown-modifier, unknown-type, unknown-element, unknown-value-set, unknown-hierarchy, unknown-code (a warning), ambiguous-parameter,
-// ambiguous-reference, repeated-parameter, bad-chain, bad-prefix, bad-date, bad-number, bad-quantity, bad-token, bad-string, bad-reference, bad-uri, bad-composite, bad-near, bad-id, bad-list,
+// ambiguous-reference, bad-filter, repeated-parameter, bad-chain, bad-prefix, bad-date, bad-number, bad-quantity, bad-token, bad-string, bad-reference, bad-uri, bad-composite, bad-near, bad-id, bad-list,
 // bad-text, bad-missing, bad-count, bad-total, bad-summary, bad-sort, bad-include, bad-escape, empty-value, bad-encoding, search-too-costly.
 func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Request, []fhir.Issue, error) {
 	q := &reading{params: s, opt: opt, limits: opt.Limits.withDefaults(), now: opt.Now}

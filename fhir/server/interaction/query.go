@@ -25,6 +25,8 @@ type searching struct {
 	total     search.Total
 	subset    *subset
 	includes  []search.Include
+	// whole is SearchRequest.Whole.
+	whole bool
 	// issues are what lenient handling passed over.
 	issues  []fhir.Issue
 	explain bool
@@ -54,7 +56,7 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 		}
 		pairs = append(pairs, more...)
 	}
-	p := searching{explain: q.Explain, posted: q.Body != "", place: cursor{total: -1}}
+	p := searching{explain: q.Explain, whole: q.Whole, posted: q.Body != "", place: cursor{total: -1}}
 	for _, pair := range pairs {
 		switch pair.Name {
 		case cursorParameter:

@@ -60,7 +60,7 @@ func Everything(s Searcher, reg *definition.Registry) Operation {
 			if _, err := s.Read(ctx, q.Key); err != nil {
 				return Response{}, err
 			}
-			b, err := s.Search(ctx, interaction.SearchRequest{Base: q.Base, Compartment: q.Key, Path: q.Key.String() + "/$everything", Query: query, Lenient: q.Lenient})
+			b, err := s.Search(ctx, interaction.SearchRequest{Base: q.Base, Compartment: q.Key, Path: q.Key.String() + "/$everything", Query: query, Lenient: q.Lenient, Whole: true})
 			return Response{Body: b.Body}, err
 		},
 	}
