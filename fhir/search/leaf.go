@@ -27,7 +27,7 @@ func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error)
 	var exprs []Expr
 	for _, raw := range list {
 		if raw == "" {
-			return nil, badValue("empty-value", "a value is empty")
+			return nil, badValue(fhir.IDEmptyValue, "a value is empty")
 		}
 		if e, ok, err := q.whole(p, m, raw); err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func keys(m modifier, list []string) (Expr, error) {
 	ids := make([]string, len(list))
 	for i, raw := range list {
 		if ids[i] = unescape(raw); !fhir.ValidID(ids[i]) {
-			return nil, badValue("bad-id", "an id has 1 to 64 letters, digits, dashes and points")
+			return nil, badValue(fhir.IDInvalidID, "an id has 1 to 64 letters, digits, dashes and points")
 		}
 	}
 	if m == modifierNot {
@@ -135,7 +135,7 @@ func (q *reading) value(p *Parameter, m modifier, of, raw string) ([]condition, 
 			return nearCondition(raw)
 		}
 	}
-	return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: its search type is not known here")
+	return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnsupportedParameter, "not supported: its search type is not known here")
 }
 
 func withSuffix(list []condition, suffix string) []condition {
@@ -152,7 +152,7 @@ func (q *reading) dateCondition(value string) ([]condition, error) {
 	}
 	d, ok := parseQueryDate(text)
 	if !ok {
-		return nil, badValue("bad-date", "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
+		return nil, badValue(fhir.IDBadDate, "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
 	}
 	return alternatives("", p.compare(queryDateInterval(p, d, q.params.zone, q.now))), nil
 }
@@ -164,7 +164,7 @@ func numberCondition(value string) ([]condition, error) {
 	}
 	n, ok := parseQueryNumber(text)
 	if !ok {
-		return nil, badValue("bad-number", "a number is decimal, as 5.4 or 1e2")
+		return nil, badValue(fhir.IDBadNumber, "a number is decimal, as 5.4 or 1e2")
 	}
 	return alternatives("", p.compare(n.interval(p))), nil
 }
@@ -174,13 +174,13 @@ func numberCondition(value string) ([]condition, error) {
 func (q *reading) compositeCondition(p *Parameter, raw string) ([]condition, error) {
 	parts := splitEscaped(raw, '$')
 	if len(parts) != len(p.components) {
-		return nil, badValue("bad-composite", "a value has a part for each component, separated by $: "+componentNames(p))
+		return nil, badValue(fhir.IDBadComposite, "a value has a part for each component, separated by $: "+componentNames(p))
 	}
 	out := []condition{{}}
 	for i, part := range parts {
 		c := p.components[i]
 		if part == "" {
-			return nil, badValue("empty-value", "a part is empty")
+			return nil, badValue(fhir.IDEmptyValue, "a part is empty")
 		}
 		alts, err := q.value(c, modifierNone, "", part)
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // unknown is the error of a name that means nothing here. The text ends with the nearest of the names that do.
-func unknown(id, text, name string, names []string) error {
+func unknown(id fhir.IssueID, text, name string, names []string) error {
 	if near := nearest(name, names); len(near) > 0 {
 		text += "; nearest: " + strings.Join(near, ", ")
 	}
@@ -87,10 +87,10 @@ func quote(name string) string {
 
 // tooCostly is the error of a search past a limit.
 func tooCostly(text string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "search-too-costly", text)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDSearchTooCostly, text)
 }
 
 // badPrefix is the error of letters that are no prefix.
 func badPrefix() error {
-	return unknown("bad-prefix", "a prefix is one of "+strings.Join(prefixNames[:], " "), "", nil)
+	return unknown(fhir.IDBadPrefix, "a prefix is one of "+strings.Join(prefixNames[:], " "), "", nil)
 }
