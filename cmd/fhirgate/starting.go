@@ -36,7 +36,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "5")
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = w.Write(fhir.AppendOutcome(nil, []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTransient, ID: fhir.IDNotReady,
-		Text: "the server is starting: it waits for its database"}}))
+		Text: "the server is starting and waits for its database"}}))
 }
 
 // awaitReady returns when the store is ready, or with the context's error.

@@ -123,7 +123,7 @@ func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
 func (r *reader) countAll(ctx context.Context, q search.Query, x *explainer) (int64, error) {
 	if n, ok, err := r.CountCheap(ctx, q); ok || err != nil {
 		if ok {
-			x.step(search.Step{Kind: "count", Index: strings.Join(q.Types, ", ") + ": " + describe(search.And(conjuncts(q.Where, nil))),
+			x.step(search.Step{Kind: "count", Index: strings.Join(q.Types, ", ") + ": " + describe(search.And(search.Conjuncts(q.Where))),
 				Detail: "counters know it", Rows: len(q.Types)})
 		}
 		return n, err
@@ -214,7 +214,7 @@ func (r *reader) CountCheap(ctx context.Context, q search.Query) (n int64, ok bo
 	if err := ctx.Err(); err != nil {
 		return 0, false, err
 	}
-	conj := conjuncts(q.Where, nil)
+	conj := search.Conjuncts(q.Where)
 	for _, typ := range q.Types {
 		var one int64
 		switch len(conj) {

@@ -26,6 +26,12 @@ type reader struct {
 // Moment is the instant of the newest visible commit.
 func (r *reader) Moment() time.Time { return time.UnixMicro(r.micros).UTC() }
 
+// Now is Moment: a View puts nothing.
+func (r *reader) Now() time.Time { return r.Moment() }
+
+// Mark is none: see ViewAt.
+func (r *reader) Mark() storage.Mark { return "" }
+
 // ready checks ctx and makes an Update's own writes visible to src.
 func (r *reader) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

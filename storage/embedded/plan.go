@@ -42,20 +42,6 @@ type planner struct {
 	expected float64 // what matches told; negative until it is asked
 }
 
-// conjuncts flattens the Ands of a condition.
-func conjuncts(e search.Expr, out []search.Expr) []search.Expr {
-	switch e := e.(type) {
-	case nil:
-	case search.And:
-		for _, c := range e {
-			out = conjuncts(c, out)
-		}
-	default:
-		out = append(out, e)
-	}
-	return out
-}
-
 // plan collects the sources of a condition.
 func (r *reader) plan(ctx context.Context, typ string, num uint32, where search.Expr) (*planner, error) {
 	p, err := r.newPlanner(ctx, typ, num, where)
@@ -74,7 +60,7 @@ func (r *reader) newPlanner(ctx context.Context, typ string, num uint32, where s
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{r: r, expected: -1, typ: typ, num: num, total: float64(n), conj: conjuncts(where, nil)}
+	p := &planner{r: r, expected: -1, typ: typ, num: num, total: float64(n), conj: search.Conjuncts(where)}
 	for i, e := range p.conj {
 		if p.conj[i], err = r.reduced(typ, e); err != nil {
 			return nil, err

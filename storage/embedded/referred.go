@@ -70,7 +70,7 @@ const idStart = numberSize + 1
 // newProbe returns the probe for a condition, of which key is one resource that it is asked for.
 func (r *reader) newProbe(e search.Referred, key fhir.Key) (*probe, error) {
 	where := referredBy(e, key)
-	conj := conjuncts(where, nil)
+	conj := search.Conjuncts(where)
 	p := planner{r: r, typ: e.Source, conj: conj, atoms: make([]*atom, len(conj))}
 	for i, c := range conj {
 		a, is := atomOf(c)

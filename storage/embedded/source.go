@@ -40,7 +40,7 @@ func (p *planner) sourceOf(ctx context.Context, e search.Expr) (*source, error) 
 	case search.Or:
 		return p.orSource(ctx, e)
 	case search.And:
-		q := p.sub(conjuncts(e, nil))
+		q := p.sub(search.Conjuncts(e))
 		var best *source
 		for _, c := range q {
 			s, err := p.sourceOf(ctx, c)

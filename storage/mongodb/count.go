@@ -101,7 +101,7 @@ func (r *reader) countCheap(ctx context.Context, q search.Query) (int64, bool, e
 		if q.Where != nil && (hasChain(q.Where) || r.spillsIn(typ, q.Where)) {
 			return 0, false, nil
 		}
-		list := conjuncts(q.Where, nil)
+		list := search.Conjuncts(q.Where)
 		if eqs := equalities(list); len(eqs) < len(list) || len(eqs) > 1 && !slices.ContainsFunc(joints(typ), func(params []string) bool {
 			_, served := joined(params, eqs)
 			return len(served) == len(eqs)

@@ -33,14 +33,14 @@
 // resources or more, or has asked for :missing=true or :contains of it and much was read for that; {updated} for histories. They are made when a type is first stored, and missing ones in the background at start.
 //
 // A plan (plan.go) names its index to the server with a hint and hides all other conditions from the server's planner. A page in an order is
-// walked for with a bound, in turn with what other indexes find (rival.go). Orders are walked in
+// walked for with a bound, in turn with what other indexes find (source.go). Orders are walked in
 // segments: rows equal to the page's position by id, rows beyond it, rows without a value. Reads of a View share a snapshot session.
 //
 // Chains are semi-joins from the side that is smaller (chain.go): up to 100 resources on the far side become terms, up to 10,000 where all rows
 // are read or thousands have been looked up in vain, and more are looked up for a batch of at most 1,000 rows.
 //
-// Large resources: what does not fit in a resource's document stands in Group_more (more.go): the body compressed and in parts, one set a
-// version, and the entries of its heaviest parameters where it has more than 2,000 or 1 MB of them (spill.go). A condition on a parameter that
+// Large resources: what does not fit in a resource's document stands in Group_more (large.go): the body compressed and in parts, one set a
+// version, and the entries of its heaviest parameters where it has more than 2,000 or 1 MB of them (largeindex.go). A condition on a parameter that
 // was ever spilled in its type, as fhirgate_spilled tells, is put to those documents first. No other search knows of them.
 //
 // # Deployment
@@ -103,7 +103,7 @@
 //     Choice: the plan names the index, and other conditions stand in a double negation, which the server's planner does not look into.
 //     How frequent a term is, is counted up to 501 keys and remembered for a minute. A page that is asked for
 //     while that is not known is looked for first: among the first few resources of the term, or in all that the range finds where they are few
-//     (early.go). Consequence: one plan for one query, which Explain shows with the server's executionStats.
+//     (unplanned.go). Consequence: one plan for one query, which Explain shows with the server's executionStats.
 //
 //  6. Orders on demand (2026-11-23). Context: 64 indexes a collection, and each costs every write. Choice: an order that is asked for is made
 //     when first asked for. Consequence: the first such search sorts.

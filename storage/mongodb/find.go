@@ -185,7 +185,7 @@ func (r *reader) findType(ctx context.Context, typ string, where search.Expr, so
 
 // keyed reports whether a condition is about resources that are named, of which there are no more than a batch.
 func keyed(where search.Expr) bool {
-	return slices.ContainsFunc(conjuncts(where, nil), func(c search.Expr) bool {
+	return slices.ContainsFunc(search.Conjuncts(where), func(c search.Expr) bool {
 		k, ok := c.(search.KeyIn)
 		return ok && len(k.IDs) <= loadChunk
 	})
@@ -200,7 +200,7 @@ func (r *reader) walk(ctx context.Context, typ string, where search.Expr, sorts 
 	var g *page
 	if by == "" {
 		g = &page{from, reverse, limit}
-		if rows, ok, err := r.early(ctx, typ, conjuncts(where, nil), *g); ok || err != nil {
+		if rows, ok, err := r.early(ctx, typ, search.Conjuncts(where), *g); ok || err != nil {
 			return rows, err
 		}
 	}

@@ -83,20 +83,6 @@ func (f form) term(param string) string {
 	return term(param, f.kind, f.values...)
 }
 
-// conjuncts returns the conditions that must all hold.
-func conjuncts(e search.Expr, out []search.Expr) []search.Expr {
-	switch e := e.(type) {
-	case nil:
-		return out
-	case search.And:
-		for _, c := range e {
-			out = conjuncts(c, out)
-		}
-		return out
-	}
-	return append(out, e)
-}
-
 // equalities finds the conjuncts that terms serve.
 func equalities(list []search.Expr) []equality {
 	var out []equality
@@ -175,7 +161,7 @@ func in(path string, values []string) bson.D {
 // plan chooses the index for a condition and an order: by a parameter, or by id where by is "". g is the page that is asked for in that order;
 // nil where it is something else than a page.
 func (r *reader) plan(ctx context.Context, typ string, where search.Expr, by string, g *page) (*plan, error) {
-	list := conjuncts(where, nil)
+	list := search.Conjuncts(where)
 	p := &plan{typ: typ, where: where, list: list}
 	for _, c := range list {
 		switch c := c.(type) {

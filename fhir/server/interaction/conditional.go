@@ -43,7 +43,7 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
 	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, pairs, req, issues, err) {
 		c.open = true
-		err = s.store.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
+		err = s.clients.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
 	}
 	if err != nil {
 		return nil, err

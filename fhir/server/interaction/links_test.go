@@ -82,7 +82,7 @@ func TestApproximatelyIsAboutTheFirstPagesMoment(t *testing.T) {
 	s := open(t, Options{})
 	read := func(query string) (p searching) {
 		q := SearchRequest{Path: "Observation", Types: []string{"Observation"}, Query: query}
-		err := s.store.View(t.Context(), func(r storage.Reader) (err error) {
+		err := s.own.View(t.Context(), func(r storage.Reader) (err error) {
 			p, err = s.parseSearch(t.Context(), r, q)
 			return err
 		})

@@ -70,7 +70,7 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 	}
 	posted := strings.HasPrefix(p.cursor, postedPrefix)
 	if p.cursor == "" || posted {
-		p.place.moment, p.place.mark = momentOf(r), markOf(r)
+		p.place.moment, p.place.mark = r.Now(), r.Mark()
 	} else {
 		p.place.moment = time.Now().UTC() // until the cursor can be opened, which the parameters are read for
 	}

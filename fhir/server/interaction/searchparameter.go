@@ -47,7 +47,7 @@ type customParameters struct {
 	unchecked []extracted
 	behind    bool
 	// drafts are what the Updates that are running and write SearchParameters make of the set.
-	drafts map[storage.Tx]*inForce
+	drafts map[storage.Reader]*inForce
 
 	turns *turns
 	wake  chan struct{}
@@ -94,11 +94,11 @@ func (s *Service) Reindexing() []Progress {
 
 // openCustomParameters activates the stored SearchParameters and takes up unfinished indexing, in the background from here on.
 func (s *Service) openCustomParameters(ctx context.Context) error {
-	c := &customParameters{service: s, stored: newInForce(s.parameters), changed: make(map[string]uint64), drafts: make(map[storage.Tx]*inForce),
+	c := &customParameters{service: s, stored: newInForce(s.parameters), changed: make(map[string]uint64), drafts: make(map[storage.Reader]*inForce),
 		turns: newTurns(s), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	c.codes.Store(&map[string]bool{})
 	s.custom = c
-	err := s.store.View(ctx, func(r storage.Reader) error {
+	err := s.own.View(ctx, func(r storage.Reader) error {
 		revision, err := revisionOf(ctx, r)
 		if err != nil {
 			return err
@@ -158,7 +158,7 @@ func (c *customParameters) load(ctx context.Context, r storage.Reader, revision 
 // follow brings into force what r shows, unless something later is in force already. An Update that has itself written SearchParameters, which
 // may never be stored, changes nothing.
 func (c *customParameters) follow(ctx context.Context, r storage.Reader) error {
-	if tx, inside := r.(storage.Tx); inside && c.draftOf(tx) != nil {
+	if c.draftOf(r) != nil {
 		return nil
 	}
 	revision, err := revisionOf(ctx, r)
@@ -255,11 +255,11 @@ func (c *customParameters) draft(ctx context.Context, tx storage.Tx) (*inForce, 
 	return f, nil
 }
 
-// draftOf returns the draft of tx, nil where it has none.
-func (c *customParameters) draftOf(tx storage.Tx) *inForce {
+// draftOf returns the draft of the Update that r belongs to, nil where it has none.
+func (c *customParameters) draftOf(r storage.Reader) *inForce {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.drafts[tx]
+	return c.drafts[r]
 }
 
 // forget ends the draft of tx.

@@ -40,7 +40,7 @@ func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs 
 		opt.Terminology, opt.Canonicals = terms, canonicals
 		req, issues, err := s.parameters.Parse(types, pairs, opt)
 		l.plan.Steps = append(l.plan.Steps, canonicals.Steps()...)
-		if err := cmp.Or(canonicals.Err(), terms.err); err != nil {
+		if err := cmp.Or(canonicals.Err(), terms.Err()); err != nil {
 			return req, issues, err
 		}
 		if !s.dependsOnCustom(known, pairs, req, issues, err) {

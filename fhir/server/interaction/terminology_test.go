@@ -51,9 +51,6 @@ func TestExpansionsAreThoseOfTheStoreInEveryProcess(t *testing.T) {
 	see("by a code system", "3")
 	put(t, gateways[1], `{"resourceType":"CodeSystem","id":"cs","url":"http://loinc.org","status":"active","content":"fragment","concept":[{"code":"c0"},{"code":"c1"}]}`)
 	see("the code system has changed", "5")
-	if n := len(gateways[0].vocabulary.kept); n != 2 {
-		t.Errorf("%d works are kept, and it takes an expansion and a hierarchy", n)
-	}
 	// An Update that writes a value set reads it, and keeps nothing of it where it fails.
 	const read = "Observation?code:in=http://example.org/vs&_summary=count"
 	b := must(t, gateways[0], request("PUT", "ValueSet/1", "", `{"resourceType":"ValueSet","id":"1","url":"http://example.org/vs","status":"active","compose":{"include":[{"system":"http://loinc.org","concept":[{"code":"c1"}]}]}}`),
@@ -210,7 +207,7 @@ func TestKeptMembersCostOneLookUpOfEachType(t *testing.T) {
 	put(t, s, `{"resourceType":"ValueSet","id":"sum","url":"http://example.org/sum","status":"active","compose":{"include":[{"system":"http://example.org/cs"},%s]}}`, strings.Join(parts, ","))
 	expand := func() (asked int) {
 		t.Helper()
-		err := s.store.View(t.Context(), func(r storage.Reader) error {
+		err := s.own.View(t.Context(), func(r storage.Reader) error {
 			c := &asking{Reader: r}
 			terms := s.terminologyOf(t.Context(), c)
 			for range 3 {
@@ -224,7 +221,7 @@ func TestKeptMembersCostOneLookUpOfEachType(t *testing.T) {
 				}
 			}
 			asked = c.asked
-			return terms.err
+			return terms.Err()
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -240,40 +237,5 @@ func TestKeptMembersCostOneLookUpOfEachType(t *testing.T) {
 	put(t, s, `{"resourceType":"ValueSet","id":"other","url":"http://example.org/other","status":"active"}`)
 	if n := expand(); n != 2 {
 		t.Errorf("members cost %d look-ups once another value set was stored", n)
-	}
-}
-
-func TestKeptExpansionsAreBounded(t *testing.T) {
-	var v vocabulary
-	keep := func(name string, codes int) {
-		from := source{valueSetType, name}
-		v.keep(from, keptWork{codeSet{codes: make([][2]string, codes)}, map[source]edition{from: {}}})
-		if v.size > maxVocabulary {
-			t.Fatalf("%d codes are kept", v.size)
-		}
-	}
-	for i := range 30 {
-		keep(fmt.Sprint(i), maxVocabulary/10)
-	}
-	if len(v.kept) == 0 {
-		t.Error("nothing is kept")
-	}
-	n := len(v.kept)
-	keep("29", 7)
-	keep("29", 8)
-	if size := (n-1)*(maxVocabulary/10+2) + 8 + 2; len(v.kept) != n || v.size != size {
-		t.Errorf("%d works of %d codes are kept; want %d of %d", len(v.kept), v.size, n, size)
-	}
-	keep("huge", maxVocabulary+1)
-	if _, ok := v.find(source{valueSetType, "huge"}); ok || len(v.kept) != n {
-		t.Errorf("%d works are kept, the huge one too: %v", len(v.kept), ok)
-	}
-	// Names count as well: nobody fills the memory with value sets that are not known.
-	long := strings.Repeat("x", maxVocabulary)
-	for i := range 100 {
-		keep(fmt.Sprint(i, long), 0)
-	}
-	if n := len(v.kept); n > 32 {
-		t.Errorf("%d long names are kept", n)
 	}
 }
