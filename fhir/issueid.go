@@ -79,6 +79,7 @@ const (
 	IDUnknownElement       IssueID = "unknown-element"       // There is no element of this name: in a resource, or in the value of _elements.
 	IDUnknownValueSet      IssueID = "unknown-value-set"     // The value set is not known here, or cannot be expanded.
 	IDUnknownHierarchy     IssueID = "unknown-hierarchy"     // The code system is not known here, or has no hierarchy.
+	IDUnknownCode          IssueID = "unknown-code"          // A required binding of the element does not have this code.
 	IDAmbiguousParameter   IssueID = "ambiguous-parameter"   // The parameter means something else for each of the types searched.
 	IDRepeatedParameter    IssueID = "repeated-parameter"    // The parameter may be given once.
 	IDInvalidParameter     IssueID = "invalid-parameter"     // The parameter's value is not one that it takes.
@@ -91,6 +92,7 @@ const (
 	IDBadToken             IssueID = "bad-token"             // The value is not a token.
 	IDBadString            IssueID = "bad-string"            // The value has nothing that a string search compares.
 	IDBadReference         IssueID = "bad-reference"         // The value is not a reference that the parameter can have.
+	IDAmbiguousReference   IssueID = "ambiguous-reference"   // The id belongs to resources of several types; the value must name the type.
 	IDBadURI               IssueID = "bad-uri"               // The value is not a URI that the modifier can compare.
 	IDBadComposite         IssueID = "bad-composite"         // The value does not have the parameter's components.
 	IDBadNear              IssueID = "bad-near"              // The value of near is not a position with a distance.

@@ -26,7 +26,7 @@ func quantityCondition(raw string) ([]condition, error) {
 	}
 	n, ok := parseQueryNumber(text)
 	if !ok {
-		return nil, badValue(fhir.IDBadQuantity, "a quantity begins with a decimal number")
+		return nil, badComparison(text, fhir.IDBadQuantity, "a quantity begins with a decimal number")
 	}
 	iv := n.interval(p)
 	if len(parts) == 1 {

@@ -122,8 +122,8 @@ func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 	if err := s.db.ApplyNoSyncWait(t.batch, pebble.Sync); err != nil {
 		return s.fail(err)
 	}
-	s.settler.wrote(t.batch.Len())
-	s.names.flushed()
+	s.compactor.wrote(t.batch.Len())
+	s.dict.flushed()
 	s.cache.apply(t.totals)
 	s.last = t.now
 	m := &moment{snap: s.db.NewSnapshot(), micros: t.now, refs: 1}
@@ -239,7 +239,7 @@ func (t *tx) finish() error {
 	if err := b.Set([]byte{tableClock}, binary.BigEndian.AppendUint64(nil, uint64(t.now)), nil); err != nil {
 		return err
 	}
-	if err := t.s.names.flush(b); err != nil {
+	if err := t.s.dict.flush(b); err != nil {
 		return err
 	}
 	t.totals = make(map[string]int64, len(t.deltas))
