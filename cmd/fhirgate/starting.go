@@ -35,7 +35,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "5")
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = io.WriteString(w, `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"transient","details":{"coding":[{`+
-		`"system":"urn:fhirgate:issue","code":"not-ready"}]},"diagnostics":"the server is starting: it waits for its database"}]}`)
+		`"system":"urn:fhirgate:issue","code":"not-ready"}]},"diagnostics":"the server is starting and waits for its database"}]}`)
 }
 
 // awaitReady returns when the store is ready, or with the context's error.

@@ -26,6 +26,9 @@ func (q *reading) condition(types []string, name, value string, depth int) (Expr
 	}
 	head, rest, chained := strings.Cut(name, ".")
 	code, modifier, _ := strings.Cut(head, ":")
+	if err := q.typeInName(types, head, rest); err != nil {
+		return nil, err
+	}
 	if code == "" || chained && rest == "" {
 		return nil, badValue("unknown-parameter", "the name of a search parameter is missing")
 	}
@@ -62,6 +65,7 @@ func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
 			}
 			return nil, unknown("unknown-parameter", typ+" has no search parameter "+quote(code), code, append(names, "_has", "_list", "_type"))
 		}
+		q.custom = q.custom || p.Custom
 		if reason, no := p.Unsupported(); no {
 			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: "+reason)
 		}
@@ -325,7 +329,7 @@ func (q *reading) list(modifier, value string) (Expr, error) {
 	var ids []string
 	for _, raw := range splitEscaped(value, ',') {
 		if strings.HasPrefix(raw, "$") {
-			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "functional lists are not kept here")
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "bad-list", "not supported: functional lists are not kept here")
 		}
 		id := unescape(raw)
 		if typ, local, ok := splitLocal(id); ok && typ == def.Base[0] {

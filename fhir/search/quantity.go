@@ -26,7 +26,7 @@ func quantityCondition(raw string) ([]condition, error) {
 	}
 	n, ok := parseQueryNumber(text)
 	if !ok {
-		return nil, badValue("bad-quantity", "a quantity begins with a decimal number")
+		return nil, badComparison(text, "bad-quantity", "a quantity begins with a decimal number")
 	}
 	iv := n.interval(p)
 	if len(parts) == 1 {

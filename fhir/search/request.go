@@ -66,6 +66,8 @@ type Request struct {
 	// Pairs are the parameters that were understood, in their order, for the self link: without ignored ones and those that
 	// ParseOptions.Ignore names.
 	Pairs []Pair
+	// Custom is set where the request depends on parameters that clients have added.
+	Custom bool
 }
 
 // CountOnly reports whether the answer holds no resources.
@@ -211,8 +213,11 @@ func (q *reading) readSort(types []string, before []Sort, value string) ([]Sort,
 		if code == "" {
 			return nil, badValue("bad-sort", "a key of _sort is missing: keys are names of parameters, separated by commas, after - for descending")
 		}
-		if code == "_score" {
+		switch code {
+		case "_score":
 			return nil, unsupportedName(code)
+		case "_type", "_list", "_has", "_filter":
+			return nil, badValue("bad-sort", quote(code)+" has no order: keys are parameters with values, and _id and _lastUpdated")
 		}
 		if code != SortByID {
 			list, err := q.lookup(sorted, code)

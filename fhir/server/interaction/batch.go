@@ -179,7 +179,7 @@ func (b *batch) one(ctx context.Context, e *bundleEntry) (out reply, err error) 
 	prefer := b.request.Return
 	switch e.method {
 	case http.MethodGet, http.MethodHead:
-		err = b.store.View(ctx, func(r storage.Reader) (err error) {
+		err = b.clients.View(ctx, func(r storage.Reader) (err error) {
 			out, err = b.reads.get(ctx, b.Service, r, e, b.request)
 			return err
 		})

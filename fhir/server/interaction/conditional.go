@@ -39,11 +39,12 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	}
 	c := &condition{service: s, typ: typ, pairs: pairs, query: search.Query{Types: []string{typ}}, name: "condition " + typ + "?" + normalQuery(query)}
 	empty := &emptyStore{}
-	known := s.custom.known()
-	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
-	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, pairs, req, issues, err) {
+	known := s.custom.generation.Load()
+	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{
+		Deciding: true, Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
+	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, req, issues, err) {
 		c.open = true
-		err = s.store.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
+		err = s.clients.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
 	}
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 
 // read makes the query say what the parameters mean in a view.
 func (c *condition) read(ctx context.Context, r storage.Reader) error {
-	req, _, err := c.service.parse(ctx, &lookedUp{reader: r}, c.query.Types, c.pairs, search.ParseOptions{})
+	req, _, err := c.service.parse(ctx, &lookedUp{reader: r}, c.query.Types, c.pairs, search.ParseOptions{Deciding: true})
 	c.query.Where = req.Where
 	return err
 }

@@ -51,11 +51,7 @@ func explainTotal(ctx context.Context, r storage.Reader, q search.Query, counted
 	default:
 		return plan, nil
 	}
-	e, ok := r.(storage.CountExplainer)
-	if !ok {
-		return told("the engine does not tell how it counts"), nil
-	}
-	_, plan, err = e.ExplainCount(ctx, q)
+	_, plan, err = r.ExplainCount(ctx, q)
 	return plan, err
 }
 

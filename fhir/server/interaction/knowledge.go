@@ -45,7 +45,7 @@ func (k *Knowledge) Err() error { return k.err }
 func (k *Knowledge) view(ctx context.Context, f func(storage.Reader) error) error {
 	if k.lookUps++; k.lookUps > maxLookUps {
 		k.err = errLimit(fmt.Sprintf("an expression looks up at most %d resources and value sets", maxLookUps))
-	} else if err := k.service.store.View(ctx, f); err != nil {
+	} else if err := k.service.clients.View(ctx, f); err != nil {
 		k.err = failure("fhirpath", fhir.Key{}, err)
 	}
 	return k.err

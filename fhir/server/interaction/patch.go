@@ -49,7 +49,7 @@ const patchAttempts = 10
 // the version that the Update found.
 func (s *Service) patch(ctx context.Context, p Patch, c Conditions, find func(storage.Reader) (fhir.Key, error), cond *condition) (Result, error) {
 	var cur storage.Record
-	err := s.store.View(ctx, func(r storage.Reader) error {
+	err := s.clients.View(ctx, func(r storage.Reader) error {
 		key, err := find(r)
 		if err != nil {
 			return err

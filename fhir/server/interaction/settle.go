@@ -37,7 +37,7 @@ func (s *Service) settle(ctx context.Context, r fhir.Resource) (fhir.Resource, e
 		return r, nil
 	}
 	v := resolved{conditions: make(map[string]fhir.Key, len(conditions))}
-	err := s.store.View(ctx, func(reader storage.Reader) error {
+	err := s.clients.View(ctx, func(reader storage.Reader) error {
 		for _, m := range found[:n] {
 			keys, err := conditions[m.rest].find(ctx, reader, 2, nil)
 			if err != nil {

@@ -207,7 +207,7 @@ func TestKeptMembersCostOneLookUpOfEachType(t *testing.T) {
 	put(t, s, `{"resourceType":"ValueSet","id":"sum","url":"http://example.org/sum","status":"active","compose":{"include":[{"system":"http://example.org/cs"},%s]}}`, strings.Join(parts, ","))
 	expand := func() (asked int) {
 		t.Helper()
-		err := s.store.View(t.Context(), func(r storage.Reader) error {
+		err := s.own.View(t.Context(), func(r storage.Reader) error {
 			c := &asking{Reader: r}
 			terms := s.terminologyOf(t.Context(), c)
 			for range 3 {

@@ -40,8 +40,7 @@ func (t terminologySource) Read(ctx context.Context, key fhir.Key) (fhir.Resourc
 	return fhir.ParseResource(rec.Body, fhir.Limits{})
 }
 
-// Unsaved implements terminology.Source: an Update has written the version itself where it carries the Update's instant.
+// Unsaved implements terminology.Source: a version of after the view's moment is one that the Update around it has written.
 func (t terminologySource) Unsaved(v terminology.Version) bool {
-	tx, inside := t.reader.(storage.Tx)
-	return inside && v.Updated == tx.Now().UnixMicro()
+	return v.Updated > t.reader.Moment().UnixMicro()
 }

@@ -174,7 +174,7 @@ func (t *transaction) firstPlan(ctx context.Context) (plan *resolution, err erro
 	if !t.conditional() {
 		return t.resolve(ctx, nil)
 	}
-	err = t.store.View(ctx, func(r storage.Reader) (err error) {
+	err = t.clients.View(ctx, func(r storage.Reader) (err error) {
 		plan, err = t.resolve(ctx, r)
 		return err
 	})

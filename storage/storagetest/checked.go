@@ -1,6 +1,7 @@
-package storage
+package storagetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,19 +10,20 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 // Checked wraps a Store so that every promise of the contract that one call can show is checked: a broken one panics with what was
 // promised. It is for tests, of engines and of what uses them: it checks the caller's side too (records that carry Now, versions that
 // follow, keys put once, no use of a Reader after its function). It costs some time and allocates.
-func Checked(s Store) Store {
+func Checked(s storage.Store) storage.Store {
 	if c, ok := s.(*checked); ok {
 		return c
 	}
 	return &checked{s}
 }
 
-type checked struct{ Store }
+type checked struct{ storage.Store }
 
 // promise panics where the contract does not hold.
 func promise(holds bool, format string, args ...any) {
@@ -31,10 +33,10 @@ func promise(holds bool, format string, args ...any) {
 }
 
 // View checks that f's Reader is used inside f only and that f's error comes back as it is.
-func (c *checked) View(ctx context.Context, f func(Reader) error) error {
+func (c *checked) View(ctx context.Context, f func(storage.Reader) error) error {
 	var inner error
 	ran := 0
-	err := c.Store.View(ctx, func(r Reader) error {
+	err := c.Store.View(ctx, func(r storage.Reader) error {
 		ran++
 		cr := &checkedReader{r: r, moment: r.Moment()}
 		defer func() { cr.over = true }()
@@ -47,37 +49,35 @@ func (c *checked) View(ctx context.Context, f func(Reader) error) error {
 	return err
 }
 
-// ViewAt passes on to a Keeper, with View's checks; any other store has forgotten every state.
-func (c *checked) ViewAt(ctx context.Context, mark Mark, f func(Reader) error) error {
-	k, ok := c.Store.(Keeper)
-	if !ok {
-		return ErrForgotten
-	}
-	at := &checked{marked{k, mark}}
-	return at.View(ctx, func(r Reader) error {
-		promise(r.(Marker).Mark() == mark, "ViewAt shows another state than the marked one")
+// ViewAt is checked as View is, and for showing the marked state.
+func (c *checked) ViewAt(ctx context.Context, mark storage.Mark, f func(storage.Reader) error) error {
+	at := &checked{marked{c.Store, mark}}
+	err := at.View(ctx, func(r storage.Reader) error {
+		promise(r.Mark() == mark, "ViewAt shows another state than the marked one")
 		return f(r)
 	})
+	promise(mark != "" || err != nil, "ViewAt shows the state of no mark")
+	return err
 }
 
-// marked is a Keeper that shows one state.
+// marked is a Store whose Views show one state.
 type marked struct {
-	Keeper
-	mark Mark
+	storage.Store
+	mark storage.Mark
 }
 
 // View is ViewAt the mark.
-func (m marked) View(ctx context.Context, f func(Reader) error) error {
+func (m marked) View(ctx context.Context, f func(storage.Reader) error) error {
 	return m.ViewAt(ctx, m.mark, f)
 }
 
 // Update checks its Tx, and that f's error comes back as it is.
-func (c *checked) Update(ctx context.Context, f func(Tx) error) error {
+func (c *checked) Update(ctx context.Context, f func(storage.Tx) error) error {
 	var inner error
 	ran := 0
-	err := c.Store.Update(ctx, func(t Tx) error {
+	err := c.Store.Update(ctx, func(t storage.Tx) error {
 		ran++
-		ct := &checkedTx{checkedReader{r: t, moment: t.Moment()}, t, t.Now(), map[fhir.Key]bool{}}
+		ct := &checkedTx{checkedReader{r: t, moment: t.Moment(), writes: true}, t, t.Now(), map[fhir.Key]bool{}}
 		promise(ct.now.After(ct.moment), "Now %v is not after Moment %v", ct.now, ct.moment)
 		promise(ct.now.Equal(ct.now.Truncate(time.Microsecond)) && ct.now.Location() == time.UTC, "Now %v is not in UTC to the microsecond", ct.now)
 		defer func() { ct.over = true }()
@@ -86,14 +86,15 @@ func (c *checked) Update(ctx context.Context, f func(Tx) error) error {
 	})
 	promise(ran > 0 || err != nil, "Update returned nil without running its function")
 	promise(err != nil || inner == nil, "Update returned nil, its function %v", inner)
-	promise(inner == nil || err == inner || errors.Is(err, ErrConflict), "Update returned %v, its function %v", err, inner)
+	promise(inner == nil || err == inner || errors.Is(err, storage.ErrConflict), "Update returned %v, its function %v", err, inner)
 	return err
 }
 
 type checkedReader struct {
-	r      Reader
+	r      storage.Reader
 	moment time.Time
-	mark   Mark
+	mark   storage.Mark
+	writes bool // it is a Tx, which sees its own writes after its moment
 	over   bool
 }
 
@@ -107,38 +108,39 @@ func (c *checkedReader) Moment() time.Time {
 	return m
 }
 
-// Mark passes on to a Marker, whose state is named once and for all; any other reader has no mark.
-func (c *checkedReader) Mark() Mark {
+// Now checks that it is Moment in a View.
+func (c *checkedReader) Now() time.Time {
 	c.use()
-	m, ok := c.r.(Marker)
-	if !ok {
-		return ""
-	}
-	mark := m.Mark()
-	promise(mark == "" || !c.writes(), "a Tx has a mark")
+	now := c.r.Now()
+	promise(now.Equal(c.moment), "Now is %v in a View at %v", now, c.moment)
+	return now
+}
+
+// Mark checks that a state is named once and for all, and that of a Tx never.
+func (c *checkedReader) Mark() storage.Mark {
+	c.use()
+	mark := c.r.Mark()
+	promise(mark == "" || !c.writes, "a Tx has a mark")
 	promise(c.mark == "" || mark == c.mark, "Mark moved within a view")
 	c.mark = mark
 	return mark
 }
 
 // record checks one record that was read.
-func (c *checkedReader) record(rec Record) {
+func (c *checkedReader) record(rec storage.Record) {
 	promise(rec.Version > 0, "%s has version %d", rec.Key, rec.Version)
 	promise(rec.Entries == nil, "%s came with entries", rec.Key)
 	promise(!rec.Deleted || len(rec.Body) == 0, "the deletion %s has a body", rec.Key)
 	promise(!rec.Revived || !rec.Deleted && rec.Version > 2, "version %d of %s follows no deletion", rec.Version, rec.Key)
 	promise(rec.Updated.Location() == time.UTC, "%s has an instant that is not in UTC", rec.Key)
-	promise(c.writes() || !rec.Updated.After(c.moment), "%s of %v is visible at %v", rec.Key, rec.Updated, c.moment)
+	promise(c.writes || !rec.Updated.After(c.moment), "%s of %v is visible at %v", rec.Key, rec.Updated, c.moment)
 }
 
-// writes tells that the Reader is a Tx, which sees its own writes after its moment.
-func (c *checkedReader) writes() bool { _, ok := c.r.(Tx); return ok }
-
 // Get checks errors and the record.
-func (c *checkedReader) Get(ctx context.Context, key fhir.Key) (Record, error) {
+func (c *checkedReader) Get(ctx context.Context, key fhir.Key) (storage.Record, error) {
 	c.use()
 	rec, err := c.r.Get(ctx, key)
-	if err == nil || errors.Is(err, ErrDeleted) {
+	if err == nil || errors.Is(err, storage.ErrDeleted) {
 		promise(rec.Key == key, "Get of %s returned %s", key, rec.Key)
 		promise(rec.Deleted == (err != nil), "Get of %s: deleted %v with error %v", key, rec.Deleted, err)
 		c.record(rec)
@@ -147,10 +149,10 @@ func (c *checkedReader) Get(ctx context.Context, key fhir.Key) (Record, error) {
 }
 
 // GetVersion checks the record.
-func (c *checkedReader) GetVersion(ctx context.Context, key fhir.Key, version int64) (Record, error) {
+func (c *checkedReader) GetVersion(ctx context.Context, key fhir.Key, version int64) (storage.Record, error) {
 	c.use()
 	rec, err := c.r.GetVersion(ctx, key, version)
-	promise(!errors.Is(err, ErrDeleted), "GetVersion returned ErrDeleted")
+	promise(!errors.Is(err, storage.ErrDeleted), "GetVersion returned ErrDeleted")
 	if err == nil {
 		promise(rec.Key == key && rec.Version == version, "GetVersion of %s %d returned %s %d", key, version, rec.Key, rec.Version)
 		c.record(rec)
@@ -159,7 +161,7 @@ func (c *checkedReader) GetVersion(ctx context.Context, key fhir.Key, version in
 }
 
 // GetMany checks the order.
-func (c *checkedReader) GetMany(ctx context.Context, keys []fhir.Key) ([]Record, error) {
+func (c *checkedReader) GetMany(ctx context.Context, keys []fhir.Key) ([]storage.Record, error) {
 	c.use()
 	recs, err := c.r.GetMany(ctx, keys)
 	if err == nil {
@@ -221,14 +223,13 @@ func (c *checkedReader) Count(ctx context.Context, q search.Query) (int64, error
 	return n, err
 }
 
-// ExplainCount checks that the number is Count's, where the engine explains counts; else it counts and tells nothing.
+// ExplainCount checks that the number is Count's.
 func (c *checkedReader) ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error) {
 	n, err := c.Count(ctx, q)
-	e, ok := c.r.(CountExplainer)
-	if err != nil || !ok {
-		return n, search.Plan{Returned: int(n)}, err
+	if err != nil {
+		return n, search.Plan{}, err
 	}
-	m, plan, err := e.ExplainCount(ctx, q)
+	m, plan, err := c.r.ExplainCount(ctx, q)
 	promise(err != nil || m == n && plan.Returned == int(n), "ExplainCount is %d, its plan tells of %d, Count is %d", m, plan.Returned, n)
 	return m, plan, err
 }
@@ -251,7 +252,7 @@ func (c *checkedReader) Estimate(ctx context.Context, q search.Query) (int64, er
 }
 
 // History checks order, bounds and page.
-func (c *checkedReader) History(ctx context.Context, q HistoryQuery) ([]Record, error) {
+func (c *checkedReader) History(ctx context.Context, q storage.HistoryQuery) ([]storage.Record, error) {
 	c.use()
 	recs, err := c.r.History(ctx, q)
 	if err != nil {
@@ -289,9 +290,21 @@ func (c *checkedReader) Meta(ctx context.Context, name string) ([]byte, error) {
 	return v, err
 }
 
+// Metas checks that Meta knows each value.
+func (c *checkedReader) Metas(ctx context.Context) (map[string][]byte, error) {
+	c.use()
+	all, err := c.r.Metas(ctx)
+	for name, v := range all {
+		got, gerr := c.r.Meta(ctx, name)
+		promise(gerr != nil || bytes.Equal(got, v), "Metas and Meta have different values of one name")
+		promise(!errors.Is(gerr, storage.ErrNotFound), "Metas has a name that Meta does not know")
+	}
+	return all, err
+}
+
 type checkedTx struct {
 	checkedReader
-	t   Tx
+	t   storage.Tx
 	now time.Time
 	put map[fhir.Key]bool
 }
@@ -304,7 +317,7 @@ func (c *checkedTx) Now() time.Time {
 }
 
 // Put checks that what is put is read back.
-func (c *checkedTx) Put(ctx context.Context, rec Record, expect int64) error {
+func (c *checkedTx) Put(ctx context.Context, rec storage.Record, expect int64) error {
 	c.use()
 	err := c.t.Put(ctx, rec, expect)
 	if err != nil {
@@ -315,7 +328,7 @@ func (c *checkedTx) Put(ctx context.Context, rec Record, expect int64) error {
 	promise(!c.put[rec.Key], "Put took %s twice", rec.Key)
 	c.put[rec.Key] = true
 	got, gerr := c.t.Get(ctx, rec.Key)
-	if gerr == nil || errors.Is(gerr, ErrDeleted) {
+	if gerr == nil || errors.Is(gerr, storage.ErrDeleted) {
 		promise(got.Version == rec.Version && got.Deleted == rec.Deleted, "an Update does not read what it put to %s", rec.Key)
 	}
 	return nil

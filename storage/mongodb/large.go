@@ -22,7 +22,7 @@ import (
 // 100,000 members. What does not fit in its own document stands in further ones, in the collection Group_more:
 //
 //	{_id: "g1#0000000003#b00000", part: <bytes>}              a part of the compressed JSON of version 3
-//	{_id: "g1#0000000003#e00000", of: "g1", index: {terms, ranges, entries}}   entries of the current version; see spill.go
+//	{_id: "g1#0000000003#e00000", of: "g1", index: {terms, ranges, entries}}   entries of the current version; see largeindex.go
 //
 // Its own document then says so: packed: {parts: 1, size: 7123456, left: ["member"]} tells the number of parts and which members are left out
 // of resource, more: 21 the number of documents with entries.
