@@ -45,6 +45,7 @@ var imports = map[string][]string{
 	"storage/embedded":           {"storage", "fhir/search", "fhir"},
 	"storage/storagetest":        {"storage", "fhir/..."},
 	"validation":                 {"fhir", "fhir/definition", "fhir/fhirpath"},
+	"fhir/server/job":            {"storage"},
 	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "fhir/terminology", "storage", "validation"},
 	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/interaction"},
 	"fhir/server/rest":           {"fhir", "fhir/server/interaction", "fhir/server/operation"},
