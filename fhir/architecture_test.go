@@ -36,6 +36,8 @@ var imports = map[string][]string{
 	"fhir/definition/generate":   {"fhir"},
 	"fhir/ucum":                  {"fhir"},
 	"fhir/fhirpath":              {"fhir", "fhir/definition", "fhir/ucum"},
+	"fhir/xml":                   {"fhir", "fhir/definition"},
+	"fhir/patch":                 {"fhir", "fhir/definition", "fhir/fhirpath"},
 	"fhir/search":                {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/ucum"},
 	"fhir/search/searchtest":     {"fhir", "fhir/definition/corpustest", "fhir/search"},
 	"storage":                    {"fhir", "fhir/search"},
