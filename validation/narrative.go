@@ -34,9 +34,9 @@ func (w *walker) narrative(n fhir.Node, text string) {
 	switch what, active := narrativeFault(text); {
 	case what == "":
 	case active:
-		w.add(n, "", fhir.IssueSecurity, "narrative-script", "the narrative can run a script or load content: "+what)
+		w.add(n, "", fhir.IssueSecurity, fhir.IDNarrativeScript, "the narrative can run a script or load content: "+what)
 	default:
-		w.add(n, "", fhir.IssueInvalid, "narrative-markup", "the narrative is not the XHTML that R4 allows: "+what)
+		w.add(n, "", fhir.IssueInvalid, fhir.IDNarrativeMarkup, "the narrative is not the XHTML that R4 allows: "+what)
 	}
 }
 

@@ -13,7 +13,7 @@ type made struct {
 	json string
 }
 
-func wrongValue(text string) error { return unprocessable("patch-value", text) }
+func wrongValue(text string) error { return unprocessable(fhir.IDPatchValue, text) }
 
 // add appends a value to the element called name of an object. One that does not repeat must be absent.
 func (e *editor) add(in object, name string, part fhir.Node) error {
@@ -22,7 +22,7 @@ func (e *editor) add(in object, name string, part fhir.Node) error {
 		elem, _ = in.typ.JSONChild(name)
 	}
 	if elem == nil {
-		return unprocessable("patch-name", in.typ.Name+" has no element "+short(name))
+		return unprocessable(fhir.IDPatchName, in.typ.Name+" has no element "+short(name))
 	}
 	v, err := e.value(part, elem)
 	if err != nil {
@@ -42,7 +42,7 @@ func (o object) append(elem *definition.Element, v made) error {
 	for i := range elem.Types {
 		name := elem.Types[i].JSON
 		if o.v.get(name) != nil || o.v.get("_"+name) != nil {
-			return unprocessable("patch-exists", "the element "+elem.Name+" is there and does not repeat; replace it instead")
+			return unprocessable(fhir.IDPatchExists, "the element "+elem.Name+" is there and does not repeat; replace it instead")
 		}
 	}
 	o.put(v.json, v.slot)

@@ -36,22 +36,22 @@ func (l Limits) withDefaults() Limits {
 
 // malformed is the error of a patch that cannot be understood.
 func malformed(text string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, "patch-malformed", text)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, fhir.IDPatchMalformed, text)
 }
 
 // unprocessable is the error of an operation that cannot be applied.
-func unprocessable(id, text string) error {
+func unprocessable(id fhir.IssueID, text string) error {
 	return fhir.NewError(fhir.KindUnprocessable, fhir.IssueProcessing, id, text)
 }
 
-func tooLarge(id, text string) error {
+func tooLarge(id fhir.IssueID, text string) error {
 	return fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, id, text)
 }
 
 // tooMany checks the number of a patch's operations.
 func (l Limits) tooMany(n int) error {
 	if n > l.Operations {
-		return tooLarge("patch-operations", fmt.Sprintf("the patch has %d operations; the limit is %d", n, l.Operations))
+		return tooLarge(fhir.IDPatchOperations, fmt.Sprintf("the patch has %d operations; the limit is %d", n, l.Operations))
 	}
 	return nil
 }

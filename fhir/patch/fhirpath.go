@@ -134,7 +134,7 @@ func textOf(part fhir.Node) string {
 // Apply returns what the patch makes of a resource.
 func (p *FHIRPath) Apply(current fhir.Resource) ([]byte, error) {
 	if _, ok := p.reg.Resource(current.Type()); !ok {
-		return nil, unprocessable("patch-path", "the resource's type is unknown")
+		return nil, unprocessable(fhir.IDPatchPath, "the resource's type is unknown")
 	}
 	spent := 0
 	body := current.AppendJSON(nil)
@@ -153,7 +153,7 @@ func (p *FHIRPath) Apply(current fhir.Resource) ([]byte, error) {
 		}
 		// What an operation leaves costs its size again when the next one reads it.
 		if spent += len(body) / 16; spent > p.steps {
-			return nil, at(tooLarge("patch-cost", "the operations cost too much on a resource of this size"), i, o.typ, o.path, o.where)
+			return nil, at(tooLarge(fhir.IDPatchCost, "the operations cost too much on a resource of this size"), i, o.typ, o.path, o.where)
 		}
 		body = e.root.append(make([]byte, 0, len(body)+256))
 	}
@@ -224,11 +224,11 @@ func (e *editor) run(o *pathOperation) error {
 func single(items fhirpath.Collection) error {
 	switch len(items) {
 	case 0:
-		return unprocessable("patch-path", "the path selects nothing")
+		return unprocessable(fhir.IDPatchPath, "the path selects nothing")
 	case 1:
 		return nil
 	}
-	return unprocessable("patch-path", fmt.Sprintf("the path selects %d elements; it must select one", len(items)))
+	return unprocessable(fhir.IDPatchPath, fmt.Sprintf("the path selects %d elements; it must select one", len(items)))
 }
 
 // insert puts a value into the list that items are. A list that is absent is begun with index 0.
@@ -247,7 +247,7 @@ func (e *editor) insert(o *pathOperation, items fhirpath.Collection) error {
 			return err
 		}
 		if v.json != l.json {
-			return unprocessable("patch-value", "the value is not of the list's type")
+			return unprocessable(fhir.IDPatchValue, "the value is not of the list's type")
 		}
 		l.slots = append(l.slots, slot{})
 		copy(l.slots[i+1:], l.slots[i:])
@@ -283,11 +283,11 @@ func (e *editor) insert(o *pathOperation, items fhirpath.Collection) error {
 }
 
 func pastEnd(name string, n int) error {
-	return unprocessable("patch-index", fmt.Sprintf("the %s is past the list's end; it has %d items", name, n))
+	return unprocessable(fhir.IDPatchIndex, fmt.Sprintf("the %s is past the list's end; it has %d items", name, n))
 }
 
 func notAList() error {
-	return unprocessable("patch-list", "the path selects an element that does not repeat; insert and move are for lists")
+	return unprocessable(fhir.IDPatchList, "the path selects an element that does not repeat; insert and move are for lists")
 }
 
 // splitLast takes the last member name off a path: "Patient.name" becomes "Patient" and "name".

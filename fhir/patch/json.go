@@ -122,7 +122,7 @@ func (d *document) run(o *operation) error {
 		}
 		size, _ := v.measure()
 		if d.grown += size; d.grown > d.lim.Growth {
-			return tooLarge("patch-size", fmt.Sprintf("the patch copies more than %d bytes", d.lim.Growth))
+			return tooLarge(fhir.IDPatchSize, fmt.Sprintf("the patch copies more than %d bytes", d.lim.Growth))
 		}
 		return d.add(o.to, v.clone())
 	}
@@ -131,7 +131,7 @@ func (d *document) run(o *operation) error {
 		return err
 	}
 	if !equal(v, o.value) {
-		return unprocessable("patch-test", "the value is not the one that the test expects")
+		return unprocessable(fhir.IDPatchTest, "the value is not the one that the test expects")
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func fromAbsent(err error) error {
 // fits checks the depth of what is put at the end of tokens.
 func (d *document) fits(tokens []string, v *value) error {
 	if _, depth := v.measure(); len(tokens)+depth > d.lim.Depth {
-		return tooLarge("patch-depth", fmt.Sprintf("the result is nested deeper than %d", d.lim.Depth))
+		return tooLarge(fhir.IDPatchDepth, fmt.Sprintf("the result is nested deeper than %d", d.lim.Depth))
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func (d *document) add(tokens []string, v *value) error {
 	case in.kind == fhir.Object:
 		in.set(tokens[len(tokens)-1], v)
 	case i > len(in.kids):
-		return unprocessable("patch-index", fmt.Sprintf("the index is past the array's end; it has %d items", len(in.kids)))
+		return unprocessable(fhir.IDPatchIndex, fmt.Sprintf("the index is past the array's end; it has %d items", len(in.kids)))
 	default:
 		in.insert(i, v)
 	}
@@ -205,7 +205,7 @@ func (d *document) replace(tokens []string, v *value) error {
 
 func (d *document) remove(tokens []string) (*value, error) {
 	if len(tokens) == 0 {
-		return nil, unprocessable("patch-root", "the whole resource cannot be removed by a patch; delete it instead")
+		return nil, unprocessable(fhir.IDPatchRoot, "the whole resource cannot be removed by a patch; delete it instead")
 	}
 	in, i, err := d.parent(tokens)
 	if err != nil {
@@ -220,7 +220,7 @@ func (d *document) remove(tokens []string) (*value, error) {
 func (d *document) move(o *operation) error {
 	if len(o.to) >= len(o.source) && equalTokens(o.to[:len(o.source)], o.source) {
 		if len(o.to) > len(o.source) {
-			return unprocessable("patch-move", "a value cannot be moved into itself")
+			return unprocessable(fhir.IDPatchMove, "a value cannot be moved into itself")
 		}
 		_, err := d.root.walk(o.source) // to where it is
 		if err != nil {

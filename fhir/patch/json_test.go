@@ -102,32 +102,33 @@ func TestJSONPatchThatFails(t *testing.T) {
 	for _, c := range []struct {
 		name, doc, patch string
 		kind             fhir.Kind
-		id, text         string
+		id               fhir.IssueID
+		text             string
 	}{
-		{"no array", `{}`, `{"op":"add"}`, fhir.KindInvalid, "patch-malformed", ""},
-		{"no object", `{}`, `[1]`, fhir.KindInvalid, "patch-malformed", "operation 0"},
-		{"no JSON", `{}`, `[`, fhir.KindInvalid, "json-syntax", ""},
-		{"an unknown operation", `{}`, `[{"op":"spam","path":""}]`, fhir.KindInvalid, "patch-malformed", "operation 0"},
-		{"no path", `{}`, `[{"op":"remove"}]`, fhir.KindInvalid, "patch-malformed", "path"},
-		{"no value", `{}`, `[{"op":"add","path":"/a"}]`, fhir.KindInvalid, "patch-malformed", "value"},
-		{"no from", `{}`, `[{"op":"copy","path":"/a"}]`, fhir.KindInvalid, "patch-malformed", "from"},
-		{"a path without a slash", `{}`, `[{"op":"add","path":"a","value":1}]`, fhir.KindInvalid, "patch-malformed", "JSON Pointer"},
-		{"a wrong escape", `{}`, `[{"op":"add","path":"/~2","value":1}]`, fhir.KindInvalid, "patch-malformed", "JSON Pointer"},
-		{"an absent object", `{"a":1}`, `[{"op":"test","path":"/a","value":1},{"op":"add","path":"/b/c","value":1}]`, fhir.KindUnprocessable, "patch-path", "operation 1 (add /b/c): step 1"},
-		{"an absent member", `{}`, `[{"op":"remove","path":"/a"}]`, fhir.KindUnprocessable, "patch-path", "operation 0 (remove /a)"},
-		{"replace of nothing", `{}`, `[{"op":"replace","path":"/a","value":1}]`, fhir.KindUnprocessable, "patch-path", ""},
-		{"an item past the end", `[1]`, `[{"op":"add","path":"/2","value":1}]`, fhir.KindUnprocessable, "patch-index", "1 items"},
-		{"remove at the dash", `[1]`, `[{"op":"remove","path":"/-"}]`, fhir.KindUnprocessable, "patch-path", ""},
-		{"a leading zero", `[1,2]`, `[{"op":"remove","path":"/01"}]`, fhir.KindUnprocessable, "patch-index", ""},
-		{"an index that is no number", `[1,2]`, `[{"op":"remove","path":"/1e0"}]`, fhir.KindUnprocessable, "patch-index", ""},
-		{"below a string", `{"a":"x"}`, `[{"op":"add","path":"/a/b","value":1}]`, fhir.KindUnprocessable, "patch-path", ""},
-		{"the whole resource", `{}`, `[{"op":"remove","path":""}]`, fhir.KindUnprocessable, "patch-root", ""},
-		{"into itself", `{"a":{"b":1}}`, `[{"op":"move","from":"/a","path":"/a/b"}]`, fhir.KindUnprocessable, "patch-move", ""},
-		{"from nothing", `{}`, `[{"op":"move","from":"/a","path":"/b"}]`, fhir.KindUnprocessable, "patch-path", "from: "},
-		{"test fails", `{"a":"1"}`, `[{"op":"test","path":"/a","value":1}]`, fhir.KindUnprocessable, "patch-test", "operation 0 (test /a)"},
-		{"a copy bomb", `{"a":["xxxxxxxxxxxxxxxx"]}`, `[` + strings.Repeat(`{"op":"copy","from":"/a","path":"/a/-"},`, 29) + `{"op":"copy","from":"/a","path":"/b"}]`, fhir.KindTooLarge, "patch-size", ""},
-		{"too deep", `{"x":` + deep + `}`, `[{"op":"copy","from":"/x","path":"/x` + strings.Repeat("/a", 60) + `"},{"op":"copy","from":"/x","path":"/x` + strings.Repeat("/a", 60) + `"}]`, fhir.KindTooLarge, "patch-depth", ""},
-		{"too many", `{}`, `[` + strings.Repeat(`{"op":"test","path":"","value":{}},`, 1000) + `{"op":"test","path":"","value":{}}]`, fhir.KindTooLarge, "patch-operations", "1001"},
+		{"no array", `{}`, `{"op":"add"}`, fhir.KindInvalid, fhir.IDPatchMalformed, ""},
+		{"no object", `{}`, `[1]`, fhir.KindInvalid, fhir.IDPatchMalformed, "operation 0"},
+		{"no JSON", `{}`, `[`, fhir.KindInvalid, fhir.IDJSONSyntax, ""},
+		{"an unknown operation", `{}`, `[{"op":"spam","path":""}]`, fhir.KindInvalid, fhir.IDPatchMalformed, "operation 0"},
+		{"no path", `{}`, `[{"op":"remove"}]`, fhir.KindInvalid, fhir.IDPatchMalformed, "path"},
+		{"no value", `{}`, `[{"op":"add","path":"/a"}]`, fhir.KindInvalid, fhir.IDPatchMalformed, "value"},
+		{"no from", `{}`, `[{"op":"copy","path":"/a"}]`, fhir.KindInvalid, fhir.IDPatchMalformed, "from"},
+		{"a path without a slash", `{}`, `[{"op":"add","path":"a","value":1}]`, fhir.KindInvalid, fhir.IDPatchMalformed, "JSON Pointer"},
+		{"a wrong escape", `{}`, `[{"op":"add","path":"/~2","value":1}]`, fhir.KindInvalid, fhir.IDPatchMalformed, "JSON Pointer"},
+		{"an absent object", `{"a":1}`, `[{"op":"test","path":"/a","value":1},{"op":"add","path":"/b/c","value":1}]`, fhir.KindUnprocessable, fhir.IDPatchPath, "operation 1 (add /b/c): step 1"},
+		{"an absent member", `{}`, `[{"op":"remove","path":"/a"}]`, fhir.KindUnprocessable, fhir.IDPatchPath, "operation 0 (remove /a)"},
+		{"replace of nothing", `{}`, `[{"op":"replace","path":"/a","value":1}]`, fhir.KindUnprocessable, fhir.IDPatchPath, ""},
+		{"an item past the end", `[1]`, `[{"op":"add","path":"/2","value":1}]`, fhir.KindUnprocessable, fhir.IDPatchIndex, "1 items"},
+		{"remove at the dash", `[1]`, `[{"op":"remove","path":"/-"}]`, fhir.KindUnprocessable, fhir.IDPatchPath, ""},
+		{"a leading zero", `[1,2]`, `[{"op":"remove","path":"/01"}]`, fhir.KindUnprocessable, fhir.IDPatchIndex, ""},
+		{"an index that is no number", `[1,2]`, `[{"op":"remove","path":"/1e0"}]`, fhir.KindUnprocessable, fhir.IDPatchIndex, ""},
+		{"below a string", `{"a":"x"}`, `[{"op":"add","path":"/a/b","value":1}]`, fhir.KindUnprocessable, fhir.IDPatchPath, ""},
+		{"the whole resource", `{}`, `[{"op":"remove","path":""}]`, fhir.KindUnprocessable, fhir.IDPatchRoot, ""},
+		{"into itself", `{"a":{"b":1}}`, `[{"op":"move","from":"/a","path":"/a/b"}]`, fhir.KindUnprocessable, fhir.IDPatchMove, ""},
+		{"from nothing", `{}`, `[{"op":"move","from":"/a","path":"/b"}]`, fhir.KindUnprocessable, fhir.IDPatchPath, "from: "},
+		{"test fails", `{"a":"1"}`, `[{"op":"test","path":"/a","value":1}]`, fhir.KindUnprocessable, fhir.IDPatchTest, "operation 0 (test /a)"},
+		{"a copy bomb", `{"a":["xxxxxxxxxxxxxxxx"]}`, `[` + strings.Repeat(`{"op":"copy","from":"/a","path":"/a/-"},`, 29) + `{"op":"copy","from":"/a","path":"/b"}]`, fhir.KindTooLarge, fhir.IDPatchSize, ""},
+		{"too deep", `{"x":` + deep + `}`, `[{"op":"copy","from":"/x","path":"/x` + strings.Repeat("/a", 60) + `"},{"op":"copy","from":"/x","path":"/x` + strings.Repeat("/a", 60) + `"}]`, fhir.KindTooLarge, fhir.IDPatchDepth, ""},
+		{"too many", `{}`, `[` + strings.Repeat(`{"op":"test","path":"","value":{}},`, 1000) + `{"op":"test","path":"","value":{}}]`, fhir.KindTooLarge, fhir.IDPatchOperations, "1001"},
 	} {
 		got, err := applyJSON(t, c.doc, c.patch, Limits{})
 		var e *fhir.Error

@@ -33,7 +33,7 @@ type place struct {
 
 // errForeign is the error of a path that selects something else than elements of the resource.
 func errForeign() error {
-	return unprocessable("patch-path", "the path selects something that is not an element of the resource")
+	return unprocessable(fhir.IDPatchPath, "the path selects something that is not an element of the resource")
 }
 
 // place finds the place of an item in the document, and opens the values that lead there.
@@ -53,7 +53,7 @@ func (e *editor) place(it fhirpath.Item) (place, error) {
 		chain = append(chain, x)
 	}
 	if len(chain) == 0 {
-		return place{}, unprocessable("patch-root", "a patch changes elements of the resource, not the resource itself")
+		return place{}, unprocessable(fhir.IDPatchRoot, "a patch changes elements of the resource, not the resource itself")
 	}
 	at := place{in: object{e.root, e.resourceType(e.resource.Node)}, index: -1}
 	v := e.root
@@ -72,12 +72,12 @@ func (e *editor) place(it fhirpath.Item) (place, error) {
 			at.in = object{v, typ}
 		}
 		if at.in.typ == nil {
-			return place{}, unprocessable("patch-path", "the path leads through an element that the definitions do not know")
+			return place{}, unprocessable(fhir.IDPatchPath, "the path leads through an element that the definitions do not know")
 		}
 		name := x.Name()
 		at.json, at.index = strings.TrimPrefix(name, "_"), -1
 		if at.elem, _ = at.in.typ.JSONChild(at.json); at.elem == nil {
-			return place{}, unprocessable("patch-path", "the path selects an element that the definitions do not know")
+			return place{}, unprocessable(fhir.IDPatchPath, "the path selects an element that the definitions do not know")
 		}
 		v = v.get(name)
 	}
@@ -267,7 +267,7 @@ func (e *editor) list(items fhirpath.Collection) (*list, error) {
 			return l, nil
 		}
 	}
-	return nil, unprocessable("patch-list", "the path selects something else than one whole list")
+	return nil, unprocessable(fhir.IDPatchList, "the path selects something else than one whole list")
 }
 
 // move takes the item at source out and puts it where it is at destination.

@@ -60,7 +60,7 @@ func (v *value) walk(tokens []string) (*value, error) {
 }
 
 func absent(depth int) error {
-	return unprocessable("patch-path", "step "+strconv.Itoa(depth+1)+" of the path leads to nothing")
+	return unprocessable(fhir.IDPatchPath, "step "+strconv.Itoa(depth+1)+" of the path leads to nothing")
 }
 
 // child returns the position that a token names in v, which is open: -1 for an absent member, and for an array any index, which may be past
@@ -75,9 +75,9 @@ func (v *value) child(token string) (int, error) {
 		}
 		i, ok := index(token)
 		if !ok {
-			return 0, unprocessable("patch-index", "an array is entered by an index, 0 or greater without leading zeros")
+			return 0, unprocessable(fhir.IDPatchIndex, "an array is entered by an index, 0 or greater without leading zeros")
 		}
 		return i, nil
 	}
-	return 0, unprocessable("patch-path", "the path goes on below a value that is neither an object nor an array")
+	return 0, unprocessable(fhir.IDPatchPath, "the path goes on below a value that is neither an object nor an array")
 }

@@ -34,11 +34,11 @@ func FuzzWellFormed(f *testing.F) {
 				t.Fatalf("an error of no kind: %v", err)
 			}
 			switch e.Issues[0].ID {
-			case "xml-syntax":
+			case fhir.IDXMLSyntax:
 				if stdErr == nil && strict(src) {
 					t.Fatalf("%q is refused: %v; encoding/xml sees %q", src, err, want)
 				}
-			case "xml-utf8", "xml-character":
+			case fhir.IDXMLUTF8, fhir.IDXMLCharacter:
 				if stdErr == nil && strict(src) {
 					t.Fatalf("%q has bad characters: %v; encoding/xml sees %q", src, err, want)
 				}

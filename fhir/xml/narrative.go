@@ -3,6 +3,8 @@ package xml
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/fhirgate/fhirgate/fhir"
 )
 
 // The div of a narrative is XHTML in both formats: in JSON the text of an element, in XML the element itself. It is copied character by
@@ -16,13 +18,13 @@ type markup struct {
 	s *scanner
 	// write takes the pieces of the copy.
 	write func([]byte)
-	fail  func(id, text string) error
+	fail  func(id fhir.IssueID, text string) error
 }
 
 // element copies the element that begins with the start tag t.
 func (m *markup) element(t *token) error {
 	if string(t.local) != "div" {
-		return m.fail("xml-narrative", "a narrative is one div element")
+		return m.fail(fhir.IDXMLNarrative, "a narrative is one div element")
 	}
 	depth := 0
 	for {
@@ -95,14 +97,14 @@ func (m *markup) text(b []byte) {
 
 func (m *markup) start(t *token, root bool) error {
 	if t.ns != xhtmlSpace && !(t.ns == noSpace && m.s.entities) {
-		return m.fail("xml-narrative", "the element "+short(t.local)+" of a narrative is not in the namespace "+xhtmlURI)
+		return m.fail(fhir.IDXMLNarrative, "the element "+short(t.local)+" of a narrative is not in the namespace "+xhtmlURI)
 	}
 	declared := false
 	for i := range t.attrs {
 		a := &t.attrs[i]
 		declared = declared || len(a.prefix) == 0 && string(a.local) == "xmlns"
 		if len(a.prefix) > 0 && a.ns != xmlSpace && string(a.prefix) != "xmlns" {
-			return m.fail("xml-narrative", "an attribute of a narrative has a prefix")
+			return m.fail(fhir.IDXMLNarrative, "an attribute of a narrative has a prefix")
 		}
 	}
 	if len(t.prefix) == 0 && (declared || !root) {

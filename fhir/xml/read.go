@@ -1,6 +1,10 @@
 package xml
 
-import "io"
+import (
+	"io"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
 
 // AppendJSON reads a resource in XML from r and appends it in JSON to dst. Refused, with an *fhir.Error that names line, column and element:
 // what is not well-formed, a document type, processing instructions and entities, other namespaces than FHIR's and XHTML's, text outside of
@@ -52,7 +56,7 @@ func (d *decoder) flush() error {
 }
 
 // fail is an error at the current token, with the element being read.
-func (d *decoder) fail(id, text string) error {
+func (d *decoder) fail(id fhir.IssueID, text string) error {
 	return located(d.s.fail(0, id, text), d.expression())
 }
 
@@ -82,15 +86,15 @@ func (d *decoder) document() error {
 // resource reads a resource, whose start tag is t.
 func (d *decoder) resource(t *token) error {
 	if t.ns != fhirSpace {
-		return d.fail("xml-namespace", "the namespace of resources is "+fhirURI)
+		return d.fail(fhir.IDXMLNamespace, "the namespace of resources is "+fhirURI)
 	}
 	p := d.f.plan(t.local)
 	if p == nil {
-		return d.fail("xml-element", short(t.local)+" is not a resource type")
+		return d.fail(fhir.IDXMLElement, short(t.local)+" is not a resource type")
 	}
 	for i := range t.attrs {
 		if a := &t.attrs[i]; !a.declares() && a.ns != schemaInstance {
-			return d.fail("xml-attribute", "a resource has no attribute "+short(a.local))
+			return d.fail(fhir.IDXMLAttribute, "a resource has no attribute "+short(a.local))
 		}
 	}
 	if len(d.path) == 0 { // one inside of an element is at that element's path
@@ -135,7 +139,7 @@ func (d *decoder) nextChild() (*token, error) {
 			return nil, nil
 		case text, cdata:
 			if t.kind == cdata || !t.blank {
-				return nil, d.fail("xml-text", "text stands between elements; values are written as the attribute value")
+				return nil, d.fail(fhir.IDXMLText, "text stands between elements; values are written as the attribute value")
 			}
 		}
 	}
@@ -196,22 +200,22 @@ func (d *decoder) allowed(p *plan, t *token, c, last *child) error {
 	switch {
 	case c == nil:
 		if t.ns != fhirSpace {
-			return d.fail("xml-namespace", "the element "+short(t.local)+" is not in the namespace "+fhirURI)
+			return d.fail(fhir.IDXMLNamespace, "the element "+short(t.local)+" is not in the namespace "+fhirURI)
 		}
-		return d.fail("xml-element", p.name+" has no element "+short(t.local))
+		return d.fail(fhir.IDXMLElement, p.name+" has no element "+short(t.local))
 	case t.ns != fhirSpace && !(c.holds == narrative && t.ns == xhtmlSpace):
-		return d.fail("xml-namespace", "the element "+c.name+" is not in the namespace "+fhirURI)
+		return d.fail(fhir.IDXMLNamespace, "the element "+c.name+" is not in the namespace "+fhirURI)
 	case t.ns == fhirSpace && c.holds == narrative:
-		return d.fail("xml-namespace", "the element "+c.name+" is not in the namespace "+xhtmlURI)
+		return d.fail(fhir.IDXMLNamespace, "the element "+c.name+" is not in the namespace "+xhtmlURI)
 	case c.attribute:
-		return d.fail("xml-element", c.name+" is written as an attribute here")
+		return d.fail(fhir.IDXMLElement, c.name+" is written as an attribute here")
 	case last == nil || c.order > last.order:
 	case c.order < last.order:
-		return d.fail("xml-order", "the element "+c.name+" stands before "+last.name)
+		return d.fail(fhir.IDXMLOrder, "the element "+c.name+" stands before "+last.name)
 	case c != last:
-		return d.fail("xml-order", "an element of several types has one value; there are "+last.name+" and "+c.name)
+		return d.fail(fhir.IDXMLOrder, "an element of several types has one value; there are "+last.name+" and "+c.name)
 	case !c.repeat:
-		return d.fail("xml-order", "the element "+c.name+" is there twice")
+		return d.fail(fhir.IDXMLOrder, "the element "+c.name+" is there twice")
 	}
 	return nil
 }
@@ -247,7 +251,7 @@ func (d *decoder) element(c *child, t *token, l *list) error {
 		}
 		ac := c.plan.children[string(a.local)]
 		if len(a.prefix) > 0 || ac == nil || !ac.attribute {
-			return d.fail("xml-attribute", "the element "+c.name+" has no attribute "+short(a.local))
+			return d.fail(fhir.IDXMLAttribute, "the element "+c.name+" has no attribute "+short(a.local))
 		}
 		if !first {
 			d.out = append(d.out, ',')
@@ -268,24 +272,24 @@ func (d *decoder) element(c *child, t *token, l *list) error {
 func (d *decoder) inside(t *token) error {
 	for i := range t.attrs {
 		if a := &t.attrs[i]; !a.declares() {
-			return d.fail("xml-attribute", "an element that holds a resource has no attribute "+short(a.local))
+			return d.fail(fhir.IDXMLAttribute, "an element that holds a resource has no attribute "+short(a.local))
 		}
 	}
 	if t.empty {
-		return d.fail("xml-element", "the element holds no resource")
+		return d.fail(fhir.IDXMLElement, "the element holds no resource")
 	}
 	t, err := d.nextChild()
 	if err != nil {
 		return err
 	}
 	if t == nil {
-		return d.fail("xml-element", "the element holds no resource")
+		return d.fail(fhir.IDXMLElement, "the element holds no resource")
 	}
 	if err := d.resource(t); err != nil {
 		return err
 	}
 	if t, err = d.nextChild(); err == nil && t != nil {
-		err = d.fail("xml-element", "the element holds more than one resource")
+		err = d.fail(fhir.IDXMLElement, "the element holds more than one resource")
 	}
 	return err
 }
@@ -302,7 +306,7 @@ func (d *decoder) primitive(c *child, t *token, l *list) error {
 		case len(a.prefix) == 0 && string(a.local) == "id":
 			id = a
 		default:
-			return d.fail("xml-attribute", "the element "+c.name+" has no attribute "+short(a.local))
+			return d.fail(fhir.IDXMLAttribute, "the element "+c.name+" has no attribute "+short(a.local))
 		}
 	}
 	if value != nil {
@@ -324,7 +328,7 @@ func (d *decoder) primitive(c *child, t *token, l *list) error {
 	}
 	if id == nil && t.empty {
 		if value == nil {
-			return d.fail("xml-element", "the element "+c.name+" has neither a value nor an extension")
+			return d.fail(fhir.IDXMLElement, "the element "+c.name+" has neither a value nor an extension")
 		}
 		return nil
 	}
@@ -350,7 +354,7 @@ func (d *decoder) primitive(c *child, t *token, l *list) error {
 	d.held--
 	if len(d.out) == begin {
 		if value == nil {
-			return d.fail("xml-element", "the element "+c.name+" has neither a value nor an extension")
+			return d.fail(fhir.IDXMLElement, "the element "+c.name+" has neither a value nor an extension")
 		}
 		d.out = d.out[:start]
 		return nil

@@ -172,7 +172,7 @@ func (s *scanner) more() bool {
 		s.end += n
 		s.read += n
 		if s.read > s.lim.Size {
-			s.failed = fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, "xml-size", fmt.Sprintf("the document is larger than %d bytes", s.lim.Size))
+			s.failed = fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, fhir.IDXMLSize, fmt.Sprintf("the document is larger than %d bytes", s.lim.Size))
 			s.ended, s.end = true, s.pos
 			return false
 		}
@@ -201,14 +201,14 @@ func (s *scanner) forget(b []byte) {
 }
 
 // fail makes an error at an offset from pos.
-func (s *scanner) fail(offset int, id, text string) error {
+func (s *scanner) fail(offset int, id fhir.IssueID, text string) error {
 	if s.failed != nil {
 		return s.failed
 	}
 	at := *s
 	at.forget(s.buf[:min(s.pos+offset, s.end)])
 	kind, code := fhir.KindInvalid, fhir.IssueStructure
-	if id == "xml-depth" {
+	if id == fhir.IDXMLDepth {
 		kind, code = fhir.KindTooLarge, fhir.IssueTooLong
 	}
 	return fhir.NewError(kind, code, id, fmt.Sprintf("XML, line %d column %d: %s", at.line+1, at.column+1, text))
@@ -232,7 +232,7 @@ func (s *scanner) next() (*token, error) {
 			if s.failed != nil {
 				return nil, s.failed
 			}
-			return nil, s.fail(s.end-s.pos, "xml-syntax", "the document ends too early")
+			return nil, s.fail(s.end-s.pos, fhir.IDXMLSyntax, "the document ends too early")
 		}
 		if err != nil {
 			return nil, err
@@ -242,7 +242,7 @@ func (s *scanner) next() (*token, error) {
 			if t.kind == comment || t.kind == text && t.blank {
 				continue
 			}
-			return nil, s.fail(0, "xml-syntax", "text stands outside of the root element")
+			return nil, s.fail(0, fhir.IDXMLSyntax, "text stands outside of the root element")
 		}
 		switch t.kind {
 		case text, comment:
@@ -279,7 +279,7 @@ func (s *scanner) token(b []byte) (int, error) {
 			return 0, s.failed
 		}
 		if len(s.open) > 0 || !s.rooted {
-			return 0, s.fail(0, "xml-syntax", "the document ends before its root element does")
+			return 0, s.fail(0, fhir.IDXMLSyntax, "the document ends before its root element does")
 		}
 		t.kind = endOfDocument
 		return 0, nil
@@ -296,7 +296,7 @@ func (s *scanner) token(b []byte) (int, error) {
 	case '!':
 		return s.declaration(b)
 	case '?':
-		return 0, s.fail(0, "xml-instruction", "processing instructions are not accepted")
+		return 0, s.fail(0, fhir.IDXMLInstruction, "processing instructions are not accepted")
 	}
 	return s.start(b)
 }
@@ -310,7 +310,7 @@ func (s *scanner) prolog(b []byte) (int, error) {
 	if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) {
 		n = 3
 	} else if len(b) > 1 && (b[0] == 0xfe && b[1] == 0xff || b[0] == 0xff && b[1] == 0xfe || b[0] == 0 || b[1] == 0) {
-		return 0, s.fail(0, "xml-encoding", "the document is not in UTF-8")
+		return 0, s.fail(0, fhir.IDXMLEncoding, "the document is not in UTF-8")
 	}
 	rest := b[n:]
 	if len(rest) < 6 && !s.ended {
@@ -322,7 +322,7 @@ func (s *scanner) prolog(b []byte) (int, error) {
 	end := bytes.Index(rest, []byte("?>"))
 	if end < 0 {
 		if len(rest) > 200 {
-			return 0, s.fail(n, "xml-syntax", "the XML declaration does not end")
+			return 0, s.fail(n, fhir.IDXMLSyntax, "the XML declaration does not end")
 		}
 		return 0, errMore
 	}
@@ -334,7 +334,7 @@ func (s *scanner) prolog(b []byte) (int, error) {
 
 func (s *scanner) xmlDeclaration(d string, offset int) error {
 	wrong := func() error {
-		return s.fail(offset, "xml-syntax", `the XML declaration is not <?xml version="1.0" encoding="UTF-8"?>`)
+		return s.fail(offset, fhir.IDXMLSyntax, `the XML declaration is not <?xml version="1.0" encoding="UTF-8"?>`)
 	}
 	for i, name := range []string{"version", "encoding", "standalone"} {
 		rest := trimBlank(d)
@@ -362,7 +362,7 @@ func (s *scanner) xmlDeclaration(d string, offset int) error {
 		case name == "version" && value == "1.0", name == "standalone" && (value == "yes" || value == "no"):
 		case name == "encoding" && (lower == "utf-8" || lower == "us-ascii"):
 		case name == "encoding":
-			return s.fail(offset, "xml-encoding", "the document is not in UTF-8")
+			return s.fail(offset, fhir.IDXMLEncoding, "the document is not in UTF-8")
 		default:
 			return wrong()
 		}
@@ -388,7 +388,7 @@ func (s *scanner) text(b []byte) (int, error) {
 	for i < len(b) && b[i] != '<' {
 		mask |= class[b[i]]
 		if class[b[i]] == 0 && b[i] == '>' && i > 1 && b[i-1] == ']' && b[i-2] == ']' {
-			return 0, s.fail(i, "xml-syntax", "]]> stands in text; write ]]&gt;")
+			return 0, s.fail(i, fhir.IDXMLSyntax, "]]> stands in text; write ]]&gt;")
 		}
 		i++
 	}
@@ -429,17 +429,17 @@ func (s *scanner) characters(b []byte, offset int) error {
 		c := b[i]
 		if c < utf8.RuneSelf {
 			if class[c]&isControl != 0 {
-				return s.fail(offset+i, "xml-character", "a control character is not allowed in XML")
+				return s.fail(offset+i, fhir.IDXMLCharacter, "a control character is not allowed in XML")
 			}
 			i++
 			continue
 		}
 		r, size := utf8.DecodeRune(b[i:])
 		if r == utf8.RuneError && size == 1 {
-			return s.fail(offset+i, "xml-utf8", "the bytes are not valid UTF-8")
+			return s.fail(offset+i, fhir.IDXMLUTF8, "the bytes are not valid UTF-8")
 		}
 		if r == 0xfffe || r == 0xffff {
-			return s.fail(offset+i, "xml-character", "a character is not allowed in XML")
+			return s.fail(offset+i, fhir.IDXMLCharacter, "a character is not allowed in XML")
 		}
 		i += size
 	}
@@ -459,7 +459,7 @@ func (s *scanner) references(b []byte, offset int) error {
 			_, n = namedEntity(b[i:])
 		}
 		if n == 0 {
-			return s.fail(offset+i, "xml-entity", "& begins no entity of XML and no character reference; write &amp; for the character")
+			return s.fail(offset+i, fhir.IDXMLEntity, "& begins no entity of XML and no character reference; write &amp; for the character")
 		}
 		i += n
 	}
@@ -479,9 +479,9 @@ func (s *scanner) declaration(b []byte) (int, error) {
 	case len(b) < len("<![CDATA[") && !s.ended:
 		return 0, errMore
 	case bytes.HasPrefix(b, []byte("<!DOCTYPE")):
-		return 0, s.fail(0, "xml-doctype", "a document type declaration is not accepted")
+		return 0, s.fail(0, fhir.IDXMLDoctype, "a document type declaration is not accepted")
 	default:
-		return 0, s.fail(0, "xml-syntax", "<! begins neither a comment nor a CDATA section")
+		return 0, s.fail(0, fhir.IDXMLSyntax, "<! begins neither a comment nor a CDATA section")
 	}
 	k := bytes.Index(b[from:], []byte(end))
 	if k < 0 {
@@ -495,7 +495,7 @@ func (s *scanner) declaration(b []byte) (int, error) {
 		return 0, errMore
 	}
 	if b[n] != '>' {
-		return 0, s.fail(n, "xml-syntax", "-- stands in a comment")
+		return 0, s.fail(n, fhir.IDXMLSyntax, "-- stands in a comment")
 	}
 	return n + 1, s.characters(b[from:n-2], from)
 }
@@ -506,7 +506,7 @@ func (s *scanner) name(b []byte, offset int) (prefix, local []byte, n int, err e
 	for n < len(b) && (class[b[n]]&isName != 0 || b[n] == ':') {
 		if b[n] == ':' {
 			if colon >= 0 {
-				return nil, nil, 0, s.fail(offset+n, "xml-syntax", "a name has two colons")
+				return nil, nil, 0, s.fail(offset+n, fhir.IDXMLSyntax, "a name has two colons")
 			}
 			colon = n
 		}
@@ -516,17 +516,17 @@ func (s *scanner) name(b []byte, offset int) (prefix, local []byte, n int, err e
 		return nil, nil, 0, errMore
 	}
 	if class[b[n]]&isHigh != 0 || n == 0 || n > maxNameLength {
-		return nil, nil, 0, s.fail(offset, "xml-syntax", "a name of letters, digits, '-', '.' and '_' was expected")
+		return nil, nil, 0, s.fail(offset, fhir.IDXMLSyntax, "a name of letters, digits, '-', '.' and '_' was expected")
 	}
 	local = b[:n]
 	if colon >= 0 {
 		prefix, local = b[:colon], b[colon+1:n]
 		if len(prefix) == 0 || len(local) == 0 || notNameStart(prefix[0]) {
-			return nil, nil, 0, s.fail(offset, "xml-syntax", "a name begins or ends with a colon")
+			return nil, nil, 0, s.fail(offset, fhir.IDXMLSyntax, "a name begins or ends with a colon")
 		}
 	}
 	if notNameStart(local[0]) {
-		return nil, nil, 0, s.fail(offset, "xml-syntax", "a name begins with a letter or '_'")
+		return nil, nil, 0, s.fail(offset, fhir.IDXMLSyntax, "a name begins with a letter or '_'")
 	}
 	return prefix, local, n, nil
 }
@@ -537,7 +537,7 @@ func notNameStart(c byte) bool { return c == '-' || c == '.' || c >= '0' && c <=
 func (s *scanner) start(b []byte) (int, error) {
 	t := &s.tok
 	if s.rooted && len(s.open) == 0 {
-		return 0, s.fail(0, "xml-syntax", "a second root element begins")
+		return 0, s.fail(0, fhir.IDXMLSyntax, "a second root element begins")
 	}
 	t.kind, t.empty, t.attrs = startTag, false, t.attrs[:0]
 	var err error
@@ -565,14 +565,14 @@ func (s *scanner) start(b []byte) (int, error) {
 				return 0, errMore
 			}
 			if b[i+1] != '>' {
-				return 0, s.fail(i, "xml-syntax", "/ is not followed by >")
+				return 0, s.fail(i, fhir.IDXMLSyntax, "/ is not followed by >")
 			}
 			t.empty = true
 			i += 2
 			break
 		}
 		if at == i {
-			return 0, s.fail(i, "xml-syntax", "white space was expected before an attribute")
+			return 0, s.fail(i, fhir.IDXMLSyntax, "white space was expected before an attribute")
 		}
 		var a attribute
 		if i, err = s.attribute(b, i, &a); err != nil {
@@ -582,7 +582,7 @@ func (s *scanner) start(b []byte) (int, error) {
 		t.attrs = append(t.attrs, a)
 	}
 	if len(s.open) >= s.lim.Depth {
-		return 0, s.fail(0, "xml-depth", fmt.Sprintf("nested deeper than %d", s.lim.Depth))
+		return 0, s.fail(0, fhir.IDXMLDepth, fmt.Sprintf("nested deeper than %d", s.lim.Depth))
 	}
 	return i, s.enter(b[1:t.afterName], declared)
 }
@@ -603,7 +603,7 @@ func (s *scanner) attribute(b []byte, i int, a *attribute) (int, error) {
 		return 0, errMore
 	}
 	if b[i] != '=' {
-		return 0, s.fail(i, "xml-syntax", "= was expected after an attribute's name")
+		return 0, s.fail(i, fhir.IDXMLSyntax, "= was expected after an attribute's name")
 	}
 	i++
 	for i < len(b) && class[b[i]]&isBlank != 0 {
@@ -614,7 +614,7 @@ func (s *scanner) attribute(b []byte, i int, a *attribute) (int, error) {
 	}
 	quote := b[i]
 	if quote != '"' && quote != '\'' {
-		return 0, s.fail(i, "xml-syntax", "an attribute's value stands in quotes")
+		return 0, s.fail(i, fhir.IDXMLSyntax, "an attribute's value stands in quotes")
 	}
 	i++
 	begin := i
@@ -628,7 +628,7 @@ func (s *scanner) attribute(b []byte, i int, a *attribute) (int, error) {
 	}
 	a.value, a.mask = b[begin:i:i], mask
 	if mask&isLess != 0 {
-		return 0, s.fail(begin+bytes.IndexByte(a.value, '<'), "xml-syntax", "< stands in an attribute's value; write &lt;")
+		return 0, s.fail(begin+bytes.IndexByte(a.value, '<'), fhir.IDXMLSyntax, "< stands in an attribute's value; write &lt;")
 	}
 	if mask&(isControl|isHigh) != 0 {
 		if err := s.characters(a.value, begin); err != nil {
@@ -641,11 +641,11 @@ func (s *scanner) attribute(b []byte, i int, a *attribute) (int, error) {
 		}
 	}
 	if len(s.tok.attrs) >= maxAttributes {
-		return 0, s.fail(from, "xml-attribute", "an element has too many attributes")
+		return 0, s.fail(from, fhir.IDXMLAttribute, "an element has too many attributes")
 	}
 	for j := range s.tok.attrs {
 		if o := &s.tok.attrs[j]; bytes.Equal(o.local, a.local) && bytes.Equal(o.prefix, a.prefix) {
-			return 0, s.fail(from, "xml-syntax", "an attribute is given twice")
+			return 0, s.fail(from, fhir.IDXMLSyntax, "an attribute is given twice")
 		}
 	}
 	return i + 1, nil
@@ -672,13 +672,13 @@ func (s *scanner) enter(name []byte, declared bool) error {
 			to := spaceOf(uri)
 			if isDefault {
 				if to == xmlSpace {
-					return s.fail(0, "xml-namespace", "the namespace of XML itself is not a default")
+					return s.fail(0, fhir.IDXMLNamespace, "the namespace of XML itself is not a default")
 				}
 				ns = to
 				continue
 			}
 			if to == noSpace || to == xmlSpace || string(a.local) == "xml" || string(a.local) == "xmlns" || len(s.bindings) >= maxBindings {
-				return s.fail(0, "xml-namespace", "a prefix cannot be bound to this namespace")
+				return s.fail(0, fhir.IDXMLNamespace, "a prefix cannot be bound to this namespace")
 			}
 			s.bindings = append(s.bindings, binding{string(a.local), to, len(s.open)})
 		}
@@ -731,7 +731,7 @@ func (s *scanner) lookup(prefix []byte) (space, error) {
 	if string(prefix) == "xml" {
 		return xmlSpace, nil
 	}
-	return noSpace, s.fail(0, "xml-namespace", "a prefix is not bound to a namespace")
+	return noSpace, s.fail(0, fhir.IDXMLNamespace, "a prefix is not bound to a namespace")
 }
 
 // leave pops the innermost element.
@@ -748,7 +748,7 @@ func (s *scanner) leave() {
 func (s *scanner) endTag_(b []byte) (int, error) {
 	t := &s.tok
 	if len(s.open) == 0 {
-		return 0, s.fail(0, "xml-syntax", "an end tag has no start tag")
+		return 0, s.fail(0, fhir.IDXMLSyntax, "an end tag has no start tag")
 	}
 	name := s.names[s.open[len(s.open)-1]:]
 	i := 2 + len(name)
@@ -756,7 +756,7 @@ func (s *scanner) endTag_(b []byte) (int, error) {
 		return 0, errMore
 	}
 	if len(b) <= i || string(b[2:i]) != string(name) {
-		return 0, s.fail(0, "xml-syntax", "the end tag is not that of "+short(name))
+		return 0, s.fail(0, fhir.IDXMLSyntax, "the end tag is not that of "+short(name))
 	}
 	for i < len(b) && class[b[i]]&isBlank != 0 {
 		i++
@@ -765,7 +765,7 @@ func (s *scanner) endTag_(b []byte) (int, error) {
 		return 0, errMore
 	}
 	if b[i] != '>' {
-		return 0, s.fail(0, "xml-syntax", "the end tag is not that of "+short(name))
+		return 0, s.fail(0, fhir.IDXMLSyntax, "the end tag is not that of "+short(name))
 	}
 	t.kind = endTag
 	s.leave()

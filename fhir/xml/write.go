@@ -66,7 +66,7 @@ func (e *encoder) document(r fhir.Resource) error {
 
 // fail is the error of a node that XML cannot hold.
 func fail(n fhir.Node, text string) error {
-	return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueStructure, ID: "xml-unrepresentable",
+	return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueStructure, ID: fhir.IDXMLUnrepresentable,
 		Text: "the resource cannot be written as XML: " + text, Expression: n.Path()}}}
 }
 
@@ -302,7 +302,7 @@ func (e *encoder) narrative(n fhir.Node) error {
 		}
 		return fail(n, text)
 	}
-	m := markup{s: s, write: func(b []byte) { e.out = append(e.out, b...) }, fail: func(id, text string) error { return s.fail(0, id, text) }}
+	m := markup{s: s, write: func(b []byte) { e.out = append(e.out, b...) }, fail: func(id fhir.IssueID, text string) error { return s.fail(0, id, text) }}
 	for {
 		t, err := s.next()
 		switch {

@@ -68,7 +68,7 @@ func failed(e *bundleEntry) reply {
 	}
 	issues := f.Issues
 	if len(issues) == 0 {
-		issues = []fhir.Issue{{Severity: fhir.SeverityFatal, Code: fhir.IssueException, ID: "internal", Text: "the server failed to answer this entry"}}
+		issues = []fhir.Issue{{Severity: fhir.SeverityFatal, Code: fhir.IssueException, ID: fhir.IDInternal, Text: "the server failed to answer this entry"}}
 	}
 	return reply{status: f.Kind.Status(), outcome: fhir.AppendOutcome(nil, issues)}
 }
@@ -179,7 +179,7 @@ func (b *batch) one(ctx context.Context, e *bundleEntry) (out reply, err error) 
 	prefer := b.request.Return
 	switch e.method {
 	case http.MethodGet, http.MethodHead:
-		err = b.store.View(ctx, func(r storage.Reader) (err error) {
+		err = b.clients.View(ctx, func(r storage.Reader) (err error) {
 			out, err = b.reads.get(ctx, b.Service, r, e, b.request)
 			return err
 		})

@@ -27,7 +27,7 @@ type historyParameters struct {
 // KindNotFound; that of what is deleted ends with the deletion.
 func (s *Service) History(ctx context.Context, q HistoryRequest) (Bundle, error) {
 	var out Bundle
-	err := s.store.View(ctx, func(r storage.Reader) (err error) {
+	err := s.clients.View(ctx, func(r storage.Reader) (err error) {
 		out, err = s.history(ctx, r, q)
 		return err
 	})
@@ -59,7 +59,7 @@ func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryReques
 	binding := path + "?" + p.links.Encode()
 	place := cursor{total: -1}
 	if p.cursor == "" {
-		place.moment, place.mark = momentOf(r), markOf(r)
+		place.moment, place.mark = r.Now(), r.Mark()
 	} else {
 		if place, err = s.sealer.open(p.cursor, binding); err != nil {
 			return Bundle{}, err
@@ -121,14 +121,6 @@ func (s *Service) renderHistory(self, binding string, p historyParameters, place
 		a.version(base, records[i])
 	}
 	return a.done()
-}
-
-// momentOf returns the moment that a first page is bound to: that of the view, or in a transaction the one its own writes are stamped with.
-func momentOf(r storage.Reader) time.Time {
-	if tx, ok := r.(storage.Tx); ok {
-		return tx.Now()
-	}
-	return r.Moment()
 }
 
 // pageURL returns the link to a page.
@@ -265,7 +257,7 @@ func (s *Service) parseHistory(query string) (historyParameters, error) {
 	p := historyParameters{count: s.opt.DefaultPage, links: url.Values{}}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return p, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "invalid-url", "the query is not escaped as URLs are")
+		return p, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "the query is not escaped as URLs are")
 	}
 	for name, all := range values {
 		if len(all) > 1 {
@@ -298,7 +290,7 @@ func (s *Service) parseHistory(query string) (historyParameters, error) {
 			}
 			p.from, p.until = at.Range(nil)
 		default:
-			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unknown-parameter", "a history takes _since, _at and _count; the URL has another parameter")
+			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, "a history takes _since, _at and _count; the URL has another parameter")
 		}
 	}
 	return p, nil
@@ -308,5 +300,5 @@ func (s *Service) parseHistory(query string) (historyParameters, error) {
 func plus(s string) string { return strings.ReplaceAll(s, " ", "+") }
 
 func errParameter(name, what string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-parameter", name+" "+what)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidParameter, name+" "+what)
 }
