@@ -43,10 +43,3 @@ func FuzzValidate(f *testing.F) {
 		v.Validate(r, Off)
 	})
 }
-
-// FuzzNarrative looks for markup that the narrative's phase fails on.
-func FuzzNarrative(f *testing.F) {
-	f.Add(`<div xmlns="http://www.w3.org/1999/xhtml"><p style="a:b">x<br/></p><!-- x --><a href='#x'>y</a></div>`)
-	f.Add(`<div><a href="java&#115;cript:x">`)
-	f.Fuzz(func(t *testing.T, s string) { narrativeFault(s) })
-}
