@@ -65,7 +65,7 @@ func (r *reader) get(ctx context.Context, key fhir.Key) (storage.Record, error) 
 	if rec, ok := r.kept.take(key); ok {
 		return rec, nil
 	}
-	typ, ok := r.s.names.find(key.Type, "")
+	typ, ok := r.s.dict.find(key.Type, "")
 	if !ok {
 		return storage.Record{}, storage.ErrNotFound
 	}
@@ -107,7 +107,7 @@ func (r *reader) GetVersion(ctx context.Context, key fhir.Key, version int64) (s
 	if err := r.ready(ctx); err != nil {
 		return storage.Record{}, err
 	}
-	typ, _ := r.s.names.find(key.Type, "")
+	typ, _ := r.s.dict.find(key.Type, "")
 	return r.record(key, oldKey(typ, key.ID, version))
 }
 

@@ -20,7 +20,7 @@ func (s *Store) Import(ctx context.Context, versions []storage.Version) error {
 
 // take writes the rows of one version.
 func (t *tx) take(v *storage.Version) error {
-	typ, err := t.s.names.intern(v.Key.Type, "")
+	typ, err := t.s.dict.intern(v.Key.Type, "")
 	if err != nil {
 		return err
 	}

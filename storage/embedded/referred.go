@@ -106,7 +106,7 @@ func (r *reader) probeScans(scans []*scan, where []search.Comparison, id string)
 		if s.reach != nil || s.verify || !bytes.HasPrefix(s.lower, begin) || !bytes.HasPrefix(s.upper, begin) {
 			return &probe{}, nil
 		}
-		out.scans = append(out.scans, probedScan{newRowReader(r.s.names, s), s.lower[len(begin):], s.upper[len(begin):], s.prefix - len(begin)})
+		out.scans = append(out.scans, probedScan{newRowReader(r.s.dict, s), s.lower[len(begin):], s.upper[len(begin):], s.prefix - len(begin)})
 	}
 	it, err := r.iter(tableIndex, begin[:idStart], prefixEnd(begin[:idStart]))
 	if err != nil {

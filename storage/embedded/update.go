@@ -122,8 +122,8 @@ func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 	if err := s.db.ApplyNoSyncWait(t.batch, pebble.Sync); err != nil {
 		return s.fail(err)
 	}
-	s.settler.wrote(t.batch.Len())
-	s.names.flushed()
+	s.compactor.wrote(t.batch.Len())
+	s.dict.flushed()
 	s.cache.apply(t.totals)
 	s.last = t.now
 	m := &moment{snap: s.db.NewSnapshot(), micros: t.now, refs: 1}
@@ -163,7 +163,7 @@ func (s *Store) fail(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken == nil {
-		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, "storage-log", "the store can't write; it must be restarted")
+		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, fhir.IDStorageLog, "the store can't write; it must be restarted")
 		e.Err = err
 		s.broken = e
 		s.opt.Log.Error("the log of the store failed; nothing can be written until it is opened again", "error", err.Error())
@@ -239,7 +239,7 @@ func (t *tx) finish() error {
 	if err := b.Set([]byte{tableClock}, binary.BigEndian.AppendUint64(nil, uint64(t.now)), nil); err != nil {
 		return err
 	}
-	if err := t.s.names.flush(b); err != nil {
+	if err := t.s.dict.flush(b); err != nil {
 		return err
 	}
 	t.totals = make(map[string]int64, len(t.deltas))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -34,7 +33,7 @@ func (l *lookedUp) Find(ctx context.Context, q search.Query) ([]search.Row, erro
 // the SearchParameters that are in force.
 func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs []search.Pair, opt search.ParseOptions) (search.Request, []fhir.Issue, error) {
 	for {
-		known := s.custom.known()
+		known := s.custom.generation.Load()
 		l.plan = search.Plan{}
 		terms, canonicals := s.terminologyOf(ctx, l.reader), search.NewCanonicals(ctx, l)
 		opt.Terminology, opt.Canonicals = terms, canonicals
@@ -43,33 +42,23 @@ func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs 
 		if err := cmp.Or(canonicals.Err(), terms.Err()); err != nil {
 			return req, issues, err
 		}
-		if !s.dependsOnCustom(known, pairs, req, issues, err) {
+		if !s.dependsOnCustom(known, req, issues, err) {
 			return req, issues, err
 		}
 		if err := s.custom.follow(ctx, l.reader); err != nil {
 			return req, issues, err
 		}
-		if s.custom.generation.Load() == known.generation {
+		if s.custom.generation.Load() == known {
 			return req, issues, err
 		}
 	}
 }
 
-// known is what a request knows of the set before it reads its parameters.
-type known struct {
-	generation uint64
-	codes      map[string]bool
-}
-
-func (c *customParameters) known() known {
-	return known{c.generation.Load(), *c.codes.Load()}
-}
-
 // dependsOnCustom reports whether what a search was understood as may be another for another set of custom parameters, so that its view has to
 // be asked which one it has: because the set is changing, or because other gateways may have changed it. R4's own parameters are the same in
 // every set: searches that name no others, which is most, ask nothing.
-func (s *Service) dependsOnCustom(k known, pairs []search.Pair, req search.Request, issues []fhir.Issue, err error) bool {
-	if k.generation%2 == 1 || k.generation != s.custom.generation.Load() {
+func (s *Service) dependsOnCustom(generation uint64, req search.Request, issues []fhir.Issue, err error) bool {
+	if generation%2 == 1 || generation != s.custom.generation.Load() {
 		return true
 	}
 	if !s.opt.Shared {
@@ -81,25 +70,5 @@ func (s *Service) dependsOnCustom(k known, pairs []search.Pair, req search.Reque
 	if slices.ContainsFunc(req.Includes, func(i search.Include) bool { return i.Param == "" }) {
 		return true
 	}
-	if len(k.codes) == 0 {
-		return false
-	}
-	names := func(text string) bool {
-		for code := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(":.,", r) }) {
-			if k.codes[strings.TrimPrefix(code, "-")] {
-				return true
-			}
-		}
-		return false
-	}
-	for _, p := range pairs {
-		if names(p.Name) {
-			return true
-		}
-		name, _, _ := strings.Cut(p.Name, ":")
-		if (name == "_sort" || name == "_include" || name == "_revinclude") && names(p.Value) {
-			return true
-		}
-	}
-	return false
+	return req.Custom
 }

@@ -30,8 +30,6 @@ type customParameters struct {
 
 	// generation counts the changes of the set of parameters: it is odd while the set changes.
 	generation atomic.Uint64
-	// codes are those of the parameters in force.
-	codes atomic.Pointer[map[string]bool]
 
 	loading sync.Mutex // held while the set is compared with the store and changed
 	stored  *inForce
@@ -96,7 +94,6 @@ func (s *Service) Reindexing() []Progress {
 func (s *Service) openCustomParameters(ctx context.Context) error {
 	c := &customParameters{service: s, stored: newInForce(s.parameters), changed: make(map[string]uint64), drafts: make(map[storage.Reader]*inForce),
 		turns: newTurns(s), wake: make(chan struct{}, 1), done: make(chan struct{})}
-	c.codes.Store(&map[string]bool{})
 	s.custom = c
 	err := s.own.View(ctx, func(r storage.Reader) error {
 		revision, err := revisionOf(ctx, r)
@@ -132,11 +129,6 @@ func (c *customParameters) load(ctx context.Context, r storage.Reader, revision 
 	if !d.empty() {
 		generation := c.generation.Add(1) + 1
 		types, faults := c.stored.apply(d)
-		codes := make(map[string]bool)
-		for _, p := range c.service.parameters.Custom() {
-			codes[p.Code] = true
-		}
-		c.codes.Store(&codes)
 		c.mu.Lock()
 		for _, typ := range types {
 			c.changed[typ] = generation
@@ -217,7 +209,7 @@ func (s *Service) checkParameter(r fhir.Resource) error {
 	err := s.parameters.Check(r)
 	var e *fhir.Error
 	if errors.As(err, &e) && !slices.ContainsFunc(e.Issues, func(i fhir.Issue) bool {
-		return i.ID != "parameter-conflict" && i.Expression != parameterType+".component"
+		return i.ID != fhir.IDParameterConflict && i.Expression != parameterType+".component"
 	}) {
 		return nil // which the Update is to say that stores it: it sees the others
 	}

@@ -14,7 +14,7 @@ import (
 // A disk that fills has two lines of defence. Before a commit, space checks that a reserve is free, and the write is refused with KindFull
 // where it is not; flushes and compactions live on the reserve. Where the disk fills all the same (another program filled it), a write of
 // the log or the manifest waits for space in fullFS: Pebble can't go on after such a write failed, and reads need nothing of it. Tables are
-// let fail: Pebble deletes what it had of them, which makes space, and tries again; writes are refused meanwhile (shortage.go).
+// let fail: Pebble deletes what it had of them, which makes space, and tries again; writes are refused meanwhile (tablespace.go).
 
 // space returns errFull where background work has no space, or less than the reserve and the batch is free. File systems that can't tell are
 // taken to have space.

@@ -47,9 +47,9 @@ const (
 // shapeForms masks the forms of entries in a shape.
 const shapeForms = shapeToken | shapeString | shapeRange | shapeReference | shapeURI | shapeComposite | shapeOther
 
-// names numbers the types, parameters and code systems, to keep keys short. Numbers are given by the one writer, persisted in the batch
+// dictionary numbers the types, parameters and code systems, to keep keys short. Numbers are given by the one writer, persisted in the batch
 // that first uses them, and never change; any goroutine reads.
-type names struct {
+type dictionary struct {
 	mu      sync.RWMutex
 	numbers map[name]uint32
 	list    atomic.Pointer[[]name] // by number; append-only
@@ -64,9 +64,9 @@ type shapeState struct {
 	parts string
 }
 
-// loadNames reads the dictionary.
-func loadNames(db *pebble.DB) (*names, error) {
-	n := &names{numbers: map[name]uint32{}, shapes: map[uint32]shapeState{}}
+// loadDictionary reads the dictionary.
+func loadDictionary(db *pebble.DB) (*dictionary, error) {
+	n := &dictionary{numbers: map[name]uint32{}, shapes: map[uint32]shapeState{}}
 	list := []name{{}} // number 0 stands for none
 	it, err := db.NewIter(within([]byte{tableName}))
 	if err != nil {
@@ -112,7 +112,7 @@ func loadNames(db *pebble.DB) (*names, error) {
 func number(b []byte) uint32 { return uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2]) }
 
 // find returns the number of a type (param "") or parameter; ok is false where nothing of it was ever stored.
-func (n *names) find(typ, param string) (uint32, bool) {
+func (n *dictionary) find(typ, param string) (uint32, bool) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	num, ok := n.numbers[name{typ, param}]
@@ -120,17 +120,17 @@ func (n *names) find(typ, param string) (uint32, bool) {
 }
 
 // shapeOf returns what is known of a parameter.
-func (n *names) shapeOf(num uint32) shapeState {
+func (n *dictionary) shapeOf(num uint32) shapeState {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	return n.shapes[num]
 }
 
-// names returns all names by number.
-func (n *names) all() []name { return *n.list.Load() }
+// dictionary returns all names by number.
+func (n *dictionary) all() []name { return *n.list.Load() }
 
 // types returns the resource types that anything was stored for, in no order.
-func (n *names) types() []string {
+func (n *dictionary) types() []string {
 	var out []string
 	for _, nm := range n.all() {
 		if nm.typ != "" && nm.param == "" {
@@ -141,7 +141,7 @@ func (n *names) types() []string {
 }
 
 // intern returns the number of a name and gives it one if need be; 0 for a system past maxSystems. Only the writer calls it.
-func (n *names) intern(typ, param string) (uint32, error) {
+func (n *dictionary) intern(typ, param string) (uint32, error) {
 	nm := name{typ, param}
 	if num, ok := n.numbers[nm]; ok {
 		return num, nil
@@ -168,7 +168,7 @@ func (n *names) intern(typ, param string) (uint32, error) {
 }
 
 // learn adds to what is known of a parameter. Only the writer calls it.
-func (n *names) learn(num uint32, s shape, parts string) {
+func (n *dictionary) learn(num uint32, s shape, parts string) {
 	old := n.shapes[num]
 	st := shapeState{old.shape | s, old.parts}
 	if s&shapeComposite != 0 && old.parts != parts {
@@ -189,7 +189,7 @@ func (n *names) learn(num uint32, s shape, parts string) {
 
 // flush writes what is not persisted into a batch. The caller calls flushed when the batch is applied; until then a next batch writes the
 // same again, so that numbers which a failed Update took stay usable.
-func (n *names) flush(b *pebble.Batch) error {
+func (n *dictionary) flush(b *pebble.Batch) error {
 	for _, num := range n.dirty {
 		nm := n.all()[num]
 		k := appendNumber([]byte{tableName}, num)
@@ -207,4 +207,4 @@ func (n *names) flush(b *pebble.Batch) error {
 }
 
 // flushed says that the last flush was applied.
-func (n *names) flushed() { n.dirty = n.dirty[:0] }
+func (n *dictionary) flushed() { n.dirty = n.dirty[:0] }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// sortedPasses streams scans whose rows are not in the order of ids. A pass reads all rows and keeps the first ids behind the last
+// idSort streams scans whose rows are not in the order of ids. A pass reads all rows and keeps the first ids behind the last
 // pass's; so memory is bounded, and few ids are read once.
-type sortedPasses struct {
+type idSort struct {
 	ctx     context.Context
 	r       *reader
 	scans   []*scan
@@ -31,18 +31,18 @@ type passID struct {
 	sure bool
 }
 
-func (p *sortedPasses) next() bool {
+func (p *idSort) next() bool {
 	if !p.started {
 		p.started = true
 		p.pass(nil, false)
 		p.i = -1
 	}
 	p.i++
-	return p.settle()
+	return p.refill()
 }
 
-// settle begins the next pass where this one's list is used up.
-func (p *sortedPasses) settle() bool {
+// refill begins the next pass where this one's list is used up.
+func (p *idSort) refill() bool {
 	if p.failed == nil && p.i >= len(p.list) && p.more {
 		p.pass([]byte(p.list[len(p.list)-1].id), false)
 		p.i = 0
@@ -54,12 +54,12 @@ func (p *sortedPasses) settle() bool {
 	return true
 }
 
-func (p *sortedPasses) seek(id []byte) bool {
+func (p *idSort) seek(id []byte) bool {
 	if !p.started {
 		p.started = true
 		p.pass(id, true)
 		p.i = 0
-		return p.settle()
+		return p.refill()
 	}
 	for p.failed == nil {
 		for p.i < len(p.list) && beforeText(p.list[p.i].id, unsafeString(id), p.reverse) {
@@ -71,7 +71,7 @@ func (p *sortedPasses) seek(id []byte) bool {
 		p.pass(id, true)
 		p.i = 0
 	}
-	return p.settle()
+	return p.refill()
 }
 
 // passHeap has the last id of a pass first.
@@ -95,7 +95,7 @@ func (h *passHeap) Pop() any {
 }
 
 // pass reads the scans for the first ids behind from, or at it where inclusive; from nil for the beginning.
-func (p *sortedPasses) pass(from []byte, inclusive bool) {
+func (p *idSort) pass(from []byte, inclusive bool) {
 	h := passHeap{reverse: p.reverse}
 	seen := map[string]int{} // id -> 0 unsure, 1 sure
 	p.more = false
@@ -147,10 +147,10 @@ func (p *sortedPasses) pass(from []byte, inclusive bool) {
 	})
 }
 
-func (p *sortedPasses) at() []byte { return p.buf }
-func (p *sortedPasses) sure() bool { return p.list[p.i].sure }
-func (p *sortedPasses) err() error { return p.failed }
-func (p *sortedPasses) close()     {}
+func (p *idSort) at() []byte { return p.buf }
+func (p *idSort) sure() bool { return p.list[p.i].sure }
+func (p *idSort) err() error { return p.failed }
+func (p *idSort) close()     {}
 
 // eachRow calls f with the id of each accepted row of a scan until f returns false.
 func (r *reader) eachRow(ctx context.Context, s *scan, st *stats, f func(id []byte, certain bool) bool) error {
@@ -160,7 +160,7 @@ func (r *reader) eachRow(ctx context.Context, s *scan, st *stats, f func(id []by
 	}
 	it := in.it
 	defer it.Close()
-	rr := newRowReader(r.s.names, s)
+	rr := newRowReader(r.s.dict, s)
 	for ok := in.first(); ok; ok = in.next() {
 		if st.examined++; st.examined&1023 == 0 {
 			if err := ctx.Err(); err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // needs returns the numbers of the parameters of a type that holds looks at for the condition.
-func (c *condition) needs(n *names, typ string) []uint32 {
+func (c *condition) needs(n *dictionary, typ string) []uint32 {
 	if c.needed == nil {
 		c.needed = []uint32{}
 		for _, p := range paramsOf(c.expr, nil) {
@@ -50,7 +50,7 @@ func paramsOf(e search.Expr, out []string) []string {
 }
 
 // decodeNeeded is decodeEntries for the entries of some parameters; the others are passed over by their length, and not looked into.
-func (n *names) decodeNeeded(row []byte, f *found, needed []uint32) error {
+func (n *dictionary) decodeNeeded(row []byte, f *found, needed []uint32) error {
 	d := f.header(row)
 	all := n.all()
 	for len(needed) > 0 && len(d.b) > 0 {

@@ -27,19 +27,19 @@ func (c *rows) first() bool {
 	if c.s.reach == nil {
 		return c.it.First()
 	}
-	return c.settle(c.it.First())
+	return c.skip(c.it.First())
 }
 
 func (c *rows) next() bool {
 	if c.s.reach == nil {
 		return c.it.Next()
 	}
-	return c.settle(c.it.Next())
+	return c.skip(c.it.Next())
 }
 
-// settle moves on to a row that reach asks for as far as nodes and Hi tell: the nodes are the beginnings of over, and under each the rows
+// skip moves on to a row that reach asks for as far as nodes and Hi tell: the nodes are the beginnings of over, and under each the rows
 // from least on. What it passes over costs a seek for each node at most, and one between two nodes.
-func (c *rows) settle(ok bool) bool {
+func (c *rows) skip(ok bool) bool {
 	over := c.s.reach.over[:min(len(c.s.reach.over), maxNode)]
 	for ok {
 		key := c.it.Key()[1+c.s.prefix:]

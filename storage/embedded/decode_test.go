@@ -19,22 +19,22 @@ func TestNeededEntriesAreThoseOfAll(t *testing.T) {
 	for i := range p.N {
 		rec := p.Record(i)
 		rec.Entries = append(rec.Entries, fullEntry)
-		row, err := s.names.appendEntries(nil, rec.Key.Type, time.Unix(1, 0), 1, rec.Entries)
+		row, err := s.dict.appendEntries(nil, rec.Key.Type, time.Unix(1, 0), 1, rec.Entries)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var all, some found
-		if err := s.names.decodeEntries(row, &all); err != nil {
+		if err := s.dict.decodeEntries(row, &all); err != nil {
 			t.Fatal(err)
 		}
 		for _, params := range [][]string{{}, {"code"}, {"gender", "_profile"}, {"date", "strange"}} {
 			var needed []uint32
 			for _, name := range params {
-				if num, ok := s.names.find(rec.Key.Type, name); ok {
+				if num, ok := s.dict.find(rec.Key.Type, name); ok {
 					needed = append(needed, num)
 				}
 			}
-			if err := s.names.decodeNeeded(row, &some, needed); err != nil {
+			if err := s.dict.decodeNeeded(row, &some, needed); err != nil {
 				t.Fatal(err)
 			}
 			want := slices.DeleteFunc(slices.Clone(all.entries), func(e search.Entry) bool { return !slices.Contains(params, e.Param) })
@@ -43,7 +43,7 @@ func TestNeededEntriesAreThoseOfAll(t *testing.T) {
 			}
 		}
 		for cut := range row {
-			if err := s.names.decodeNeeded(row[:cut], &some, []uint32{0}); err == nil && cut < 9 {
+			if err := s.dict.decodeNeeded(row[:cut], &some, []uint32{0}); err == nil && cut < 9 {
 				t.Errorf("a row of %d bytes is taken for whole", cut)
 			}
 		}

@@ -39,23 +39,23 @@ func layers(t *testing.T, s *Store, times int) {
 	}
 }
 
-// TestQuietStoreIsSettled opens a store that was left in several layers, waits until it has one though nothing is written, and looks for what was stored. The
+// TestQuietStoreIsCompacted opens a store that was left in several layers, waits until it has one though nothing is written, and looks for what was stored. The
 // layers are made before that open: a layer that is flushed after the last look at them would wait for the next write.
-func TestQuietStoreIsSettled(t *testing.T) {
+func TestQuietStoreIsCompacted(t *testing.T) {
 	opt := small(vfs.NewMem())
-	opt.settle = time.Hour
+	opt.compact = time.Hour
 	s, err := Open("data", opt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	layers(t, s, 3)
 	if n := s.Metrics().ReadAmplification; n < 2 {
-		t.Errorf("there is nothing to settle: a read looks into %d layers", n)
+		t.Errorf("there is nothing to compact: a read looks into %d layers", n)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	opt.settle = time.Millisecond
+	opt.compact = time.Millisecond
 	if s, err = Open("data", opt); err != nil {
 		t.Fatal(err)
 	}
@@ -79,10 +79,10 @@ func TestQuietStoreIsSettled(t *testing.T) {
 	}
 }
 
-// TestSettledPieceByPiece settles with pieces of one file each, which together are all of the store.
-func TestSettledPieceByPiece(t *testing.T) {
+// TestCompactionPieceByPiece compacts with pieces of one file each, which together are all of the store.
+func TestCompactionPieceByPiece(t *testing.T) {
 	opt := small(vfs.NewMem())
-	opt.settle = time.Hour
+	opt.compact = time.Hour
 	s, err := Open("data", opt)
 	if err != nil {
 		t.Fatal(err)
@@ -93,8 +93,8 @@ func TestSettledPieceByPiece(t *testing.T) {
 	if err := s.Compact(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if s.unsettled() {
-		t.Error("a compacted store is not settled")
+	if s.layered() {
+		t.Error("a compacted store is not one layer")
 	}
 	err = s.Update(context.Background(), func(tx storage.Tx) error {
 		return tx.Put(context.Background(), storage.Record{Key: fhir.Key{Type: "Patient", ID: "last"}, Version: 1, Updated: tx.Now(), Method: "PUT", Body: []byte(`{}`)}, 0)
@@ -106,9 +106,9 @@ func TestSettledPieceByPiece(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.Metrics().ReadAmplification < 2 {
-		t.Fatal("there is nothing to settle")
+		t.Fatal("there is nothing to compact")
 	}
-	if s.unsettled() {
+	if s.layered() {
 		t.Error("one resource is enough to write the store anew")
 	}
 	ends, err := s.pieces(1)
@@ -123,7 +123,7 @@ func TestSettledPieceByPiece(t *testing.T) {
 	if len(ends) < 2 {
 		t.Errorf("%d pieces", len(ends))
 	}
-	if err := s.settle(context.Background(), 1); err != nil {
+	if err := s.compactPieces(context.Background(), 1); err != nil {
 		t.Fatal(err)
 	}
 	if n := s.Metrics().ReadAmplification; n != 1 {

@@ -93,21 +93,21 @@ func compositeScans(num uint32, st shapeState, a atom) ([]*scan, bool) {
 // compoundScans returns the scans of a compound for atoms on all of its parameters: equality on all but the last. sorted tells that the
 // last may be nil, to read all rows in its order. ok is false where the compound can't serve them.
 func (r *reader) compoundScans(typ string, params []string, atoms []*atom) (out []*scan, ok bool) {
-	num, found := r.s.names.find(typ, compoundName(params))
+	num, found := r.s.dict.find(typ, compoundName(params))
 	if !found {
 		return nil, false
 	}
-	if r.s.names.shapeOf(num).shape&shapeOverflow != 0 {
+	if r.s.dict.shapeOf(num).shape&shapeOverflow != 0 {
 		return nil, false
 	}
 	per := make([][]choice, len(params))
 	total := 1
 	for i, p := range params {
-		pn, found := r.s.names.find(typ, p)
+		pn, found := r.s.dict.find(typ, p)
 		if !found {
 			return nil, true
 		}
-		st := r.s.names.shapeOf(pn)
+		st := r.s.dict.shapeOf(pn)
 		if atoms[i] == nil {
 			if st.shape&(shapeComposite|shapeOther) != 0 {
 				return nil, false
