@@ -72,7 +72,7 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 		if name := memberName(n); name != "" {
 			text = name + " is an empty object; leave the element out"
 		}
-		w.add(n, "", fhir.IssueStructure, "element-empty", text)
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementEmpty, text)
 	}
 	for c := n.First(); c.Valid(); c = c.Next() {
 		name := c.Name()
@@ -85,7 +85,7 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 		}
 		if before := seen[m.ordinal]; before != nil && before != m.ref {
 			if !w.known(n, m.element.Name) {
-				w.add(n, m.element.Name, fhir.IssueStructure, "element-choice", m.element.Name+"[x] has values of two types, "+before.JSON+" and "+m.ref.JSON+"; it may have one")
+				w.add(n, m.element.Name, fhir.IssueStructure, fhir.IDElementChoice, m.element.Name+"[x] has values of two types, "+before.JSON+" and "+m.ref.JSON+"; it may have one")
 			}
 		} else {
 			seen[m.ordinal] = m.ref
@@ -99,7 +99,7 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 	for _, i := range es.required {
 		if seen[i] == nil {
 			e := t.Elements[i]
-			w.add(n, e.Name, fhir.IssueRequired, "element-required", e.Name+" is missing; "+t.Name+" requires it")
+			w.add(n, e.Name, fhir.IssueRequired, fhir.IDElementRequired, e.Name+" is missing; "+t.Name+" requires it")
 		}
 	}
 }
@@ -113,16 +113,16 @@ func (w *walker) unknown(n, c fhir.Node, es *elements) {
 		if elementName("_" + name) {
 			text = name
 		}
-		w.add(n, "", fhir.IssueStructure, "element-unknown", text+" is not an element of "+es.typ.Name)
+		w.add(n, "", fhir.IssueStructure, fhir.IDUnknownElement, text+" is not an element of "+es.typ.Name)
 		return
 	}
 	text := name + " is not an element of " + es.typ.Name
-	if near := nearest(name, es.named(strings.HasPrefix(name, "_"))); near != "" {
-		text += "; did you mean " + near + "?"
+	if near := fhir.DidYouMean(name, es.named(strings.HasPrefix(name, "_"))); near != "" {
+		text += near
 	} else if choice := es.choice(name); choice != "" {
 		text += "; " + choice
 	}
-	w.add(n, name, fhir.IssueStructure, "element-unknown", text)
+	w.add(n, name, fhir.IssueStructure, fhir.IDUnknownElement, text)
 }
 
 // choice says what a choice of types may be named, where name begins as one: value, and valueUri where that is no choice.
@@ -171,22 +171,22 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 	}
 	if m.element.Max == 1 {
 		if n.Kind() == fhir.Array {
-			w.add(n, "", fhir.IssueStructure, "element-array", m.element.Name+" may stand once, and must not be an array")
+			w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, m.element.Name+" may stand once, and must not be an array")
 			return
 		}
 		w.value(n, m)
 		return
 	}
 	if n.Kind() != fhir.Array {
-		w.add(n, "", fhir.IssueStructure, "element-array", m.element.Name+" may repeat, and must be an array; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, m.element.Name+" may repeat, and must be an array; "+kindName(n)+" stands there")
 		return
 	}
 	w.weight += len(n.Raw())
 	if n.Len() == 0 {
-		w.add(n, "", fhir.IssueStructure, "element-empty", m.element.Name+" is an empty array; leave the element out")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementEmpty, m.element.Name+" is an empty array; leave the element out")
 	}
 	if m.element.Max > 1 && n.Len() > m.element.Max {
-		w.add(n, "", fhir.IssueStructure, "element-max", m.element.Name+" stands more often than it may")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementMax, m.element.Name+" stands more often than it may")
 	}
 	if m.ref.Type.Kind != definition.KindPrimitive {
 		for c := n.First(); c.Valid(); c = c.Next() {
@@ -211,7 +211,7 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 			paired = true
 		}
 		if sibling.Kind() != fhir.Object {
-			w.add(c, "", fhir.IssueStructure, "element-null", "null may stand in "+m.element.Name+" only where _"+n.Name()+" has an object at the same place")
+			w.add(c, "", fhir.IssueStructure, fhir.IDElementNull, "null may stand in "+m.element.Name+" only where _"+n.Name()+" has an object at the same place")
 		}
 		w.standIn(c, m)
 	}
@@ -221,23 +221,23 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 func (w *walker) sibling(parent, n fhir.Node, m member) {
 	if m.element.Max == 1 {
 		if n.Kind() != fhir.Object {
-			w.add(n, "", fhir.IssueStructure, "element-type", n.Name()+" must be an object; "+kindName(n)+" stands there")
+			w.add(n, "", fhir.IssueStructure, fhir.IDElementType, n.Name()+" must be an object; "+kindName(n)+" stands there")
 			return
 		}
 		w.object(n, m.ref.Type, false)
 		return
 	}
 	if n.Kind() != fhir.Array {
-		w.add(n, "", fhir.IssueStructure, "element-array", n.Name()+" must be an array, as "+m.element.Name+" is; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, n.Name()+" must be an array, as "+m.element.Name+" is; "+kindName(n)+" stands there")
 		return
 	}
 	w.weight += len(n.Raw())
 	if n.Len() == 0 {
-		w.add(n, "", fhir.IssueStructure, "element-empty", n.Name()+" is an empty array; leave it out")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementEmpty, n.Name()+" is an empty array; leave it out")
 	}
 	base := parent.Get(n.Name()[1:])
 	if base.Kind() == fhir.Array && base.Len() != n.Len() {
-		w.add(n, "", fhir.IssueStructure, "element-siblings", n.Name()+" and "+m.element.Name+" must have the same length, padded with null")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementSiblings, n.Name()+" and "+m.element.Name+" must have the same length, padded with null")
 	}
 	value := base.First()
 	for c := n.First(); c.Valid(); c, value = c.Next(), value.Next() {
@@ -248,10 +248,10 @@ func (w *walker) sibling(parent, n fhir.Node, m member) {
 			w.replace(c, emptyObject)
 			// Where the value is null as well, the value's walk has said so.
 			if !base.Valid() {
-				w.add(c, "", fhir.IssueStructure, "element-null", "null may stand in "+n.Name()+" only where "+m.element.Name+" has a value at the same place")
+				w.add(c, "", fhir.IssueStructure, fhir.IDElementNull, "null may stand in "+n.Name()+" only where "+m.element.Name+" has a value at the same place")
 			}
 		default:
-			w.add(c, "", fhir.IssueStructure, "element-type", n.Name()+" holds objects and null; "+kindName(c)+" stands there")
+			w.add(c, "", fhir.IssueStructure, fhir.IDElementType, n.Name()+" holds objects and null; "+kindName(c)+" stands there")
 		}
 	}
 }
@@ -261,12 +261,12 @@ func (w *walker) value(n fhir.Node, m member) {
 	t := m.ref.Type
 	switch {
 	case n.Kind() == fhir.Null:
-		w.add(n, "", fhir.IssueStructure, "element-null", m.ref.JSON+" is null; leave the element out")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementNull, m.ref.JSON+" is null; leave the element out")
 		w.standIn(n, m)
 	case t.Kind == definition.KindPrimitive:
 		w.primitive(n, m)
 	case n.Kind() != fhir.Object:
-		w.add(n, "", fhir.IssueStructure, "element-type", m.ref.JSON+" must be an object; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementType, m.ref.JSON+" must be an object; "+kindName(n)+" stands there")
 	case t.Kind == definition.KindResource:
 		w.nestedResource(n, m)
 	default:
@@ -281,12 +281,12 @@ func (w *walker) value(n fhir.Node, m member) {
 func (w *walker) nestedResource(n fhir.Node, m member) {
 	r, err := fhir.AsResource(n)
 	if err != nil {
-		w.add(n, "resourceType", fhir.IssueRequired, "resource-type", m.element.Name+" must name its type in the string member resourceType")
+		w.add(n, "resourceType", fhir.IssueRequired, fhir.IDResourceType, m.element.Name+" must name its type in the string member resourceType")
 		return
 	}
 	t, ok := w.v.reg.Resource(r.Type())
 	if !ok {
-		w.add(n, "resourceType", fhir.IssueNotSupported, "resource-type-unknown", w.v.unknownType(r.Type()))
+		w.add(n, "resourceType", fhir.IssueNotSupported, fhir.IDUnknownType, w.v.unknownType(r.Type()))
 		return
 	}
 	w.nested = append(w.nested, nested{r, t})
@@ -298,11 +298,7 @@ func (w *walker) nestedResource(n fhir.Node, m member) {
 
 // unknownType says that there is no such resource type, with the nearest that there is.
 func (v *Validator) unknownType(name string) string {
-	text := "resourceType names no resource type of R4"
-	if near := nearest(name, slices.Values(v.reg.ResourceTypes())); near != "" {
-		text += "; did you mean " + near + "?"
-	}
-	return text
+	return "resourceType is not a resource type of R4" + fhir.DidYouMean(name, slices.Values(v.reg.ResourceTypes()))
 }
 
 // reference checks what a Reference points to: "references SHALL be a reference to an actual resource", by URL
@@ -314,7 +310,7 @@ func (w *walker) reference(n fhir.Node, m member) {
 	}
 	text := ref.Text()
 	if !isReference(text) {
-		w.add(ref, "", fhir.IssueValue, "reference-format", "reference is no URL: white space and the characters <>\"{}\\^` may not stand in it")
+		w.add(ref, "", fhir.IssueValue, fhir.IDReferenceFormat, "reference is no URL: white space and the characters <>\"{}\\^` may not stand in it")
 		return
 	}
 	if len(m.ref.Targets) > 0 {
@@ -355,7 +351,7 @@ func (w *walker) target(n fhir.Node, ref string, m member) {
 			return
 		}
 	}
-	w.add(n, "", fhir.IssueValue, "reference-target", m.element.Name+" refers to a resource of type "+typ+"; it may refer to "+strings.Join(m.ref.Targets, ", "))
+	w.add(n, "", fhir.IssueValue, fhir.IDReferenceTarget, m.element.Name+" refers to a resource of type "+typ+"; it may refer to "+strings.Join(m.ref.Targets, ", "))
 }
 
 // memberName returns the name of the member that n is the value of, or an item of the array of; "" for a root.
@@ -383,42 +379,4 @@ func kindName(n fhir.Node) string {
 		return "an array"
 	}
 	return "nothing"
-}
-
-// nearest returns the candidate that is closest to name, if it is within a third of its letters; "" where none is.
-func nearest(name string, candidates iter.Seq[string]) string {
-	best, limit := "", max(1, len(name)/3)+1
-	for candidate := range candidates {
-		if d := distance(name, candidate, limit); d < limit || d == limit && best != "" && candidate < best {
-			best, limit = candidate, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, delete or replace to make a of b; limit+1 where it is more than limit. Names that
-// differ in case alone are at distance 0.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit || len(b) > 64 {
-		return limit + 1
-	}
-	if a != b && strings.EqualFold(a, b) {
-		return 0
-	}
-	var row [65]int
-	for j := range len(b) + 1 {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
 )
 
 // What _filter means (http://hl7.org/fhir/R4/search_filter.html). "The compareOp is always evaluated against the set of values produced by
@@ -243,7 +245,7 @@ func (q *reading) filterLeaf(types []string, step filterStep, t *filterTest) (Ex
 		return nil, err
 	}
 	if len(out) > 1 && list[0].Type == "token" {
-		return nil, badValue("ambiguous-parameter", "the value means something else for each of the types searched; search one type at a time")
+		return nil, badValue(fhir.IDAmbiguousParameter, "the value means something else for each of the types searched; search one type at a time")
 	}
 	return anyOf(out), nil
 }
@@ -289,7 +291,7 @@ func (q *reading) filterValues(p *Parameter, t *filterTest) (Expr, error) {
 
 func badOperator(p *Parameter, operator string) error {
 	ops := filterOperators[p.Type]
-	return unknown("bad-filter", "the "+p.Type+" parameter "+quote(p.Code)+" has no operator "+quote(operator)+", it has "+strings.Join(ops, " ")+" pr", operator, ops)
+	return unknown(fhir.IDBadFilter, "the "+p.Type+" parameter "+quote(p.Code)+" has no operator "+quote(operator)+", it has "+strings.Join(ops, " ")+" pr", operator, ops)
 }
 
 // filterOperators are the operators of each search type, beside pr.
@@ -323,7 +325,7 @@ func (q *reading) compared(p *Parameter, t *filterTest) ([]condition, error) {
 		if p.Type == "string" {
 			field = Folded
 			if value = fold(value); value == "" {
-				return nil, badValue("bad-string", "a text of punctuation or spaces alone matches nothing")
+				return nil, badValue(fhir.IDBadString, "a text of punctuation or spaces alone matches nothing")
 			}
 		}
 		if t.compare == "ne" {
@@ -335,7 +337,7 @@ func (q *reading) compared(p *Parameter, t *filterTest) ([]condition, error) {
 		return one(Comparison{Field: field, Op: filterOps[t.compare], Value: value}), nil
 	}
 	if !wellEscaped(value) {
-		return nil, badValue("bad-escape", `a backslash stands before "," "$" "|" or "\"; write "\\" for one that belongs to the value`)
+		return nil, badValue(fhir.IDBadEscape, `a backslash stands before "," "$" "|" or "\"; write "\\" for one that belongs to the value`)
 	}
 	value = fullSystems(value)
 	switch p.Type {
@@ -343,7 +345,7 @@ func (q *reading) compared(p *Parameter, t *filterTest) ([]condition, error) {
 		if t.compare == "co" || t.compare == "po" {
 			d, ok := parseQueryDate(unescape(value))
 			if !ok {
-				return nil, badValue("bad-date", "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
+				return nil, badValue(fhir.IDBadDate, "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
 			}
 			iv := queryDateInterval(prefixEq, d, q.params.zone, q.now)
 			if t.compare == "po" {
@@ -356,7 +358,7 @@ func (q *reading) compared(p *Parameter, t *filterTest) ([]condition, error) {
 		if t.compare == "co" {
 			n, ok := parseQueryNumber(value)
 			if !ok {
-				return nil, badValue("bad-number", "a number is decimal, as 5.4 or 1e2")
+				return nil, badValue(fhir.IDBadNumber, "a number is decimal, as 5.4 or 1e2")
 			}
 			return includes(numberPoint(n.value)), nil
 		}

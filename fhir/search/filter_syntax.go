@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/fhirgate/fhirgate/fhir"
 )
 
 // The syntax of _filter (http://hl7.org/fhir/R4/search_filter.html):
@@ -77,7 +79,7 @@ func readFilter(text string) (*filterNode, error) {
 }
 
 func badFilter(text string) error {
-	return badValue("bad-filter", `a filter is tests "path operator value", joined by and, or, not (...) and parentheses: `+text)
+	return badValue(fhir.IDBadFilter, `a filter is tests "path operator value", joined by and, or, not (...) and parentheses: `+text)
 }
 
 // filterReader is a recursive descent over what is left of a filter.

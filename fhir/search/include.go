@@ -19,7 +19,7 @@ type Reference struct {
 func (s *Parameters) References(r fhir.Resource, code string) ([]Reference, error) {
 	ex := s.set.Load().extractor(s.registry, r.Type())
 	if ex == nil {
-		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, "unknown-type", "the resource's type is none of R4")
+		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, fhir.IDUnknownType, "the resource's type is none of R4")
 	}
 	x := extractions.Get().(*extraction)
 	defer x.release()

@@ -23,7 +23,7 @@ func namedVersions(ctx context.Context, r storage.Reader, f finding) ([]fhir.Iss
 				return nil, err
 			}
 			if len(rows) > 0 {
-				issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: "version-not-followed",
+				issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDVersionNotFollowed,
 					Text: fmt.Sprintf("some references of %s.%s name a version; this search follows them to the current version of the resource, and not to the one named", link.typ, link.param)})
 			}
 		}
