@@ -40,7 +40,7 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	c := &condition{service: s, typ: typ, pairs: pairs, query: search.Query{Types: []string{typ}}, name: "condition " + typ + "?" + normalQuery(query)}
 	empty := &emptyStore{}
 	known := s.custom.known()
-	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
+	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty), Base: baseIn(ctx)})
 	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, pairs, req, issues, err) {
 		c.open = true
 		err = s.store.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
@@ -194,7 +194,7 @@ func conditionalKey(ctx context.Context, reader storage.Reader, typ string, r fh
 	case !id.Valid():
 		return fhir.Key{Type: typ, ID: fresh}, nil
 	case !fhir.ValidID(id.Text()):
-		return fhir.Key{}, fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-id", "an id is 1 to 64 letters, digits, dashes and dots")
+		return fhir.Key{}, errInvalidID()
 	}
 	key := fhir.Key{Type: typ, ID: id.Text()}
 	cur, err := current(ctx, reader, key)

@@ -29,6 +29,7 @@ type Service struct {
 	custom     *customParameters
 	slot       atomic.Uint32 // see guardTargets
 	vocabulary vocabulary
+	served     atomic.Pointer[served]
 }
 
 // The defaults of Options.
@@ -69,6 +70,7 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	}
 	s := &Service{store: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs(),
 		sizes: newBodySizes(registry.ResourceTypes()), requests: validator}
+	s.Serve(Served{})
 	ctx := context.Background()
 	var err error
 	if s.requests == nil {
