@@ -18,6 +18,8 @@ var (
 	ErrDeleted = errors.New("storage: deleted")
 	// ErrConflict means that an Update lost against another; nothing of it is stored. Update has tried again by itself before it says so.
 	ErrConflict = errors.New("storage: conflict")
+	// ErrForgotten means that a state can't be shown again: it is no longer kept, or the mark was not made by this store.
+	ErrForgotten = errors.New("storage: the marked state is no longer kept")
 )
 
 // Record is one version of one resource.
@@ -38,6 +40,13 @@ type Record struct {
 	Entries []search.Entry
 }
 
+// Version is a version of a resource as Import takes it.
+type Version struct {
+	Record
+	// Current marks the newest version of the resource; it may be a deletion.
+	Current bool
+}
+
 // HistoryQuery asks for versions. Results are ordered by Updated, newest first, then Key, then Version, newest first.
 type HistoryQuery struct {
 	// Key asks for one resource; zero for all of Types.
@@ -54,6 +63,9 @@ type HistoryQuery struct {
 	Limit int
 }
 
+// Mark names the state that a view showed. It is opaque, some ten bytes long, and has no data of the store in it. "" names none.
+type Mark string
+
 // HistoryPosition is a place in a history's order.
 type HistoryPosition struct {
 	Updated time.Time
@@ -66,6 +78,11 @@ type HistoryPosition struct {
 type Reader interface {
 	// Moment is the instant of this view: every version visible has Updated at or before it, every later one after it.
 	Moment() time.Time
+	// Now is the instant of what this Reader puts: Moment in a View; in an Update it is after Moment and the same at every call, and records
+	// put must carry it.
+	Now() time.Time
+	// Mark names the state of this view once Moment or a read has returned. It is "" before, in a Tx, and where the state can't be shown again.
+	Mark() Mark
 
 	// Get returns the current version. ErrNotFound; ErrDeleted together with the deletion's Record.
 	Get(ctx context.Context, key fhir.Key) (Record, error)
@@ -80,6 +97,8 @@ type Reader interface {
 	Explain(ctx context.Context, q search.Query) ([]search.Row, search.Plan, error)
 	// Count returns how many rows q has; Sort, After, Reverse and Limit do not matter.
 	Count(ctx context.Context, q search.Query) (int64, error)
+	// ExplainCount counts as Count does, from counters where they know the answer, and says how. Plan.Returned is the count.
+	ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error)
 	// CountCheap returns Count's answer where a counter knows it without reading rows; ok is false where it does not.
 	CountCheap(ctx context.Context, q search.Query) (n int64, ok bool, err error)
 	// Estimate returns about how many rows q has, at the cost of a few lookups.
@@ -92,12 +111,8 @@ type Reader interface {
 
 	// Meta returns a named value that the server keeps for itself (keys, progress of background work). ErrNotFound.
 	Meta(ctx context.Context, name string) ([]byte, error)
-}
-
-// CountExplainer is a Reader that can say how it counts. Readers of a Store may be ones; whoever asks finds out by a type assertion.
-type CountExplainer interface {
-	// ExplainCount counts as Count does, from counters where they know the answer, and says how. Plan.Returned is the count.
-	ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error)
+	// Metas returns all named values.
+	Metas(ctx context.Context) (map[string][]byte, error)
 }
 
 // Tx is a Reader that also writes. It reads its own writes (Find and Count included). Nothing is visible to others before Update returns
@@ -105,8 +120,6 @@ type CountExplainer interface {
 type Tx interface {
 	Reader
 
-	// Now is the instant that this Update's versions are stamped with: after Moment, the same at every call. Records put must carry it.
-	Now() time.Time
 	// Put stores rec as the new current version and replaces all entries of the version before. expect is the version that must be current
 	// at commit, 0 where the resource must never have existed; rec.Version must be expect+1. Where another Update got there first, the
 	// Update is tried again or ends with ErrConflict. Each key is put at most once in an Update.
@@ -124,9 +137,24 @@ type Tx interface {
 type Store interface {
 	// View runs f on one moment of the store, which includes everything that was acknowledged before View was called.
 	View(ctx context.Context, f func(Reader) error) error
+	// ViewAt is View on the state of mark: the same versions, entries and Moment, whatever was committed since. The error is ErrForgotten, maybe
+	// wrapped, where that state is not kept; it comes from ViewAt itself, or from any read inside f, which then must be given up. A mark that
+	// was made up is ErrForgotten, or shows a state that the store once had or an empty one; "" is always ErrForgotten. A store keeps the states
+	// of its views as long as it can without cost, and promises no time. All Stores on one database know each other's marks, and those of the
+	// time before they were opened.
+	ViewAt(ctx context.Context, mark Mark, f func(Reader) error) error
 	// Update runs f and commits what it put. When Update returns nil, all of it is durable; when it returns an error, nothing of it is
 	// stored. f may run more than once (after a conflict) and must have no effects but through its Tx. An error from f is returned as it is.
 	Update(ctx context.Context, f func(Tx) error) error
+	// Import stores versions of another store as they are, with their numbers, instants and methods, so that a database can be moved from one
+	// engine to another. They come in any order, over any number of calls; each version is given once, and each resource has one that is
+	// current. What a call returned nil for is durable. Histories and reads are complete when all of it has been imported. Entries may be left
+	// out; searches then find resources when they have been indexed again. A call that fails may have stored some of its versions: an import
+	// that was interrupted begins again with an empty store. While a store is imported into, nothing else uses it.
+	Import(ctx context.Context, versions []Version) error
+	// Building returns the resource types whose indexes are still under construction while the store serves, sorted; searches of them may be
+	// slow.
+	Building() []string
 	// Ready returns nil when the store can serve, or says what it waits for.
 	Ready(ctx context.Context) error
 	// Close waits for running calls and releases the store. Calls after it fail.

@@ -19,10 +19,10 @@ type program struct {
 	stdout, stderr io.Writer
 }
 
-// run carries out the command line and returns the exit status: 0, or 1 for every fault, which is then on standard error in one line.
+// run executes the command line and returns the exit status: 0, or 1 for every fault, which is then on standard error in one line.
 func run(ctx context.Context, p program) int {
 	root := newRoot(&p)
-	root.SetArgs(append([]string{}, p.args...)) // without arguments not those of the process, which may be a test
+	root.SetArgs(append([]string{}, p.args...)) // never nil, which stands for the arguments of the process: it may be a test
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
@@ -40,7 +40,9 @@ func newRoot(p *program) *cobra.Command {
 	root.Short = "Serve HL7 FHIR R4 from one binary"
 	root.Long = "fhirgate serves HL7 FHIR R4 (4.0.1) over HTTP. Without a command it serves from ./fhirgate-data at http://127.0.0.1:8080/fhir.\n\n" +
 		"Every flag is also an environment variable (FHIRGATE_LISTEN for --listen) and a key of the file given as --config (listen: ...).\n" +
-		"A flag goes before a variable, a variable before the file."
+		"A flag overrides the variable, and the variable overrides the file."
+	root.Version = releaseLine()
+	root.SetVersionTemplate("{{.Version}}")
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().String("config", "", "YAML `file` with settings")
@@ -54,7 +56,7 @@ func newRoot(p *program) *cobra.Command {
 	}
 	root.SetHelpCommand(&cobra.Command{
 		Use:                "help [command]",
-		Short:              "Tell about a command",
+		Short:              "Show help for a command",
 		PersistentPreRunE:  func(*cobra.Command, []string) error { return nil },
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -80,7 +82,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	return fmt.Errorf("unknown command %s; %s", name, suggest(name, "", names))
 }
 
-// flagError makes one line of what the flag parser found wrong.
+// flagError describes in one line what the flag parser refused.
 func flagError(cmd *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {

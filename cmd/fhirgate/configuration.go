@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 // envPrefix begins the environment variables that are settings.
@@ -72,11 +72,11 @@ func cause(err error) error {
 	why := invalid.Unwrap()
 	switch invalid.GetFlag().Value.Type() {
 	case "int":
-		why = errors.New("a whole number is expected, as 20")
+		why = errors.New("it must be a whole number, for example 20")
 	case "bool":
-		why = errors.New("it is one of true, false")
+		why = errors.New("it must be true or false")
 	case "duration":
-		why = errors.New("a time with its unit is expected, as 30s or 1m30s")
+		why = errors.New("it must be a duration with a unit, for example 30s or 1m30s")
 	}
 	return fmt.Errorf("%q is not valid: %w", invalid.GetValue(), why)
 }
@@ -156,7 +156,7 @@ func readFile(name string, known []string) (map[string]setting, error) {
 		return nil, nil
 	}
 	if top.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s: it must be a mapping of settings, as in `listen: 127.0.0.1:8080`", name)
+		return nil, fmt.Errorf("%s: it must be a mapping of settings, for example `listen: 127.0.0.1:8080`", name)
 	}
 	var valid []string
 	isValid := make(map[string]bool)
@@ -174,7 +174,7 @@ func readFile(name string, known []string) (map[string]setting, error) {
 			return nil, fmt.Errorf("%s: unknown key %s; %s", s.place, key.Value, suggest(key.Value, "", valid))
 		}
 		if _, twice := found[key.Value]; twice {
-			return nil, fmt.Errorf("%s: the key %s stands twice", s.place, key.Value)
+			return nil, fmt.Errorf("%s: the key %s appears twice", s.place, key.Value)
 		}
 		switch value.Kind {
 		case yaml.ScalarNode:

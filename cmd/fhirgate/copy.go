@@ -94,11 +94,7 @@ func (c *copying) run(ctx context.Context, from, to *settings) error {
 			return err
 		}
 	}
-	in, ok1 := source.store.(storage.Importer)
-	out, ok2 := target.store.(storage.Importer)
-	if !ok1 || !ok2 {
-		return errors.New("one of the two places can't be copied")
-	}
+	in, out := source.store, target.store
 	if err := mustBeEmpty(ctx, out); err != nil {
 		return err
 	}
@@ -131,7 +127,7 @@ func mustBeEmpty(ctx context.Context, s storage.Store) error {
 }
 
 // copyVersions copies all histories, a page at a time, each of a view of its own: a database keeps a moment for some minutes only.
-func (c *copying) copyVersions(ctx context.Context, in, out storage.Importer) error {
+func (c *copying) copyVersions(ctx context.Context, in, out storage.Store) error {
 	var total int64
 	q := storage.HistoryQuery{Limit: copyPage}
 	for {
@@ -207,8 +203,9 @@ func (c *copying) withCurrent(ctx context.Context, r storage.Reader, recs []stor
 }
 
 // copyMetas copies what the server keeps for itself.
-func copyMetas(ctx context.Context, in, out storage.Importer) error {
-	metas, err := in.Metas(ctx)
+func copyMetas(ctx context.Context, in, out storage.Store) error {
+	var metas map[string][]byte
+	err := in.View(ctx, func(r storage.Reader) (err error) { metas, err = r.Metas(ctx); return err })
 	if err != nil || len(metas) == 0 {
 		return err
 	}

@@ -24,8 +24,8 @@ func newFHIRPath(p *program) *cobra.Command {
 		Use:   "fhirpath [flags] EXPRESSION FILE...",
 		Short: "Evaluate a FHIRPath expression on resources",
 		Long: "fhirpath evaluates an expression on the resource in each file (- for standard input) and prints one item a line: primitives as their\n" +
-			"text, everything else as JSON. Paths are checked against the definitions of R4, so a misspelt element is an error. Files may be\n" +
-			"compressed with gzip. memberOf(), subsumes() and resolve() know the definitions of R4, and resolve() what is contained in the resource\n" +
+			"text, everything else as JSON. Paths are checked against the definitions of R4, therefore a misspelt element is an error. Files may be\n" +
+			"compressed with gzip. memberOf(), subsumes() and resolve() know the definitions of R4, and resolve() finds what is contained in the resource\n" +
 			"or its Bundle; any other reference yields nothing. What trace() sees goes to standard error.",
 		Example: "  fhirgate fhirpath 'name.where(use = \"official\").given' patient.json",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -75,7 +75,7 @@ func (c *fhirpathCommand) read(name string) ([]byte, error) {
 		content, err = io.ReadAll(r)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("this gzip file can't be read: %w", err)
+		return nil, fmt.Errorf("cannot read this gzip file: %w", err)
 	}
 	return content, nil
 }
@@ -92,7 +92,7 @@ func (c *fhirpathCommand) evaluate(ctx context.Context, name string) error {
 	}
 	registry := definition.R4()
 	if _, ok := registry.Resource(r.Type()); !ok {
-		return fmt.Errorf("%s is no resource type of R4", r.Type())
+		return fmt.Errorf("%s is not a resource type of R4", r.Type())
 	}
 	program, err := fhirpath.Compile(c.expr, fhirpath.WithRegistry(registry), fhirpath.WithType(r.Type()))
 	if err != nil {

@@ -66,7 +66,7 @@ func TestFHIRPathReadsCompressedFiles(t *testing.T) {
 	}{
 		{file, nil, 0, "1970\n"},
 		{"-", packed.Bytes(), 0, "1970\n"},
-		{"-", packed.Bytes()[:packed.Len()/2], 1, "fhirgate: -: this gzip file can't be read: "},
+		{"-", packed.Bytes()[:packed.Len()/2], 1, "fhirgate: -: cannot read this gzip file: "},
 	} {
 		var out, fault bytes.Buffer
 		status := run(t.Context(), program{args: []string{"fhirpath", "birthDate", tc.name}, stdin: bytes.NewReader(tc.stdin), stdout: &out, stderr: &fault})

@@ -22,15 +22,18 @@ func newLoad(p *program) *cobra.Command {
 	o := load.Options{Stdin: p.stdin, Progress: p.stderr}
 	var headers []string
 	cmd := &cobra.Command{
-		Use:   "load [flags] FILE|FOLDER|PATTERN|-...",
+		Use:   "load [flags] FILE|FOLDER|PATTERN|-... | --sample",
 		Short: "Send files to a FHIR server",
 		Long: "load sends bundles, single resources and NDJSON to a FHIR server. It reads .json, .ndjson, .gz, .zip, .tar and .tgz files, folders with\n" +
-			"all that is below them, and standard input (-). Transactions and batches are sent as they are; collections, search results and\n" +
-			"histories are taken apart; resources with an id are updated (PUT), others created (POST).",
+			"everything below them, and standard input (-). Transactions and batches are sent as they are. Collections, search results and histories\n" +
+			"are split into their resources. A resource with an id is updated (PUT), one without is created (POST).",
 		Example: "  fhirgate load patients/\n  fhirgate load --server https://example.org/fhir -j 8 export.ndjson.gz\n  curl https://example.org/data.zip | fhirgate load -",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return fmt.Errorf("load needs a file, a folder, a pattern, or - for standard input")
+			switch {
+			case o.Sample && len(args) > 0:
+				return errors.New("--sample takes no files: load the sample and the files one after the other")
+			case !o.Sample && len(args) == 0:
+				return errors.New("load needs a file, a folder, a pattern, - for standard input, or --sample")
 			}
 			return nil
 		},
@@ -40,7 +43,7 @@ func newLoad(p *program) *cobra.Command {
 				return err
 			}
 			if !strings.HasPrefix(o.Server, "http://") && !strings.HasPrefix(o.Server, "https://") {
-				return fmt.Errorf("--server must be the URL of a FHIR server, as %s", load.DefaultServer)
+				return fmt.Errorf("--server must be the URL of a FHIR server, for example %s", load.DefaultServer)
 			}
 			if o.Jobs < 1 {
 				return errors.New("--jobs must be greater than 0")
@@ -65,11 +68,12 @@ func newLoad(p *program) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Server, "server", load.DefaultServer, "base `URL` of the FHIR server")
-	f.IntVarP(&o.Jobs, "jobs", "j", 4, "requests under way at once")
+	f.BoolVar(&o.Sample, "sample", false, "load six synthetic patients with their records, which are part of the program")
+	f.IntVarP(&o.Jobs, "jobs", "j", 4, "number of requests in flight at once")
 	f.BoolVar(&o.Continue, "continue", false, "go on after a failure")
-	f.IntVar(&o.Retries, "retries", 8, "how often a request is sent again that met 429, 503 or no server")
-	f.DurationVar(&o.Timeout, "answer-timeout", 10*time.Minute, "how long an answer may take to begin")
-	f.StringArrayVar(&headers, "header", nil, "`header` of every request, as \"Authorization: Bearer ...\"; may be repeated")
+	f.IntVar(&o.Retries, "retries", 8, "how many times to retry a request that fails with 429, 503 or no connection")
+	f.DurationVar(&o.Timeout, "answer-timeout", 10*time.Minute, "how long to wait for a response to begin")
+	f.StringArrayVar(&headers, "header", nil, "`header` of every request, for example \"Authorization: Bearer ...\"; may be repeated")
 	return cmd
 }
 
@@ -87,7 +91,7 @@ func parseHeaders(texts []string) (http.Header, error) {
 	return h, nil
 }
 
-// notOfHeaders reports whether a character can't stand in a header's name (RFC 9110, 5.6.2).
+// notOfHeaders reports whether a character is not allowed in a header's name (RFC 9110, 5.6.2).
 func notOfHeaders(r rune) bool {
 	return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
 }

@@ -88,7 +88,7 @@ func TestADatabaseThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 	}
 	select {
 	case err := <-exited:
-		if err != nil || !strings.Contains(said.String(), "waits for MongoDB") || strings.Contains(said.String(), "secret") {
+		if err != nil || !strings.Contains(said.String(), "is waiting for MongoDB") || strings.Contains(said.String(), "secret") {
 			t.Fatalf("%v %s", err, said.String())
 		}
 	case <-time.After(patience):
@@ -98,5 +98,5 @@ func TestADatabaseThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 
 func TestAConnectionStringThatCannotBeUsedIsOneLine(t *testing.T) {
 	fails(t, "the connection string can't be used", "--listen", "127.0.0.1:0", "--mongodb", "postgres://someone:secret@x/fhir")
-	fails(t, "set one of them", "--data", freshData(t), "--mongodb", "mongodb://127.0.0.1/fhir")
+	fails(t, "set only one of them", "--data", freshData(t), "--mongodb", "mongodb://127.0.0.1/fhir")
 }

@@ -14,7 +14,7 @@ func suggest(wrong, prefix string, valid []string) string {
 	for i := range sorted {
 		sorted[i] = prefix + sorted[i]
 	}
-	return "there are " + strings.Join(sorted, ", ")
+	return "available: " + strings.Join(sorted, ", ")
 }
 
 // nearest returns the candidate that the fewest edits make out of word, and "" where that takes more than one for every three of its letters.

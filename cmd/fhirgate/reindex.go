@@ -15,10 +15,10 @@ func newReindex(p *program) *cobra.Command {
 	s := settings{validate: choice{value: "off"}}
 	cmd := &cobra.Command{
 		Use:   "reindex",
-		Short: "Make the search index of all resources again",
-		Long: "reindex makes what resources are found by again from their content. It is of use after a release that says so, and\n" +
-			"for another --zone; what a stored SearchParameter needs, the server does by itself. The servers that use the folder or database\n" +
-			"must be stopped. Where it is interrupted, nothing is lost, and it can be run again.",
+		Short: "Rebuild the search index",
+		Long: "reindex rebuilds the search index from the stored resources. Run it when the release notes say so, and to change --zone; the server\n" +
+			"itself indexes for a new SearchParameter. Stop the servers that use the folder or database first. If it is interrupted, nothing is\n" +
+			"lost: run it again.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
@@ -62,8 +62,8 @@ func newReindex(p *program) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data")
 	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of the MongoDB that holds the data")
-	f.StringVar(&s.baseURL, "base-url", "", "`URL` of the server, where serve is given one: references that start with it are local")
-	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name as Europe/Berlin; default is the one that the data is indexed in")
+	f.StringVar(&s.baseURL, "base-url", "", "`URL` that serve was given as --base-url: references that start with it are local")
+	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name such as Europe/Berlin; default is the zone that the data is indexed in")
 	return cmd
 }
 

@@ -22,7 +22,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/server/rest"
 )
 
-// settings are what serve can be told.
+// settings are the settings of serve.
 type settings struct {
 	listen         string
 	insecureListen bool
@@ -62,12 +62,12 @@ func newServe(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve FHIR over HTTP",
-		Long: "serve answers FHIR requests at http://ADDRESS/fhir, with /healthz, /readyz and /metrics beside it. SIGTERM and SIGINT let running\n" +
-			"requests end, then the process ends with status 0; SIGHUP reads the site's schemas again.",
+		Long: "serve serves FHIR at http://ADDRESS/fhir, with /healthz, /readyz and /metrics beside it. On SIGTERM and SIGINT running requests end,\n" +
+			"then the process exits with status 0. SIGHUP reads the site's schemas again.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("mongodb") && cmd.Flags().Changed("data") {
-				return errors.New("--data and --mongodb are two places for the data; set one of them")
+				return errors.New("--data and --mongodb both name a place for the data; set only one of them")
 			}
 			if !cmd.Flags().Changed("default-page") {
 				s.defaultPage = min(s.defaultPage, s.maxPage)
@@ -78,27 +78,27 @@ func newServe(p *program) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	f.BoolVar(&s.insecureListen, "insecure-listen", false, "allow an address that other machines can reach; anyone who can reach it can read and change all records")
-	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data; made where it is missing")
-	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of a MongoDB replica set or sharded cluster, 6.0 or later, that holds the data in place of a folder")
-	f.IntVar(&s.mongodbPool, "mongodb-pool", 100, "greatest number of connections to each server of MongoDB; maxPoolSize in the URI wins")
-	f.DurationVar(&s.mongodbTimeout, "mongodb-timeout", 5*time.Second, "how long an operation waits for a server of MongoDB that can take it; serverSelectionTimeoutMS in the URI wins")
-	f.StringVar(&s.baseURL, "base-url", "", "`URL` that links in answers start with, as https://example.org/fhir; default is the address that the client used")
+	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data; created if it is missing")
+	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of a MongoDB replica set or sharded cluster, 6.0 or later, that holds the data instead of a folder")
+	f.IntVar(&s.mongodbPool, "mongodb-pool", 100, "maximum number of connections to each MongoDB server; maxPoolSize in the URI overrides it")
+	f.DurationVar(&s.mongodbTimeout, "mongodb-timeout", 5*time.Second, "how long an operation waits for a usable MongoDB server; serverSelectionTimeoutMS in the URI overrides it")
+	f.StringVar(&s.baseURL, "base-url", "", "`URL` that links in responses start with, for example https://example.org/fhir; default is the address that the client used")
 	f.BoolVar(&s.trustProxy, "trust-proxy", false, "take the address that the client used from Forwarded and X-Forwarded-* headers")
-	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read answers and write; * for all")
+	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read responses and write; * for all")
 	f.Var(&s.validate, "validate", "validation of writes against the base specification")
-	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file a resource type (Patient.json)")
+	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file per resource type (Patient.json)")
 	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")
-	f.Var(&s.conditionalDelete, "conditional-delete", "what a conditional delete with several matches does: fail, or delete them all")
-	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name as Europe/Berlin; default is the one that the data is indexed in, UTC at first; "+
+	f.Var(&s.conditionalDelete, "conditional-delete", "whether a conditional delete with several matches fails (single) or deletes them all (multiple)")
+	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name such as Europe/Berlin; default is the zone that the data is indexed in, at first UTC; "+
 		"to change it, run fhirgate reindex --zone")
-	f.Var(&s.maxBody, "max-body", "greatest size of a request's body, unpacked")
-	f.IntVar(&s.maxDepth, "max-depth", 128, "greatest depth of a resource's JSON")
-	f.IntVar(&s.maxEntries, "max-bundle-entries", 10000, "greatest number of entries of a batch or transaction")
-	f.IntVar(&s.maxPage, "max-page", 1000, "greatest page of a search or history")
-	f.IntVar(&s.defaultPage, "default-page", 20, "page of a search or history where the client asks for none; at most --max-page")
-	f.DurationVar(&s.searchTimeout, "search-timeout", time.Minute, "greatest time of a search or history")
-	f.DurationVar(&s.shutdownTimeout, "shutdown-timeout", 30*time.Second, "how long running requests may go on after SIGTERM")
-	f.Var(&s.logLevel, "log-level", "what is logged to standard error; info logs every request, without what was asked for")
+	f.Var(&s.maxBody, "max-body", "maximum size of a request's body, uncompressed")
+	f.IntVar(&s.maxDepth, "max-depth", 128, "maximum depth of a resource's JSON")
+	f.IntVar(&s.maxEntries, "max-bundle-entries", 10000, "maximum number of entries of a batch or transaction")
+	f.IntVar(&s.maxPage, "max-page", 1000, "maximum page size of a search or history")
+	f.IntVar(&s.defaultPage, "default-page", 20, "page size of a search or history without _count; at most --max-page")
+	f.DurationVar(&s.searchTimeout, "search-timeout", time.Minute, "maximum time of a search or history")
+	f.DurationVar(&s.shutdownTimeout, "shutdown-timeout", 30*time.Second, "how long running requests may continue after SIGTERM")
+	f.Var(&s.logLevel, "log-level", "what is logged to standard error; info logs every request, without its URL and content")
 	return cmd
 }
 
@@ -144,7 +144,7 @@ func serve(ctx context.Context, p *program, s *settings) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(p.stdout, "fhirgate %s waits for %s\n", release(), gw.place)
+		fmt.Fprintf(p.stdout, "fhirgate %s is waiting for %s\n", release(), gw.place)
 		waiting, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {
@@ -169,7 +169,7 @@ func serve(ctx context.Context, p *program, s *settings) error {
 			}
 		case <-reload:
 			if err := gw.validator.Reload(); err != nil {
-				log.Error("the schemas were not reloaded; the ones before stay in force", "error", err.Error())
+				log.Error("the schemas were not reloaded; the previous ones stay in force", "error", err.Error())
 			} else {
 				log.Warn("the schemas were reloaded")
 			}
@@ -187,7 +187,7 @@ func announce(p *program, s *settings, address net.Addr, place string) {
 	if s.insecureListen {
 		fmt.Fprintln(p.stdout, "No authorization is configured: anyone who can reach this address can read and change all records.")
 	} else {
-		fmt.Fprintln(p.stdout, "No authorization is configured, so it listens on loopback only: programs on this machine can reach it.")
+		fmt.Fprintln(p.stdout, "No authorization is configured, so the server listens on loopback only: only programs on this machine can reach it.")
 	}
 }
 
@@ -205,7 +205,7 @@ func drain(srv *http.Server, gw *gateway, timeout time.Duration, again <-chan os
 	err := srv.Shutdown(ctx)
 	if err != nil {
 		_ = srv.Close()
-		err = fmt.Errorf("requests were cut off that had not ended %s after the signal to stop; --shutdown-timeout gives them longer", timeout)
+		err = fmt.Errorf("some requests were still running %s after shutdown began and were cut off; raise --shutdown-timeout to allow more time", timeout)
 	}
 	return errors.Join(err, gw.close())
 }
@@ -224,29 +224,29 @@ func (s *settings) check() error {
 		return fmt.Errorf("--default-page (%d) must not be greater than --max-page (%d)", s.defaultPage, s.maxPage)
 	}
 	if s.searchTimeout <= 0 {
-		return fmt.Errorf("--search-timeout must be a time above zero, as 30s, but is %v", s.searchTimeout)
+		return fmt.Errorf("--search-timeout must be a duration above zero, for example 30s, but is %v", s.searchTimeout)
 	}
 	if s.shutdownTimeout < 0 {
-		return fmt.Errorf("--shutdown-timeout must be a time, as 30s, but is %v", s.shutdownTimeout)
+		return fmt.Errorf("--shutdown-timeout must be a duration, for example 30s, but is %v", s.shutdownTimeout)
 	}
 	if u, err := url.Parse(s.baseURL); s.baseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
-		return fmt.Errorf("--base-url must be a URL without a query, as https://example.org/fhir, but is %q", s.baseURL)
+		return fmt.Errorf("--base-url must be a URL without a query, for example https://example.org/fhir, but is %q", s.baseURL)
 	}
 	for _, o := range s.origins {
 		if u, err := url.Parse(strings.TrimSuffix(o, ":*")); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
-			return fmt.Errorf("--cors-origins are as https://app.example.org or http://localhost:*, or *, but one is %q", o)
+			return fmt.Errorf("--cors-origins must be origins such as https://app.example.org or http://localhost:*, or *, but one is %q", o)
 		}
 	}
 	host, port, err := net.SplitHostPort(s.listen)
 	if err != nil {
-		return fmt.Errorf("--listen must be an address and a port, as 127.0.0.1:8080, but is %q", s.listen)
+		return fmt.Errorf("--listen must be an address and a port, for example 127.0.0.1:8080, but is %q", s.listen)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("--listen: the port must be a number up to 65535, but is %q", port)
 	}
 	if !s.insecureListen && !loopback(host) {
 		return fmt.Errorf("--listen %s can be reached from other machines, and no authorization is configured: anyone could read and change all records; "+
-			"listen on 127.0.0.1, or set --insecure-listen where a network or a proxy guards the address", s.listen)
+			"listen on 127.0.0.1, or set --insecure-listen if a network or a proxy guards the address", s.listen)
 	}
 	return nil
 }
@@ -280,9 +280,9 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is in use by another program: stop that program, or choose another address with --listen", address)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("this user may not listen on %s: choose a port above 1023 with --listen", address)
+		return nil, fmt.Errorf("this user is not allowed to listen on %s: choose a port above 1023 with --listen", address)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("%s is no address of this machine: choose another with --listen", address)
+		return nil, fmt.Errorf("%s is not an address of this machine: choose another with --listen", address)
 	}
 	return nil, fmt.Errorf("--listen %s: %w", address, err)
 }

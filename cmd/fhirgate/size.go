@@ -27,7 +27,7 @@ func (s *size) Set(text string) error {
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n <= 0 || n > math.MaxInt64/unit {
-		return fmt.Errorf("a size is a number with a unit, as 64MiB")
+		return fmt.Errorf("it must be a number with a unit, for example 64MiB")
 	}
 	*s = size(n * unit)
 	return nil
@@ -63,7 +63,7 @@ func (c *choice) Set(text string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("it is one of %s", strings.Join(c.words, ", "))
+	return fmt.Errorf("it must be one of %s", strings.Join(c.words, ", "))
 }
 
 // String implements pflag.Value.

@@ -74,7 +74,7 @@ func TestStartErrorsAreOneLine(t *testing.T) {
 	}
 	free := []string{"--listen", "127.0.0.1:0", "--data"}
 	fails(t, address+" is in use by another program", "--listen", address, "--data", freshData(t))
-	fails(t, "is no address of this machine", "--listen", "192.0.2.1:0", "--insecure-listen", "--data", freshData(t))
+	fails(t, "is not an address of this machine", "--listen", "192.0.2.1:0", "--insecure-listen", "--data", freshData(t))
 	fails(t, "in use by another process", append(free, running.data)...)
 	fails(t, file, append(free, file)...)
 	fails(t, dir, append(free, dir)...)
@@ -217,9 +217,11 @@ func TestSIGHUPReadsTheSchemasAgain(t *testing.T) {
 }
 
 func TestVersionNamesTheRelease(t *testing.T) {
-	status, out, fault := execute(t, "version")
-	if status != 0 || fault != "" || !strings.HasPrefix(out, "fhirgate ") || !strings.Contains(out, "FHIR 4.0.1") {
-		t.Fatalf("%d %q %q", status, out, fault)
+	for _, word := range []string{"version", "--version"} {
+		status, out, fault := execute(t, word)
+		if status != 0 || fault != "" || !strings.HasPrefix(out, "fhirgate ") || !strings.Contains(out, "FHIR 4.0.1") {
+			t.Fatalf("%s: %d %q %q", word, status, out, fault)
+		}
 	}
 }
 

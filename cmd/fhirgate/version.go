@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -16,10 +17,15 @@ func newVersion() *cobra.Command {
 		Short: "Print the release",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "fhirgate %s (FHIR 4.0.1, %s, %s/%s)\n", release(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := io.WriteString(cmd.OutOrStdout(), releaseLine())
 			return err
 		},
 	}
+}
+
+// releaseLine returns the line that tells the release.
+func releaseLine() string {
+	return fmt.Sprintf("fhirgate %s (FHIR 4.0.1, %s, %s/%s)\n", release(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // release returns the version of the module that the binary was built from, and the commit where there is no version.

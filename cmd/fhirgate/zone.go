@@ -20,7 +20,7 @@ type zone struct {
 func (z *zone) Set(text string) error {
 	l, err := time.LoadLocation(text)
 	if err != nil || text == "" || text == "Local" {
-		return errors.New("a time zone is a name of the IANA database, as Europe/Berlin or UTC")
+		return errors.New("it must be a name of the IANA time zone database, for example Europe/Berlin or UTC")
 	}
 	*z = zone{text, l}
 	return nil
@@ -76,7 +76,7 @@ func settleZone(ctx context.Context, store storage.Store, wanted zone) (zone, er
 		counts, err := r.Counts(ctx)
 		empty = len(counts) == 0
 		if err == nil && !empty {
-			err = fmt.Errorf("the data is indexed in the time zone %s, but --zone is %s: run `fhirgate reindex --zone %s` on it while no server uses it, or leave --zone out",
+			err = fmt.Errorf("the data is indexed in the time zone %s, but --zone is %s: run `fhirgate reindex --zone %s` on it while no server uses it, or omit --zone",
 				indexed, wanted.name, wanted.name)
 		}
 		return err

@@ -82,6 +82,13 @@ func NewCanonicals(ctx context.Context, finder Finder) *Canonicals {
 	return &Canonicals{ctx: ctx, finder: finder}
 }
 
+// fail keeps the Finder's first error.
+func (c *Canonicals) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
 // Err returns the first error of the Finder.
 func (c *Canonicals) Err() error { return c.err }
 
@@ -99,9 +106,7 @@ func (c *Canonicals) find(types []string, where []Expr, limit int) ([]namedRow, 
 	q := Query{Types: types, Where: allOf(append(slices.Clone(where), Some{Param: canonicalName})), Sort: []Sort{{Param: canonicalName}}, Limit: limit}
 	rows, err := c.finder.Find(c.ctx, q)
 	if err != nil {
-		if c.err == nil {
-			c.err = err
-		}
+		c.fail(err)
 		return nil, err
 	}
 	out := make([]namedRow, len(rows))
@@ -241,7 +246,7 @@ func (c *Canonicals) Named(typ, source, param string, where Expr) ([]string, err
 		q := Query{Types: []string{source}, Where: And{where, expr(param, names)}, Limit: 1}
 		rows, err := c.finder.Find(c.ctx, q)
 		if err != nil {
-			c.err = err
+			c.fail(err)
 			return err
 		}
 		if len(rows) == 0 {

@@ -3,7 +3,9 @@ package search
 import (
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/fhirpath"
 )
 
@@ -12,6 +14,68 @@ import (
 // maxTuples bounds the entries that one element of a composite makes. An element with more combinations of values keeps the first ones, which
 // is reported.
 const maxTuples = 4096
+
+// compositeCondition compares with "value$value": every component of one and the same element
+// (https://hl7.org/fhir/R4/search.html#combining).
+func (q *reading) compositeCondition(p *Parameter, raw string) ([]condition, error) {
+	parts := splitEscaped(raw, '$')
+	if len(parts) != len(p.components) {
+		return nil, badValue(fhir.IDBadComposite, "a value has a part for each component, separated by $: "+componentNames(p))
+	}
+	if slices.Contains(parts, "") {
+		return nil, badValue(fhir.IDEmptyValue, "a part is empty")
+	}
+	out, err := q.components(p, parts)
+	if swapped[p.URL] {
+		slices.Reverse(parts)
+		if also, other := q.components(p, parts); other == nil {
+			out, err = append(out, also...), nil
+		}
+	}
+	return out, err
+}
+
+// components compares the i-th component with the i-th part.
+func (q *reading) components(p *Parameter, parts []string) ([]condition, error) {
+	out := []condition{{}}
+	for i, part := range parts {
+		c := p.components[i]
+		alts, err := q.value(c, modifierNone, "", part)
+		if err != nil {
+			return nil, err
+		}
+		var next []condition
+		for _, have := range out {
+			for _, alt := range alts {
+				if have.suffix != "" && alt.suffix != "" && have.suffix != alt.suffix {
+					continue
+				}
+				n := condition{suffix: have.suffix + alt.suffix, where: make([]Comparison, 0, len(have.where)+len(alt.where))}
+				if have.suffix == alt.suffix {
+					n.suffix = have.suffix
+				}
+				n.where = append(n.where, have.where...)
+				for _, cmp := range alt.where {
+					cmp.Part = i + 1
+					n.where = append(n.where, cmp)
+				}
+				next = append(next, n)
+			}
+		}
+		if out = next; len(out) > q.limits.Values {
+			return nil, tooCostly("the composite has more than " + strconv.Itoa(q.limits.Values) + " alternatives")
+		}
+	}
+	return out, nil
+}
+
+func componentNames(p *Parameter) string {
+	var names []string
+	for _, c := range p.components {
+		names = append(names, c.Code)
+	}
+	return strings.Join(names, "$")
+}
 
 // composite appends the combinations of the components' values within one element: one entry where each has one value. Where a component
 // has quantities, they are combined as given, under the text of their unit, and in canonical units, under the same suffixes as the

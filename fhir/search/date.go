@@ -90,6 +90,19 @@ func queryDateInterval(p prefix, d fhir.DateTime, loc *time.Location, now time.T
 	return moments(lo, hi)
 }
 
+// dateCondition compares a date with a value.
+func (q *reading) dateCondition(value string) ([]condition, error) {
+	p, text, ok := cutPrefix(value)
+	if !ok {
+		return nil, badPrefix()
+	}
+	d, ok := parseQueryDate(text)
+	if !ok {
+		return nil, badComparison(text, fhir.IDBadDate, "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
+	}
+	return alternatives("", p.compare(queryDateInterval(p, d, q.params.zone, q.now))), nil
+}
+
 // LastUpdated returns the entry of _lastUpdated for a version stamped with t. Extract leaves it out, because a version gets its instant only
 // when it is written.
 func LastUpdated(t time.Time) Entry {

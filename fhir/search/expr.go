@@ -68,3 +68,19 @@ func (Some) expr()     {}
 func (KeyIn) expr()    {}
 func (Refers) expr()   {}
 func (Referred) expr() {}
+
+// Conjuncts returns the conditions that all hold where e does, those of nested Ands included; none where e is nil.
+func Conjuncts(e Expr) []Expr { return conjuncts(nil, e) }
+
+func conjuncts(dst []Expr, e Expr) []Expr {
+	switch e := e.(type) {
+	case nil:
+		return dst
+	case And:
+		for _, x := range e {
+			dst = conjuncts(dst, x)
+		}
+		return dst
+	}
+	return append(dst, e)
+}

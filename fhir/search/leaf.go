@@ -23,11 +23,19 @@ func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error)
 	if p.Code == SortByID {
 		return keys(m, list)
 	}
+	if p.Type == "reference" && m == modifierNone {
+		if err := q.checkIDs(p, list); err != nil {
+			return nil, err
+		}
+	}
 	var conditions []condition
 	var exprs []Expr
 	for _, raw := range list {
 		if raw == "" {
-			return nil, badValue("empty-value", "a value is empty")
+			return nil, badValue(fhir.IDEmptyValue, "a value is empty")
+		}
+		if m == modifierNone || m == modifierNot {
+			q.checkBinding(p, raw)
 		}
 		if e, ok, err := q.whole(p, m, raw); err != nil {
 			return nil, err
@@ -65,7 +73,7 @@ func keys(m modifier, list []string) (Expr, error) {
 	ids := make([]string, len(list))
 	for i, raw := range list {
 		if ids[i] = unescape(raw); !fhir.ValidID(ids[i]) {
-			return nil, badValue("bad-id", "an id has 1 to 64 letters, digits, dashes and points")
+			return nil, badValue(fhir.IDInvalidID, "an id has 1 to 64 letters, digits, dashes and points")
 		}
 	}
 	if m == modifierNot {
@@ -135,7 +143,7 @@ func (q *reading) value(p *Parameter, m modifier, of, raw string) ([]condition, 
 			return nearCondition(raw)
 		}
 	}
-	return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: its search type is not known here")
+	return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnsupportedParameter, "not supported: its search type is not known here")
 }
 
 func withSuffix(list []condition, suffix string) []condition {
@@ -143,78 +151,4 @@ func withSuffix(list []condition, suffix string) []condition {
 		list[i].suffix = suffix
 	}
 	return list
-}
-
-func (q *reading) dateCondition(value string) ([]condition, error) {
-	p, text, ok := cutPrefix(value)
-	if !ok {
-		return nil, badPrefix()
-	}
-	d, ok := parseQueryDate(text)
-	if !ok {
-		return nil, badValue("bad-date", "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
-	}
-	return alternatives("", p.compare(queryDateInterval(p, d, q.params.zone, q.now))), nil
-}
-
-func numberCondition(value string) ([]condition, error) {
-	p, text, ok := cutPrefix(value)
-	if !ok {
-		return nil, badPrefix()
-	}
-	n, ok := parseQueryNumber(text)
-	if !ok {
-		return nil, badValue("bad-number", "a number is decimal, as 5.4 or 1e2")
-	}
-	return alternatives("", p.compare(n.interval(p))), nil
-}
-
-// compositeCondition compares with "value$value": every component of one and the same element
-// (https://hl7.org/fhir/R4/search.html#combining).
-func (q *reading) compositeCondition(p *Parameter, raw string) ([]condition, error) {
-	parts := splitEscaped(raw, '$')
-	if len(parts) != len(p.components) {
-		return nil, badValue("bad-composite", "a value has a part for each component, separated by $: "+componentNames(p))
-	}
-	out := []condition{{}}
-	for i, part := range parts {
-		c := p.components[i]
-		if part == "" {
-			return nil, badValue("empty-value", "a part is empty")
-		}
-		alts, err := q.value(c, modifierNone, "", part)
-		if err != nil {
-			return nil, err
-		}
-		var next []condition
-		for _, have := range out {
-			for _, alt := range alts {
-				if have.suffix != "" && alt.suffix != "" && have.suffix != alt.suffix {
-					continue
-				}
-				n := condition{suffix: have.suffix + alt.suffix, where: make([]Comparison, 0, len(have.where)+len(alt.where))}
-				if have.suffix == alt.suffix {
-					n.suffix = have.suffix
-				}
-				n.where = append(n.where, have.where...)
-				for _, cmp := range alt.where {
-					cmp.Part = i + 1
-					n.where = append(n.where, cmp)
-				}
-				next = append(next, n)
-			}
-		}
-		if out = next; len(out) > q.limits.Values {
-			return nil, tooCostly("the composite has more than " + strconv.Itoa(q.limits.Values) + " alternatives")
-		}
-	}
-	return out, nil
-}
-
-func componentNames(p *Parameter) string {
-	var names []string
-	for _, c := range p.components {
-		names = append(names, c.Code)
-	}
-	return strings.Join(names, "$")
 }

@@ -151,3 +151,16 @@ func decimalOf(n fhir.Node) (fhir.Decimal, bool) {
 	d, err := fhir.ParseDecimal(n.Text())
 	return d, err == nil
 }
+
+// numberCondition compares a number with a value.
+func numberCondition(value string) ([]condition, error) {
+	p, text, ok := cutPrefix(value)
+	if !ok {
+		return nil, badPrefix()
+	}
+	n, ok := parseQueryNumber(text)
+	if !ok {
+		return nil, badComparison(text, fhir.IDBadNumber, "a number is decimal, as 5.4 or 1e2")
+	}
+	return alternatives("", p.compare(n.interval(p))), nil
+}

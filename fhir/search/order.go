@@ -11,7 +11,7 @@ func NaturalOrder(types []string, where Expr) []Sort {
 	if len(types) != 1 {
 		return nil
 	}
-	conditions := conjuncts(nil, where)
+	conditions := Conjuncts(where)
 	ranges, equal := map[string]bool{}, map[string]bool{}
 	alone := true // nothing is asked but the range
 	for _, e := range conditions {
@@ -46,18 +46,6 @@ func NaturalOrder(types []string, where Expr) []Sort {
 		return nil
 	}
 	return []Sort{{Param: best.Params[len(best.Params)-1]}}
-}
-
-// conjuncts appends the conditions that all hold where e does, those of nested Ands included.
-func conjuncts(dst []Expr, e Expr) []Expr {
-	all, ok := e.(And)
-	if !ok {
-		return append(dst, e)
-	}
-	for _, x := range all {
-		dst = conjuncts(dst, x)
-	}
-	return dst
 }
 
 // comparesBounds reports whether a comparison is one of the bounds of an entry, and not of a component.

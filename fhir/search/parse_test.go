@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func issueIDs(err error) []string {
 	}
 	var ids []string
 	for _, i := range e.Issues {
-		ids = append(ids, i.ID)
+		ids = append(ids, string(i.ID))
 	}
 	return ids
 }
@@ -50,6 +51,14 @@ func TestErrorsNameTheNearestValidNames(t *testing.T) {
 	for _, c := range []struct{ url, want string }{
 		{"Patient?famly=x", "family"},
 		{"Patient?birthDate=2000", "birthdate"},
+		{"Patient?birthdate=>1990", "write gt"},
+		{"Patient?birthdate=>=1990", "write ge"},
+		{"Patient?birthdate>=1990", "ge"},
+		{"RiskAssessment?probability=<0.5", "write lt"},
+		{"Observation?value-quantity=~5", "write ap"},
+		{"Observation?Observation.patient=x", "write patient or subject"},
+		{"Patient?Patient.famly=x", "family"},
+		{"Patient?_sort=_type", "has no order"},
 		{"Patient?name.given=x", "only references"},
 		{"Observation?patent=1", "patient"},
 		{"Patient?family:exakt=x", "exact"},
@@ -89,11 +98,11 @@ func TestErrorsDoNotRepeatValues(t *testing.T) {
 }
 
 func TestLenientHandlingIgnoresAndReports(t *testing.T) {
-	req, issues, err := parse(t, newParameters(), "Patient?nonsense=x&gender=male&family:nope=x&birthdate=xx&_sort=nope&_query=q", search.ParseOptions{Lenient: true})
+	req, issues, err := parse(t, newParameters(), "Patient?nonsense=x&gender=male&_sort=nope&_query=q&name=", search.ParseOptions{Lenient: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(issues) != 5 {
+	if len(issues) != 3 {
 		t.Errorf("issues: %+v", issues)
 	}
 	for _, i := range issues {
@@ -107,13 +116,50 @@ func TestLenientHandlingIgnoresAndReports(t *testing.T) {
 	if _, ok := req.Where.(search.Some); !ok {
 		t.Errorf("condition %#v", req.Where)
 	}
-	req, issues, err = parse(t, newParameters(), "Patient?_include=Patient:organization&_summary=text&gender=male&_revinclude:iterate=Observation:subject",
-		search.ParseOptions{Lenient: true})
-	if err != nil || len(issues) != 2 || len(req.Includes) > 0 || len(req.Pairs) != 2 || req.Summary != search.SummaryText {
-		t.Errorf("text summaries with includes: %+v, issues %v, error %v", req, issues, err)
+	// "SHALL reject any search request that contains a modifier that the server does not support"; what can't be read is no unknown parameter
+	for query, id := range map[string]string{
+		"gender:foo=male": "unknown-modifier", "birthdate=abc": "bad-prefix", "birthdate=1990-13": "bad-date", "_count=abc": "bad-count", "_total=all": "bad-total",
+		"_has:Alien:patient:code=x": "unknown-type", "_type=Alien": "unknown-type", "_elements=nonsense": "unknown-element", "gender=male,": "empty-value",
+		"_summary=text&_include=Patient:organization": "bad-summary", "_list=$current-problems": "bad-list", "birthdate>1990": "",
+	} {
+		_, issues, err := parse(t, newParameters(), "Patient?nonsense=x&"+query, search.ParseOptions{Lenient: true})
+		if id == "" {
+			if err != nil || len(issues) != 2 {
+				t.Errorf("%s: issues %v, error %v", query, issues, err)
+			}
+		} else if got := issueIDs(err); !slices.Contains(got, id) {
+			t.Errorf("%s: issues %v, want %s", query, got, id)
+		}
 	}
 	if _, _, err := parse(t, newParameters(), "Patient?gender="+strings.Repeat("a,", 9000)+"a", search.ParseOptions{Lenient: true}); err == nil {
 		t.Error("a limit is not lenient")
+	}
+}
+
+func TestEmptyParametersAreIgnored(t *testing.T) {
+	req, issues, err := parse(t, newParameters(), "Patient?name=&gender=male&_sort=&_type=&_include=&nonsense=", search.ParseOptions{})
+	if err != nil || len(issues) > 0 || len(req.Pairs) != 1 || req.Sort != nil || len(req.Includes) > 0 {
+		t.Errorf("%+v, issues %v, error %v", req, issues, err)
+	}
+	// What decides about a write does not choose more than it says.
+	if _, _, err := parse(t, newParameters(), "Patient?name=&gender=male", search.ParseOptions{Deciding: true}); !slices.Equal(issueIDs(err), []string{"empty-value"}) {
+		t.Errorf("deciding: %v", err)
+	}
+}
+
+func TestCodesOutsideOfARequiredBindingAreWarnedOf(t *testing.T) {
+	for query, want := range map[string]string{
+		"Patient?gender=F": "female, male, other, unknown", "Patient?gender=male,F": "female", "Patient?gender:not=m": "female", "Patient?gender=http://x|male": "female",
+		"Patient?gender=Male": "", "Patient?gender=http://hl7.org/fhir/administrative-gender|male": "", "Observation?status=finl": "amended",
+		"Patient?identifier=F": "", "Observation?code=F": "", "Encounter?subject:Patient.gender=F": "female", "Patient?language=xx": "", "Patient?gender:missing=true": "",
+	} {
+		_, issues, err := parse(t, newParameters(), query, search.ParseOptions{})
+		switch {
+		case err != nil || want == "" && len(issues) > 0:
+			t.Errorf("%s: issues %v, error %v", query, issues, err)
+		case want != "" && (len(issues) != 1 || issues[0].ID != "unknown-code" || issues[0].Severity != fhir.SeverityWarning || !strings.Contains(issues[0].Text, want)):
+			t.Errorf("%s: issues %v, want %s", query, issues, want)
+		}
 	}
 }
 

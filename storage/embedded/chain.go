@@ -159,7 +159,7 @@ func (r *reader) holdsRefers(ctx context.Context, c *condition, e search.Refers,
 		known, ok := c.targets[id]
 		if !ok {
 			target := fhir.Key{Type: e.Target, ID: id}
-			exists, err := r.entries(target, &c.found, c.kids[0].needs(r.s.names, e.Target), st)
+			exists, err := r.entries(target, &c.found, c.kids[0].needs(r.s.dict, e.Target), st)
 			if err != nil {
 				return false, err
 			}
@@ -179,7 +179,7 @@ func (r *reader) holdsRefers(ctx context.Context, c *condition, e search.Refers,
 
 // entries reads the entries of a resource into f: those of the needed parameters, or all where that is nil.
 func (r *reader) entries(key fhir.Key, f *found, needed []uint32, st *stats) (exists bool, err error) {
-	typ, ok := r.s.names.find(key.Type, "")
+	typ, ok := r.s.dict.find(key.Type, "")
 	if !ok {
 		return false, nil
 	}
@@ -189,9 +189,9 @@ func (r *reader) entries(key fhir.Key, f *found, needed []uint32, st *stats) (ex
 		return false, err
 	}
 	if needed == nil {
-		return true, r.s.names.decodeEntries(v, f)
+		return true, r.s.dict.decodeEntries(v, f)
 	}
-	return true, r.s.names.decodeNeeded(v, f, needed)
+	return true, r.s.dict.decodeNeeded(v, f, needed)
 }
 
 // refers returns the ids of the resources of typ that refer to what satisfies e, in their order. inner is the plan for that.

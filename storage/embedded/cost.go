@@ -17,8 +17,8 @@ const (
 // choose picks the sources to read for the first want resources in the order of ids (0 for all): one to drive, and those worth merging
 // with it. None means that all ids of the type are tried.
 func (p *planner) choose(want int) []*source {
-	if p.settled != nil {
-		return p.settled
+	if p.fixed != nil {
+		return p.fixed
 	}
 	if pick := p.r.s.tune.pick; pick != nil {
 		return pick(p)

@@ -90,7 +90,7 @@ func (k *known) get(name string, read func() (int64, error)) (int64, error) {
 // Counts returns the number of current resources of each type that has any.
 func (r *reader) Counts(ctx context.Context) (map[string]int64, error) {
 	out := map[string]int64{}
-	for _, typ := range r.s.names.types() {
+	for _, typ := range r.s.dict.types() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -107,7 +107,7 @@ func (r *reader) Counts(ctx context.Context) (map[string]int64, error) {
 
 // countType returns the number of current resources of a type.
 func (r *reader) countType(typ string) (int64, error) {
-	num, ok := r.s.names.find(typ, "")
+	num, ok := r.s.dict.find(typ, "")
 	if !ok {
 		return 0, nil
 	}
@@ -123,7 +123,7 @@ func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
 func (r *reader) countAll(ctx context.Context, q search.Query, x *explainer) (int64, error) {
 	if n, ok, err := r.CountCheap(ctx, q); ok || err != nil {
 		if ok {
-			x.step(search.Step{Kind: "count", Index: strings.Join(q.Types, ", ") + ": " + describe(search.And(conjuncts(q.Where, nil))),
+			x.step(search.Step{Kind: "count", Index: strings.Join(q.Types, ", ") + ": " + describe(search.And(search.Conjuncts(q.Where))),
 				Detail: "counters know it", Rows: len(q.Types)})
 		}
 		return n, err
@@ -144,7 +144,7 @@ func (r *reader) countAll(ctx context.Context, q search.Query, x *explainer) (in
 
 // countMatches counts the matches of one type; where an index is sure of a match, its resource is not looked at.
 func (r *reader) countMatches(ctx context.Context, typ string, where search.Expr, x *explainer) (n int64, err error) {
-	num, ok := r.s.names.find(typ, "")
+	num, ok := r.s.dict.find(typ, "")
 	if !ok {
 		return 0, nil
 	}
@@ -214,7 +214,7 @@ func (r *reader) CountCheap(ctx context.Context, q search.Query) (n int64, ok bo
 	if err := ctx.Err(); err != nil {
 		return 0, false, err
 	}
-	conj := conjuncts(q.Where, nil)
+	conj := search.Conjuncts(q.Where)
 	for _, typ := range q.Types {
 		var one int64
 		switch len(conj) {
@@ -245,7 +245,7 @@ func (r *reader) CountCheap(ctx context.Context, q search.Query) (n int64, ok bo
 
 // countSome counts the resources with an entry of a parameter, or with one that equals one value, by its counter.
 func (r *reader) countSome(typ string, s search.Some) (n int64, ok bool, err error) {
-	num, found := r.s.names.find(typ, s.Param)
+	num, found := r.s.dict.find(typ, s.Param)
 	if !found {
 		return 0, true, nil
 	}
@@ -253,7 +253,7 @@ func (r *reader) countSome(typ string, s search.Some) (n int64, ok bool, err err
 		n, err = r.count(presence(num))
 		return n, err == nil, err
 	}
-	st := r.s.names.shapeOf(num)
+	st := r.s.dict.shapeOf(num)
 	cs, ok := choices(st, s)
 	if !ok || len(cs) != 1 || !cs[0].b.equal() || len(cs[0].b.low) >= maxColumn {
 		return 0, ok && len(cs) == 0, nil
@@ -278,7 +278,7 @@ func (r *reader) countSome(typ string, s search.Some) (n int64, ok bool, err err
 	case c.letter != byCode && c.letter != byID:
 		return 0, false, nil
 	case has:
-		sys, found := r.s.names.find("", qualifier)
+		sys, found := r.s.dict.find("", qualifier)
 		if !found {
 			return 0, false, nil // never seen, or beyond maxSystems
 		}
@@ -323,7 +323,7 @@ func (r *reader) reduced(typ string, e search.Expr) (search.Expr, error) {
 	var out search.Or
 	for _, c := range or {
 		if asksPresence(c) {
-			num, found := r.s.names.find(typ, c.(search.Some).Param)
+			num, found := r.s.dict.find(typ, c.(search.Some).Param)
 			if !found {
 				continue
 			}
@@ -352,7 +352,7 @@ func asksPresence(e search.Expr) bool {
 
 // complete reports whether every resource of a type has an entry of a parameter.
 func (r *reader) complete(typ, param string) (bool, error) {
-	num, ok := r.s.names.find(typ, param)
+	num, ok := r.s.dict.find(typ, param)
 	if !ok {
 		return false, nil
 	}

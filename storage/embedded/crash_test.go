@@ -143,8 +143,8 @@ func checkRows(t *testing.T, s *Store) {
 	t.Helper()
 	want := map[string]bool{}
 	counts := map[string]int64{}
-	for _, typ := range s.names.types() {
-		num, _ := s.names.find(typ, "")
+	for _, typ := range s.dict.types() {
+		num, _ := s.dict.find(typ, "")
 		it, err := s.db.NewIter(within(typeKey(nil, tableEntries, num, "")))
 		if err != nil {
 			t.Fatal(err)
@@ -153,11 +153,11 @@ func checkRows(t *testing.T, s *Store) {
 			v, _ := it.ValueAndErr()
 			id := string(it.Key()[1+numberSize:])
 			var f found
-			if err := s.names.decodeEntries(v, &f); err != nil {
+			if err := s.dict.decodeEntries(v, &f); err != nil {
 				t.Fatal(err)
 			}
 			var set keySet
-			if err := s.names.collect(&set, typ, id, f.entries); err != nil {
+			if err := s.dict.collect(&set, typ, id, f.entries); err != nil {
 				t.Fatal(err)
 			}
 			counts[string(appendNumber(nil, num))]++

@@ -29,7 +29,7 @@ const (
 
 // appendEntries appends the row of tableEntries: instant, version, and for each entry its parameter, its length in bytes and what it says. Code systems and the
 // types of references are written as numbers.
-func (n *names) appendEntries(b []byte, typ string, updated time.Time, version int64, entries []search.Entry) ([]byte, error) {
+func (n *dictionary) appendEntries(b []byte, typ string, updated time.Time, version int64, entries []search.Entry) ([]byte, error) {
 	b = binary.BigEndian.AppendUint64(b, uint64(updated.UnixMicro()))
 	b = binary.AppendUvarint(b, uint64(version))
 	for i := range entries {
@@ -58,7 +58,7 @@ func setLength(b []byte, start int) []byte {
 	return b
 }
 
-func (n *names) appendEntry(b []byte, e *search.Entry) ([]byte, error) {
+func (n *dictionary) appendEntry(b []byte, e *search.Entry) ([]byte, error) {
 	var head uint64
 	for bit, set := range [...]bool{e.System != "", e.Code != "", e.Folded != "", e.Exact != "", e.Lo != "", e.Hi != "", e.Type != "", e.ID != "", e.URI != "", len(e.Parts) > 0} {
 		if set {
@@ -99,7 +99,7 @@ func (n *names) appendEntry(b []byte, e *search.Entry) ([]byte, error) {
 }
 
 // appendSystem appends a code system or a reference's type as its number, or as 0 and the text where it has none.
-func (n *names) appendSystem(b []byte, s string) ([]byte, error) {
+func (n *dictionary) appendSystem(b []byte, s string) ([]byte, error) {
 	num, err := n.intern("", s)
 	if err != nil {
 		return nil, err
@@ -234,7 +234,7 @@ type found struct {
 }
 
 // decodeEntries decodes a row of tableEntries, into f's slice where it has room.
-func (n *names) decodeEntries(row []byte, f *found) error {
+func (n *dictionary) decodeEntries(row []byte, f *found) error {
 	d := f.header(row)
 	all := n.all()
 	for len(d.b) > 0 {

@@ -21,7 +21,7 @@ var fullEntry = search.Entry{Param: "strange", System: "s", Code: "c", Folded: "
 // entriesRow encodes entries of a Patient.
 func entriesRow(t testing.TB, s *Store, entries ...search.Entry) []byte {
 	t.Helper()
-	row, err := s.names.appendEntries(nil, "Patient", time.Unix(1, 0), 1, entries)
+	row, err := s.dict.appendEntries(nil, "Patient", time.Unix(1, 0), 1, entries)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +38,14 @@ func TestEntriesOfAnyLengthComeBack(t *testing.T) {
 	}
 	row := entriesRow(t, s, entries...)
 	var f found
-	if err := s.names.decodeEntries(row, &f); err != nil {
+	if err := s.dict.decodeEntries(row, &f); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(entries, f.entries); d != "" {
 		t.Errorf("(-want +got):\n%.2000s", d)
 	}
-	gender, _ := s.names.find("Patient", "gender")
-	if err := s.names.decodeNeeded(row, &f, []uint32{gender}); err != nil || len(f.entries) != 15 {
+	gender, _ := s.dict.find("Patient", "gender")
+	if err := s.dict.decodeNeeded(row, &f, []uint32{gender}); err != nil || len(f.entries) != 15 {
 		t.Errorf("%d entries are found behind others, error %v", len(f.entries), err)
 	}
 }
@@ -55,7 +55,7 @@ func TestEntriesWithWrongLengthsAreDamaged(t *testing.T) {
 	s := openMemory(t)
 	defer s.Close()
 	row := entriesRow(t, s, search.Entry{Param: "gender", Code: "female"})
-	gender, _ := s.names.find("Patient", "gender")
+	gender, _ := s.dict.find("Patient", "gender")
 	const at = 10 // behind instant, version and parameter
 	right := uint64(row[at])
 	if right != uint64(len(row)-at-1) {
@@ -64,22 +64,22 @@ func TestEntriesWithWrongLengthsAreDamaged(t *testing.T) {
 	for _, length := range []uint64{0, 1, right - 1, right + 1, 127, 1 << 20, 1 << 63, 1<<64 - 1} {
 		bad := append(binary.AppendUvarint(slices.Clone(row[:at]), length), row[at+1:]...)
 		var f found
-		if err := s.names.decodeEntries(bad, &f); !errors.Is(err, errDamaged) {
+		if err := s.dict.decodeEntries(bad, &f); !errors.Is(err, errDamaged) {
 			t.Errorf("length %d in place of %d: error %v", length, right, err)
 		}
-		if err := s.names.decodeNeeded(bad, &f, []uint32{gender}); !errors.Is(err, errDamaged) {
+		if err := s.dict.decodeNeeded(bad, &f, []uint32{gender}); !errors.Is(err, errDamaged) {
 			t.Errorf("length %d in place of %d, needed: error %v", length, right, err)
 		}
-		if err := s.names.decodeNeeded(bad, &f, []uint32{gender + 1}); length > right && !errors.Is(err, errDamaged) {
+		if err := s.dict.decodeNeeded(bad, &f, []uint32{gender + 1}); length > right && !errors.Is(err, errDamaged) {
 			t.Errorf("length %d in place of %d, passed over: error %v", length, right, err)
 		}
 	}
 	long := append(slices.Clone(row), 0)
 	long[at]++
-	if err := s.names.decodeEntries(long, new(found)); !errors.Is(err, errDamaged) {
+	if err := s.dict.decodeEntries(long, new(found)); !errors.Is(err, errDamaged) {
 		t.Errorf("a byte behind what an entry says, within its length: error %v", err)
 	}
-	if err := s.names.decodeEntries(row[:at], new(found)); !errors.Is(err, errDamaged) {
+	if err := s.dict.decodeEntries(row[:at], new(found)); !errors.Is(err, errDamaged) {
 		t.Errorf("an entry without length: error %v", err)
 	}
 }
@@ -100,12 +100,12 @@ func FuzzEntriesRow(f *testing.F) {
 			return
 		}
 		var all, some found
-		err := s.names.decodeEntries(row, &all)
+		err := s.dict.decodeEntries(row, &all)
 		if err != nil && !errors.Is(err, errDamaged) {
 			t.Fatal(err)
 		}
-		for num, nm := range s.names.all() {
-			neededErr := s.names.decodeNeeded(row, &some, []uint32{uint32(num)})
+		for num, nm := range s.dict.all() {
+			neededErr := s.dict.decodeNeeded(row, &some, []uint32{uint32(num)})
 			if err != nil {
 				continue
 			}
@@ -122,7 +122,7 @@ func FuzzEntriesRow(f *testing.F) {
 			return
 		}
 		again := entriesRow(t, s, all.entries...)
-		if err := s.names.decodeEntries(again, &some); err != nil {
+		if err := s.dict.decodeEntries(again, &some); err != nil {
 			t.Fatalf("what was decoded is encoded to a damaged row: %v", err)
 		}
 		if d := cmp.Diff(all.entries, some.entries, cmpopts.EquateEmpty()); d != "" {

@@ -98,9 +98,9 @@ func (r *reader) estimateType(ctx context.Context, typ string, where search.Expr
 
 // planType is plan, by the name of the type; the plan of a type that was never stored finds nothing.
 func (r *reader) planType(ctx context.Context, typ string, where search.Expr) (*planner, error) {
-	num, ok := r.s.names.find(typ, "")
+	num, ok := r.s.dict.find(typ, "")
 	if !ok {
-		return &planner{r: r, typ: typ, settled: []*source{{kind: "keys", index: typ, open: func(_ context.Context, reverse bool, _ *explainer) (ids, error) {
+		return &planner{r: r, typ: typ, fixed: []*source{{kind: "keys", index: typ, open: func(_ context.Context, reverse bool, _ *explainer) (ids, error) {
 			return newListIDs(nil, true, reverse), nil
 		}}}}, nil
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/fhirgate/fhirgate/fhir/search"
-	"github.com/fhirgate/fhirgate/storage"
 )
 
 // explainer collects how a query ran. Only the statistics are kept where nobody asks for the plan.
@@ -162,8 +161,6 @@ func (r *reader) Explain(ctx context.Context, q search.Query) ([]search.Row, sea
 	}
 	return rows, x.plan(len(rows)), nil
 }
-
-var _ storage.CountExplainer = (*reader)(nil)
 
 // ExplainCount counts the rows of q as Count does, and says how.
 func (r *reader) ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error) {

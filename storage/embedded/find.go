@@ -83,7 +83,7 @@ func limited(rows []search.Row, limit int) []search.Row {
 
 // findType runs q on one type.
 func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *explainer) ([]search.Row, error) {
-	num, ok := r.s.names.find(typ, "")
+	num, ok := r.s.dict.find(typ, "")
 	if !ok {
 		return nil, nil
 	}
@@ -251,9 +251,9 @@ func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhi
 		return f(m)
 	}
 	if x.entries {
-		err = p.r.s.names.decodeEntries(v, m.found)
+		err = p.r.s.dict.decodeEntries(v, m.found)
 	} else {
-		err = p.r.s.names.decodeNeeded(v, m.found, cond.needs(p.r.s.names, p.typ))
+		err = p.r.s.dict.decodeNeeded(v, m.found, cond.needs(p.r.s.dict, p.typ))
 	}
 	if err != nil {
 		return false, err

@@ -26,6 +26,12 @@ type reader struct {
 // Moment is the instant of the newest visible commit.
 func (r *reader) Moment() time.Time { return time.UnixMicro(r.micros).UTC() }
 
+// Now is Moment: a View puts nothing.
+func (r *reader) Now() time.Time { return r.Moment() }
+
+// Mark is none: see ViewAt.
+func (r *reader) Mark() storage.Mark { return "" }
+
 // ready checks ctx and makes an Update's own writes visible to src.
 func (r *reader) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -59,7 +65,7 @@ func (r *reader) get(ctx context.Context, key fhir.Key) (storage.Record, error) 
 	if rec, ok := r.kept.take(key); ok {
 		return rec, nil
 	}
-	typ, ok := r.s.names.find(key.Type, "")
+	typ, ok := r.s.dict.find(key.Type, "")
 	if !ok {
 		return storage.Record{}, storage.ErrNotFound
 	}
@@ -101,7 +107,7 @@ func (r *reader) GetVersion(ctx context.Context, key fhir.Key, version int64) (s
 	if err := r.ready(ctx); err != nil {
 		return storage.Record{}, err
 	}
-	typ, _ := r.s.names.find(key.Type, "")
+	typ, _ := r.s.dict.find(key.Type, "")
 	return r.record(key, oldKey(typ, key.ID, version))
 }
 

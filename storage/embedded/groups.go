@@ -12,11 +12,11 @@ const maxGroups = 32
 // groupScans returns scans that read what an atom over ranges accepts in the order of ids: one for each group of Lo within its bounds, and
 // what reads the wide ranges that begin before them. ok is false where there are too many groups, or none is saved.
 func (r *reader) groupScans(typ string, a atom) (out []*scan, ok bool, err error) {
-	num, found := r.s.names.find(typ, a.param)
-	if !found || r.s.names.shapeOf(num).shape&shapeForms != shapeRange {
+	num, found := r.s.dict.find(typ, a.param)
+	if !found || r.s.dict.shapeOf(num).shape&shapeForms != shapeRange {
 		return nil, false, nil
 	}
-	cs, ok := choices(r.s.names.shapeOf(num), a.expr)
+	cs, ok := choices(r.s.dict.shapeOf(num), a.expr)
 	if !ok || len(cs) == 0 || cs[0].letter != byLo {
 		return nil, false, nil
 	}

@@ -40,7 +40,7 @@ func (r *reader) History(ctx context.Context, q storage.HistoryQuery) ([]storage
 	}
 	types := q.Types
 	if len(types) == 0 {
-		types = r.s.names.types()
+		types = r.s.dict.types()
 	}
 	return r.historyTypes(ctx, types, q, since, until)
 }
@@ -77,7 +77,7 @@ func (r *reader) historyOf(ctx context.Context, q storage.HistoryQuery, since, u
 	if !add(rec) {
 		return out, nil
 	}
-	typ, _ := r.s.names.find(q.Key.Type, "")
+	typ, _ := r.s.dict.find(q.Key.Type, "")
 	prefix := append(typeKey(nil, tableOld, typ, q.Key.ID), 0)
 	it, err := r.src.NewIter(within(prefix))
 	if err != nil {
@@ -188,7 +188,7 @@ func (r *reader) historyTypes(ctx context.Context, types []string, q storage.His
 	}()
 	var h cursors
 	for _, t := range types {
-		num, ok := r.s.names.find(t, "")
+		num, ok := r.s.dict.find(t, "")
 		if !ok {
 			continue
 		}

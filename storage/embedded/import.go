@@ -1,35 +1,14 @@
 package embedded
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-var _ storage.Importer = (*Store)(nil)
-
-// Metas implements storage.Importer.
-func (s *Store) Metas(ctx context.Context) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	err := s.View(ctx, func(r storage.Reader) error {
-		it, err := r.(*reader).src.NewIter(within([]byte{tableMeta}))
-		if err != nil {
-			return err
-		}
-		defer it.Close()
-		for ok := it.First(); ok; ok = it.Next() {
-			out[string(it.Key()[1:])] = bytes.Clone(it.Value())
-		}
-		return it.Error()
-	})
-	return out, err
-}
-
-// Import implements storage.Importer by one commit a call.
+// Import stores the versions by one commit a call.
 func (s *Store) Import(ctx context.Context, versions []storage.Version) error {
-	return s.Update(ctx, func(x storage.Tx) error {
-		t := x.(*tx)
+	return s.update(ctx, func(t *tx) error {
 		for i := range versions {
 			if err := t.take(&versions[i]); err != nil {
 				return err
@@ -41,7 +20,7 @@ func (s *Store) Import(ctx context.Context, versions []storage.Version) error {
 
 // take writes the rows of one version.
 func (t *tx) take(v *storage.Version) error {
-	typ, err := t.s.names.intern(v.Key.Type, "")
+	typ, err := t.s.dict.intern(v.Key.Type, "")
 	if err != nil {
 		return err
 	}

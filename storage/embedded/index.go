@@ -130,7 +130,7 @@ type slot struct {
 }
 
 // collect fills set with the index keys of a resource.
-func (n *names) collect(set *keySet, typ, id string, entries []search.Entry) error {
+func (n *dictionary) collect(set *keySet, typ, id string, entries []search.Entry) error {
 	set.reset()
 	for i := range entries {
 		e := &entries[i]
@@ -156,7 +156,7 @@ func (n *names) collect(set *keySet, typ, id string, entries []search.Entry) err
 	return nil
 }
 
-func (n *names) collectEntry(set *keySet, num uint32, id string, e *search.Entry) error {
+func (n *dictionary) collectEntry(set *keySet, num uint32, id string, e *search.Entry) error {
 	s := shapeOfEntry(e)
 	learn, parts := s, ""
 	defer func() { n.learn(num, learn, parts) }()
@@ -209,7 +209,7 @@ func (n *names) collectEntry(set *keySet, num uint32, id string, e *search.Entry
 }
 
 // rows adds the row of several slots, and where the last is a range, the one by its group, and the one by node and Hi if it is wide.
-func (n *names) rows(set *keySet, num uint32, id string, slots []slot) error {
+func (n *dictionary) rows(set *keySet, num uint32, id string, slots []slot) error {
 	last := &slots[len(slots)-1]
 	if err := n.row(set, num, byParts, id, slots...); err != nil || last.letter != byLo {
 		return err
@@ -232,7 +232,7 @@ func (n *names) rows(set *keySet, num uint32, id string, slots []slot) error {
 func isGrouped(first byte) bool { return first != byID }
 
 // row adds one key: number, variant, columns, id, 0x00, and for each slot its form and the fields that are no column.
-func (n *names) row(set *keySet, num uint32, variant byte, id string, slots ...slot) error {
+func (n *dictionary) row(set *keySet, num uint32, variant byte, id string, slots ...slot) error {
 	b := append(appendNumber(set.buf, num), variant)
 	var cuts byte
 	for i, s := range slots {
@@ -289,7 +289,7 @@ func (n *names) row(set *keySet, num uint32, variant byte, id string, slots ...s
 func compoundName(params []string) string { return "\x01" + strings.Join(params, "+") }
 
 // collectCompound adds the rows of one compound: every combination of one entry of each of its parameters.
-func (n *names) collectCompound(set *keySet, typ, id string, params []string, entries []search.Entry) error {
+func (n *dictionary) collectCompound(set *keySet, typ, id string, params []string, entries []search.Entry) error {
 	var room [4][]int
 	of := room[:0]
 	total := 1

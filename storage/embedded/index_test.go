@@ -24,7 +24,7 @@ func TestManyEntriesCostTheirNumber(t *testing.T) {
 	took := func(size int) time.Duration {
 		start := time.Now()
 		for part := range slices.Chunk(entries, size) {
-			if err := s.names.collect(&set, "Patient", "a", part); err != nil {
+			if err := s.dict.collect(&set, "Patient", "a", part); err != nil {
 				t.Fatal(err)
 			}
 			if len(set.has) != 1 || len(set.keys) != size {

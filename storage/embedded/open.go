@@ -39,7 +39,7 @@ type Options struct {
 	// Clock is the clock; nil for time.Now.
 	Clock func() time.Time
 
-	settle time.Duration // for tests: in place of settleAfter
+	compact time.Duration // for tests: in place of compactAfter
 }
 
 // Store is the engine. It implements storage.Store.
@@ -47,13 +47,13 @@ type Store struct {
 	db    *pebble.DB
 	dir   string
 	opt   Options
-	names *names
+	dict  *dictionary
 	cache countCache
 	tune  tuning
 	lock  *pebble.Lock
 
-	settler settler
-	short   *shortage
+	compactor compactor
+	short     *shortage
 
 	writer chan struct{} // holds one token while nobody writes
 	last   int64         // instant of the newest applied commit; the writer's
@@ -109,7 +109,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		return nil, err
 	}
 	s.writer <- struct{}{}
-	s.startSettler(opt.settle)
+	s.startCompactor(opt.compact)
 	return s, nil
 }
 
@@ -189,7 +189,7 @@ func (s *Store) start() error {
 			return fmt.Errorf("the data folder %s was written by a later release (format %d, this one reads %d): run that release, or choose another folder", s.dir, f, format)
 		}
 	}
-	if s.names, err = loadNames(s.db); err != nil {
+	if s.dict, err = loadDictionary(s.db); err != nil {
 		return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
 	}
 	if v, closer, err = s.db.Get([]byte{tableClock}); err == nil {
@@ -204,7 +204,7 @@ func (s *Store) start() error {
 	return nil
 }
 
-// pebbleOptions are the settings that the measurements in doc.go were made with.
+// pebbleOptions are the settings that the measurements in DECISIONS.md were made with.
 func (s *Store) pebbleOptions() *pebble.Options {
 	size := s.opt.Cache
 	if size == 0 {
@@ -299,6 +299,9 @@ func (s *Store) Ready(ctx context.Context) error {
 	return s.space(0)
 }
 
+// Building is empty: what the store opens has all its indexes.
+func (s *Store) Building() []string { return nil }
+
 // Close waits for running calls and closes the files.
 func (s *Store) Close() error {
 	s.mu.Lock()
@@ -309,7 +312,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	close(s.short.stop)
-	s.settler.close()
+	s.compactor.close()
 	s.calls.Wait()
 	err := s.now.snap.Close()
 	return errors.Join(err, s.db.Close(), s.lock.Close())
@@ -330,7 +333,7 @@ func memory() int64 {
 
 // errFull is what writes get while the disk is full.
 func errFull(dir string) error {
-	e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, "storage-full", "the disk of the data folder is full; reads are served, writes are not until there is space")
+	e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, fhir.IDStorageFull, "the disk of the data folder is full; reads are served, writes are not until there is space")
 	e.Err = fmt.Errorf("no space for %s", filepath.Clean(dir))
 	return e
 }

@@ -84,11 +84,11 @@ func (p *planner) walks(q search.Query) ([]*walk, error) {
 	if q.Limit == 0 || first.Chain != nil || first.Param == search.SortByID {
 		return nil, nil
 	}
-	num, ok := p.r.s.names.find(p.typ, first.Param)
+	num, ok := p.r.s.dict.find(p.typ, first.Param)
 	if !ok {
 		return nil, nil
 	}
-	st := p.r.s.names.shapeOf(num)
+	st := p.r.s.dict.shapeOf(num)
 	var letter byte
 	for _, l := range letters {
 		if st.shape&shapeForms == l.form {

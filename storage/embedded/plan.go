@@ -19,7 +19,7 @@ type tuning struct {
 	walk    bool                     // orders are always read from an index where one has them
 }
 
-// tuned are the limits that the measurements in doc.go were made with.
+// tuned are the limits that the measurements in DECISIONS.md were made with.
 var tuned = tuning{pass: 8192, streams: 16, inner: 2000, grouped: 512}
 
 // planner makes the plan of a query on one type.
@@ -34,26 +34,12 @@ type planner struct {
 	atoms     []*atom // by conjunct; nil where it is none
 	per       []*source
 	all       []*source // sources for one or more conjuncts
-	settled   []*source // what is read; nil where it is to be chosen from all
+	fixed     []*source // what is read; nil where it is to be chosen from all
 	exist     bool      // ids that the streams are sure of are those of resources that exist
 
 	merged []mergedAtom
 
 	expected float64 // what matches told; negative until it is asked
-}
-
-// conjuncts flattens the Ands of a condition.
-func conjuncts(e search.Expr, out []search.Expr) []search.Expr {
-	switch e := e.(type) {
-	case nil:
-	case search.And:
-		for _, c := range e {
-			out = conjuncts(c, out)
-		}
-	default:
-		out = append(out, e)
-	}
-	return out
 }
 
 // plan collects the sources of a condition.
@@ -74,7 +60,7 @@ func (r *reader) newPlanner(ctx context.Context, typ string, num uint32, where s
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{r: r, expected: -1, typ: typ, num: num, total: float64(n), conj: conjuncts(where, nil)}
+	p := &planner{r: r, expected: -1, typ: typ, num: num, total: float64(n), conj: search.Conjuncts(where)}
 	for i, e := range p.conj {
 		if p.conj[i], err = r.reduced(typ, e); err != nil {
 			return nil, err
@@ -91,7 +77,7 @@ func (r *reader) newPlanner(ctx context.Context, typ string, num uint32, where s
 	return p, nil
 }
 
-// obvious settles a query by id whose only condition is read from few streams in the order of ids, as a token is: whatever they hold, all
+// obvious fixes a query by id whose only condition is read from few streams in the order of ids, as a token is: whatever they hold, all
 // ids of the type are more, so no index is read to find that out. It reports whether the query is such.
 func (p *planner) obvious() bool {
 	if len(p.conj) != 1 || p.atoms[0] == nil || p.r.s.tune.pick != nil {
@@ -108,7 +94,7 @@ func (p *planner) obvious() bool {
 	}
 	s := p.streams(scans, p.typ+": "+p.atoms[0].param)
 	s.conj = []int{0}
-	p.all, p.per[0], p.settled = []*source{s}, s, []*source{s}
+	p.all, p.per[0], p.fixed = []*source{s}, s, []*source{s}
 	return true
 }
 
@@ -128,7 +114,7 @@ func (p *planner) addSources(ctx context.Context, want int) error {
 		}
 		for _, s := range p.all {
 			if len(s.conj) == len(p.conj) && s.est < fewRows && p.r.s.tune.pick == nil {
-				p.settled = []*source{s}
+				p.fixed = []*source{s}
 				for i := range p.per {
 					p.per[i] = s
 				}
@@ -202,8 +188,8 @@ func (p *planner) mergeRanges() []mergedAtom {
 		if len(and) < 2 {
 			continue
 		}
-		num, ok := p.r.s.names.find(p.typ, a.param)
-		if st := p.r.s.names.shapeOf(num); ok && st.shape&shapeForms == shapeRange && st.shape&shapeMany == 0 {
+		num, ok := p.r.s.dict.find(p.typ, a.param)
+		if st := p.r.s.dict.shapeOf(num); ok && st.shape&shapeForms == shapeRange && st.shape&shapeMany == 0 {
 			m.atom = atom{a.param, and}
 			out = append(out, m)
 		}

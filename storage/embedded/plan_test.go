@@ -130,7 +130,7 @@ func TestExplainTellsWhatWasRead(t *testing.T) {
 		"by a range":   {above, ""},
 	} {
 		if err := s.View(context.Background(), func(r storage.Reader) error {
-			_, plan, err := r.(storage.CountExplainer).ExplainCount(context.Background(), search.Query{Types: []string{"Observation"}, Where: c.where})
+			_, plan, err := r.ExplainCount(context.Background(), search.Query{Types: []string{"Observation"}, Where: c.where})
 			if got := fmt.Sprint(plan.Steps); c.steps != "" && got != c.steps || len(plan.Steps) == 0 || plan.Steps[0].Rows == 0 {
 				t.Errorf("counted %s: %s", name, got)
 			}

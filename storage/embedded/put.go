@@ -22,7 +22,7 @@ func (t *tx) Put(ctx context.Context, rec storage.Record, expect int64) error {
 	if err := t.check(&rec, expect); err != nil {
 		return err
 	}
-	typ, err := t.s.names.intern(rec.Key.Type, "")
+	typ, err := t.s.dict.intern(rec.Key.Type, "")
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (t *tx) check(rec *storage.Record, expect int64) error {
 // replace exchanges the entries of a resource: the row of tableEntries, the index keys that differ, the counters. was says that the
 // resource exists before.
 func (t *tx) replace(typ uint32, rec *storage.Record, was bool) error {
-	n := t.s.names
+	n := t.s.dict
 	oldKeys, newKeys := &t.keys[0], &t.keys[1]
 	oldKeys.reset()
 	newKeys.reset()
@@ -252,7 +252,7 @@ func (t *tx) Reindex(ctx context.Context, key fhir.Key, version int64, entries [
 	if err := t.view(); err != nil { // the entries may be of this Update
 		return err
 	}
-	typ, err := t.s.names.intern(key.Type, "")
+	typ, err := t.s.dict.intern(key.Type, "")
 	if err != nil {
 		return err
 	}

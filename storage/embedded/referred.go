@@ -70,7 +70,7 @@ const idStart = numberSize + 1
 // newProbe returns the probe for a condition, of which key is one resource that it is asked for.
 func (r *reader) newProbe(e search.Referred, key fhir.Key) (*probe, error) {
 	where := referredBy(e, key)
-	conj := conjuncts(where, nil)
+	conj := search.Conjuncts(where)
 	p := planner{r: r, typ: e.Source, conj: conj, atoms: make([]*atom, len(conj))}
 	for i, c := range conj {
 		a, is := atomOf(c)
@@ -106,7 +106,7 @@ func (r *reader) probeScans(scans []*scan, where []search.Comparison, id string)
 		if s.reach != nil || s.verify || !bytes.HasPrefix(s.lower, begin) || !bytes.HasPrefix(s.upper, begin) {
 			return &probe{}, nil
 		}
-		out.scans = append(out.scans, probedScan{newRowReader(r.s.names, s), s.lower[len(begin):], s.upper[len(begin):], s.prefix - len(begin)})
+		out.scans = append(out.scans, probedScan{newRowReader(r.s.dict, s), s.lower[len(begin):], s.upper[len(begin):], s.prefix - len(begin)})
 	}
 	it, err := r.iter(tableIndex, begin[:idStart], prefixEnd(begin[:idStart]))
 	if err != nil {

@@ -189,7 +189,7 @@ type rowReader struct {
 	one   [1]search.Entry
 }
 
-func newRowReader(n *names, s *scan) *rowReader {
+func newRowReader(n *dictionary, s *scan) *rowReader {
 	return &rowReader{s: s, all: n.all(), slots: make([]search.Entry, len(s.letters))}
 }
 

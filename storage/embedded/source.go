@@ -40,7 +40,7 @@ func (p *planner) sourceOf(ctx context.Context, e search.Expr) (*source, error) 
 	case search.Or:
 		return p.orSource(ctx, e)
 	case search.And:
-		q := p.sub(conjuncts(e, nil))
+		q := search.Conjuncts(e)
 		var best *source
 		for _, c := range q {
 			s, err := p.sourceOf(ctx, c)
@@ -70,9 +70,6 @@ func (p *planner) sourceOf(ctx context.Context, e search.Expr) (*source, error) 
 	}
 	return nil, nil
 }
-
-// sub is the conjuncts of a nested And.
-func (p *planner) sub(c []search.Expr) []search.Expr { return c }
 
 // unsure is a stream for more than the condition that it was made for.
 type unsure struct{ ids }
@@ -196,7 +193,7 @@ func (r *reader) openScans(ctx context.Context, scans []*scan, reverse bool, st 
 		in = append(in, one)
 	}
 	if len(unsorted) > 0 {
-		in = append(in, &sortedPasses{ctx: ctx, r: r, scans: unsorted, reverse: reverse, stats: st, keep: keepFor(st.want)})
+		in = append(in, &idSort{ctx: ctx, r: r, scans: unsorted, reverse: reverse, stats: st, keep: keepFor(st.want)})
 	}
 	if len(in) == 0 {
 		return newListIDs(nil, true, reverse), nil

@@ -56,7 +56,7 @@ func (r *reader) scanIDs(s *scan, reverse bool, st *stats) (ids, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scanIDs{it: it, rr: newRowReader(r.s.names, s), reverse: reverse, base: tabled(tableIndex, s.lower), stats: st}, nil
+	return &scanIDs{it: it, rr: newRowReader(r.s.dict, s), reverse: reverse, base: tabled(tableIndex, s.lower), stats: st}, nil
 }
 
 func (s *scanIDs) step() bool {
@@ -73,10 +73,10 @@ func (s *scanIDs) step() bool {
 	return s.it.First()
 }
 
-func (s *scanIDs) next() bool { return s.settle(s.step()) }
+func (s *scanIDs) next() bool { return s.accept(s.step()) }
 
-// settle moves from a row on to one that is accepted and not of the id before.
-func (s *scanIDs) settle(ok bool) bool {
+// accept moves from a row on to one that is accepted and not of the id before.
+func (s *scanIDs) accept(ok bool) bool {
 	for ; ok; ok = s.step() {
 		s.stats.examined++
 		key := s.it.Key()[1:]
@@ -106,9 +106,9 @@ func (s *scanIDs) seek(id []byte) bool {
 	s.started = true
 	k := append(append(make([]byte, 0, len(s.base)+len(id)+1), s.base...), id...)
 	if s.reverse {
-		return s.settle(s.it.SeekLT(append(k, 0x01))) // behind all rows of id itself
+		return s.accept(s.it.SeekLT(append(k, 0x01))) // behind all rows of id itself
 	}
-	return s.settle(s.it.SeekGE(append(k, 0x00)))
+	return s.accept(s.it.SeekGE(append(k, 0x00)))
 }
 
 func (s *scanIDs) at() []byte { return s.id }
@@ -136,10 +136,10 @@ func newListIDs(list []string, certain, reverse bool) *listIDs {
 
 func (l *listIDs) next() bool {
 	l.i = min(l.i+1, len(l.list))
-	return l.settle()
+	return l.take()
 }
 
-func (l *listIDs) settle() bool {
+func (l *listIDs) take() bool {
 	if l.i >= len(l.list) {
 		return false
 	}
@@ -156,7 +156,7 @@ func (l *listIDs) seek(id []byte) bool {
 		return 1
 	})
 	l.i = from + n
-	return l.settle()
+	return l.take()
 }
 
 func (l *listIDs) at() []byte { return l.buf }
@@ -217,10 +217,10 @@ func (u *unionIDs) start(id []byte) bool {
 		}
 	}
 	heap.Init(&u.h)
-	return u.settle()
+	return u.takeFirst()
 }
 
-func (u *unionIDs) settle() bool {
+func (u *unionIDs) takeFirst() bool {
 	if len(u.h.s) == 0 || u.failed != nil {
 		return false
 	}
@@ -253,7 +253,7 @@ func (u *unionIDs) next() bool {
 	if !u.started {
 		return u.start(nil)
 	}
-	return u.settle()
+	return u.takeFirst()
 }
 
 func (u *unionIDs) seek(id []byte) bool {
@@ -269,7 +269,7 @@ func (u *unionIDs) seek(id []byte) bool {
 			return false
 		}
 	}
-	return u.settle()
+	return u.takeFirst()
 }
 
 func (u *unionIDs) at() []byte { return u.id }
@@ -295,11 +295,11 @@ func newBoth(all []ids, reverse bool) ids {
 	return &bothIDs{all: all, reverse: reverse}
 }
 
-func (b *bothIDs) next() bool { return !b.done && b.settle(b.all[0].next()) }
+func (b *bothIDs) next() bool { return !b.done && b.align(b.all[0].next()) }
 
-func (b *bothIDs) seek(id []byte) bool { return !b.done && b.settle(b.all[0].seek(id)) }
+func (b *bothIDs) seek(id []byte) bool { return !b.done && b.align(b.all[0].seek(id)) }
 
-func (b *bothIDs) settle(ok bool) bool {
+func (b *bothIDs) align(ok bool) bool {
 	for i := 1; ok && i < len(b.all); {
 		s := b.all[i]
 		if ok = s.seek(b.all[0].at()); !ok {

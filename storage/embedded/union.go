@@ -76,7 +76,7 @@ func (u *seekUnion) start(id []byte) bool {
 		}
 	}
 	heap.Init(&u.heads)
-	return u.settle()
+	return u.takeFirst()
 }
 
 // move puts a head on its first accepted row at id, or behind it where inclusive is not set; id nil for the beginning.
@@ -135,7 +135,7 @@ func (u *seekUnion) move(h *head, id []byte, inclusive bool) bool {
 // readerOf returns the row reader for a scan, the one in use where it fits.
 func (u *seekUnion) readerOf(s *scan) *rowReader {
 	if u.rr == nil || len(u.rr.slots) != len(s.letters) {
-		return newRowReader(u.r.s.names, s)
+		return newRowReader(u.r.s.dict, s)
 	}
 	u.rr.s = s
 	return u.rr
@@ -148,8 +148,8 @@ func (u *seekUnion) step() bool {
 	return u.it.Next()
 }
 
-// settle takes the first id and moves all heads on it behind it.
-func (u *seekUnion) settle() bool {
+// takeFirst takes the first id and moves all heads on it behind it.
+func (u *seekUnion) takeFirst() bool {
 	if len(u.heads.h) == 0 || u.failed != nil {
 		return false
 	}
@@ -178,7 +178,7 @@ func (u *seekUnion) next() bool {
 	if !u.started {
 		return u.start(nil)
 	}
-	return u.settle()
+	return u.takeFirst()
 }
 
 func (u *seekUnion) seek(id []byte) bool {
@@ -193,7 +193,7 @@ func (u *seekUnion) seek(id []byte) bool {
 			return false
 		}
 	}
-	return u.settle()
+	return u.takeFirst()
 }
 
 func (u *seekUnion) at() []byte { return u.id }

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -14,6 +15,16 @@ import (
 
 // View runs f on the newest durable moment.
 func (s *Store) View(ctx context.Context, f func(storage.Reader) error) error {
+	return s.view(ctx, func(r *reader) error { return f(r) })
+}
+
+// ViewAt shows no state again: a snapshot that is held keeps on disk what was superseded since, and no View of this store has a mark.
+func (s *Store) ViewAt(ctx context.Context, _ storage.Mark, _ func(storage.Reader) error) error {
+	return cmp.Or(ctx.Err(), storage.ErrForgotten)
+}
+
+// view is View with the engine's own reader.
+func (s *Store) view(ctx context.Context, f func(*reader) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -53,6 +64,11 @@ func (s *Store) publish(m *moment) {
 // Update runs f alone among writers and commits what it put. The lock is given back as soon as the batch is in the memory table, before the
 // log is on disk, so that the commits that queue up meanwhile share the next sync; Views see a commit only when it is on disk.
 func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
+	return s.update(ctx, func(t *tx) error { return f(t) })
+}
+
+// update is Update with the engine's own transaction.
+func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -106,8 +122,8 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	if err := s.db.ApplyNoSyncWait(t.batch, pebble.Sync); err != nil {
 		return s.fail(err)
 	}
-	s.settler.wrote(t.batch.Len())
-	s.names.flushed()
+	s.compactor.wrote(t.batch.Len())
+	s.dict.flushed()
 	s.cache.apply(t.totals)
 	s.last = t.now
 	m := &moment{snap: s.db.NewSnapshot(), micros: t.now, refs: 1}
@@ -147,7 +163,7 @@ func (s *Store) fail(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken == nil {
-		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, "storage-log", "the store can't write; it must be restarted")
+		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, fhir.IDStorageLog, "the store can't write; it must be restarted")
 		e.Err = err
 		s.broken = e
 		s.opt.Log.Error("the log of the store failed; nothing can be written until it is opened again", "error", err.Error())
@@ -223,7 +239,7 @@ func (t *tx) finish() error {
 	if err := b.Set([]byte{tableClock}, binary.BigEndian.AppendUint64(nil, uint64(t.now)), nil); err != nil {
 		return err
 	}
-	if err := t.s.names.flush(b); err != nil {
+	if err := t.s.dict.flush(b); err != nil {
 		return err
 	}
 	t.totals = make(map[string]int64, len(t.deltas))

@@ -103,7 +103,7 @@ func (w *walk) present(ctx context.Context, after *search.Position) (err error) 
 		return err
 	}
 	defer w.it.Close()
-	w.rr = newRowReader(w.p.r.s.names, w.s)
+	w.rr = newRowReader(w.p.r.s.dict, w.s)
 	had := len(w.rows)
 	ok := bytes.Compare(w.s.lower, w.s.upper) < 0 && w.begin(after) // the bounds that conditions set may exclude each other
 	for ok && !w.full() {

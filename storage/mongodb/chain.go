@@ -194,7 +194,7 @@ func (r *reader) accepted(ctx context.Context, typ string, w resolved, rows []se
 
 // holding returns which of a batch of ids satisfy a condition with chains; all of them satisfy what it is without.
 func (r *reader) holding(ctx context.Context, typ string, ids []string, w resolved) (map[string]bool, error) {
-	chains := slices.DeleteFunc(conjuncts(w.expr, nil), func(c search.Expr) bool { return !hasChain(c) })
+	chains := slices.DeleteFunc(search.Conjuncts(w.expr), func(c search.Expr) bool { return !hasChain(c) })
 	told, err := r.tell(ctx, typ, ids, search.And(chains))
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func TestCountsAreExplained(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				n, plan, err := r.(storage.CountExplainer).ExplainCount(t.Context(), q)
+				n, plan, err := r.ExplainCount(t.Context(), q)
 				if n != want || plan.Returned != int(want) || want == 0 {
 					t.Errorf("ExplainCount is %d, Count %d, the plan tells of %d", n, want, plan.Returned)
 				}

@@ -122,6 +122,9 @@ const (
 	pinTries = 6
 )
 
+// Now is Moment: a View puts nothing.
+func (r *reader) Now() time.Time { return r.Moment() }
+
 // Moment implements storage.Reader. Asked before anything is read, it makes the view begin, and is exact within this process: see clock.go, and mark.go for
 // what holds between processes.
 func (r *reader) Moment() time.Time {

@@ -2,7 +2,6 @@ package mongodb
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 
@@ -14,33 +13,7 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-var _ storage.Importer = (*Store)(nil)
-
-// Metas implements storage.Importer.
-func (s *Store) Metas(ctx context.Context) (map[string][]byte, error) {
-	if err := s.usable(); err != nil {
-		return nil, err
-	}
-	cur, err := s.db.Collection(metaCollection).Find(ctx, bson.D{})
-	if err != nil {
-		return nil, wrap("metas", err)
-	}
-	out := map[string][]byte{}
-	for cur.Next(ctx) {
-		var doc struct {
-			Name  string `bson:"_id"`
-			Value []byte `bson:"value"`
-		}
-		if err := cur.Decode(&doc); err != nil {
-			cur.Close(ctx)
-			return nil, wrap("metas", err)
-		}
-		out[doc.Name] = doc.Value
-	}
-	return out, wrap("metas", errors.Join(cur.Err(), cur.Close(ctx)))
-}
-
-// Import implements storage.Importer by one unordered bulk a collection, without a transaction. A collection that the import makes has its
+// Import stores the versions by one unordered bulk a collection, without a transaction. A collection that the import makes has its
 // indexes made when the import is over: by the first View or Update after it, or by Close; where the process ends before, at the next start.
 func (s *Store) Import(ctx context.Context, versions []storage.Version) error {
 	if err := s.usable(); err != nil {

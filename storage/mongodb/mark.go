@@ -17,12 +17,7 @@ import (
 // it (minSnapshotHistoryWindowInSeconds, five minutes by default), on whatever member, for whatever gateway, through whatever router; not past a
 // change of the collections or indexes that are read.
 
-var (
-	_ storage.Keeper = (*Store)(nil)
-	_ storage.Marker = (*reader)(nil)
-)
-
-// Mark implements storage.Marker.
+// Mark names the snapshot once its session has read.
 func (r *reader) Mark() storage.Mark {
 	if r.tx != nil || r.sess == nil {
 		return ""
@@ -58,7 +53,7 @@ func readMark(mark storage.Mark) (at bson.Timestamp, moment time.Time, ok bool) 
 	return at, moment, n > 0 && at.T > 0 && at.I > 0 && markOf(at, moment) == mark // a second's first cluster time has the increment 1
 }
 
-// ViewAt implements storage.Keeper by a snapshot session at the cluster time of the mark.
+// ViewAt runs f in a snapshot session at the cluster time of the mark.
 func (s *Store) ViewAt(ctx context.Context, mark storage.Mark, f func(storage.Reader) error) error {
 	if err := cmp.Or(ctx.Err(), s.serving(ctx)); err != nil {
 		return err

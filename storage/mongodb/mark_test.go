@@ -14,6 +14,7 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/mongodb"
 	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
+	"github.com/fhirgate/fhirgate/storage/storagetest"
 )
 
 // shown is what tests of marks read of a view.
@@ -48,7 +49,7 @@ func marked(t *testing.T, s storage.Store) (out shown, mark storage.Mark) {
 	t.Helper()
 	if err := s.View(t.Context(), func(r storage.Reader) (err error) {
 		out, err = show(t, r)
-		mark = r.(storage.Marker).Mark()
+		mark = r.Mark()
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -58,7 +59,7 @@ func marked(t *testing.T, s storage.Store) (out shown, mark storage.Mark) {
 
 func TestStateOfAMarkIsShownAgain(t *testing.T) {
 	uri := mongotest.URI(t)
-	stores := []storage.Store{storage.Checked(openURI(t, uri)), storage.Checked(openURI(t, uri))}
+	stores := []storage.Store{storagetest.Checked(openURI(t, uri)), storagetest.Checked(openURI(t, uri))}
 	ctx := t.Context()
 	for _, id := range []string{"a", "b", "c"} {
 		if err := put(ctx, stores[0], id, 0, search.Entry{Param: "code", Code: "x"}); err != nil {
@@ -69,7 +70,7 @@ func TestStateOfAMarkIsShownAgain(t *testing.T) {
 	var want shown
 	var mark storage.Mark
 	if err := stores[0].Update(ctx, func(tx storage.Tx) error {
-		if m := tx.(storage.Marker).Mark(); m != "" {
+		if m := tx.Mark(); m != "" {
 			t.Errorf("a Tx has the mark %q", m)
 		}
 		if err := putIn(ctx, tx, "b", 1, search.Entry{Param: "code", Code: "y"}); err != nil {
@@ -97,13 +98,13 @@ func TestStateOfAMarkIsShownAgain(t *testing.T) {
 	if latest, other := marked(t, stores[0]); latest.Count != 2 || latest.Current.Version != 2 || other == mark {
 		t.Errorf("afterwards a view shows %+v, mark %q", latest, other)
 	}
-	for i, s := range append(stores, storage.Checked(openURI(t, uri))) {
-		if err := s.(storage.Keeper).ViewAt(ctx, mark, func(r storage.Reader) error {
+	for i, s := range append(stores, storagetest.Checked(openURI(t, uri))) {
+		if err := s.ViewAt(ctx, mark, func(r storage.Reader) error {
 			got, err := show(t, r)
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("store %d shows another state (-before +again):\n%s", i, d)
 			}
-			if m := r.(storage.Marker).Mark(); m != mark {
+			if m := r.Mark(); m != mark {
 				t.Errorf("store %d names the state %q, it was %q", i, m, mark)
 			}
 			return err

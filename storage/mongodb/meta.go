@@ -44,6 +44,41 @@ func (r *reader) Meta(ctx context.Context, name string) ([]byte, error) {
 	return doc.Value, err
 }
 
+// Metas returns all named values.
+func (r *reader) Metas(ctx context.Context) (map[string][]byte, error) {
+	if r.tx != nil {
+		if err := r.tx.upgrade(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var docs []struct {
+		Name  string `bson:"_id"`
+		Value []byte `bson:"value"`
+	}
+	err := r.read(ctx, "", "metas", func(ctx context.Context) error {
+		cur, err := r.s.db.Collection(metaCollection).Find(ctx, bson.D{})
+		if err != nil {
+			return err
+		}
+		return cur.All(ctx, &docs)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string][]byte, len(docs))
+	for _, doc := range docs {
+		out[doc.Name] = doc.Value
+	}
+	if r.tx != nil {
+		for name, value := range r.tx.metas {
+			if out[name] = value; value == nil {
+				delete(out, name)
+			}
+		}
+	}
+	return out, nil
+}
+
 // SetMeta implements storage.Tx.
 func (t *tx) SetMeta(ctx context.Context, name string, value []byte) error {
 	if value != nil {

@@ -68,7 +68,7 @@ func seeds(queries int) []uint64 {
 func drive(t *testing.T, seed uint64, queries int, stores ...storage.Store) {
 	d := &driver{t: t, w: newWorld(seed), m: NewModel(), seed: seed}
 	for _, s := range stores {
-		d.stores = append(d.stores, storage.Checked(s))
+		d.stores = append(d.stores, Checked(s))
 	}
 	for d.queries < queries && !t.Failed() {
 		for range d.w.IntN(6) + 1 {
@@ -253,10 +253,8 @@ func (d *driver) others(r storage.Reader, q search.Query, n int) {
 	if d.w.IntN(8) > 0 {
 		return
 	}
-	if e, ok := r.(storage.CountExplainer); ok {
-		if count, _, err := e.ExplainCount(ctx, q); err != nil || count != int64(n) {
-			d.fail("ExplainCount is %d (error %v), Find has %d rows\n%s", count, err, n, show(q))
-		}
+	if count, _, err := r.ExplainCount(ctx, q); err != nil || count != int64(n) {
+		d.fail("ExplainCount is %d (error %v), Find has %d rows\n%s", count, err, n, show(q))
 	}
 	rows, plan, err := r.Explain(ctx, q)
 	if err != nil || len(rows) != n || plan.Returned != n {

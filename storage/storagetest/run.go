@@ -61,6 +61,8 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 		{"EntriesOfSupersededVersionsFindNothing", supersededEntriesFindNothing},
 		{"PartsWithARangeAreFoundByTheirCode", partsWithARange},
 		{"MetaIsKept", metaIsKept},
+		{"MarkedStatesAreShownAgain", markedStatesAreShownAgain},
+		{"BuildingEnds", buildingEnds},
 		{"HistoryOfAResource", historyOfAResource},
 		{"HistoryOfTypesPages", historyOfTypesPages},
 		{"CountsFollowWrites", countsFollowWrites},
@@ -78,7 +80,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t)
-			b := &bench{t: t, s: storage.Checked(s), ctx: context.Background()}
+			b := &bench{t: t, s: Checked(s), ctx: context.Background()}
 			c.f(t, b)
 			if err := s.Close(); err != nil && !b.closed {
 				t.Errorf("Close: %v", err)
@@ -88,6 +90,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 	if su.reopen != nil {
 		t.Run("ReopenedStoresHaveEverything", su.reopenedStoresHaveEverything)
 	}
+	t.Run("ImportedStoresHaveEverything", su.importedStoresHaveEverything)
 	t.Run("Random", su.random)
 }
 

@@ -373,6 +373,19 @@ func metaIsKept(t *testing.T, b *bench) {
 	is(t, "Meta after its removal", err, storage.ErrNotFound)
 	v, _ = get("a\x00b")
 	same(t, "another Meta", v, []byte{0, 255})
+	metas := func(r storage.Reader, want map[string][]byte) error {
+		t.Helper()
+		all, err := r.Metas(b.ctx)
+		is(t, "Metas", err, nil)
+		same(t, "Metas", all, want)
+		return nil
+	}
+	want := map[string][]byte{"a\x00b": {0, 255}, "": []byte("nameless"), "empty": {}}
+	b.view(func(r storage.Reader) error { return metas(r, want) })
+	b.update(func(tx storage.Tx) error {
+		is(t, "SetMeta", errors.Join(tx.SetMeta(b.ctx, "c", []byte("own")), tx.SetMeta(b.ctx, "", nil)), nil)
+		return metas(tx, map[string][]byte{"a\x00b": {0, 255}, "c": []byte("own"), "empty": {}})
+	})
 }
 
 func anyBytesAreKept(t *testing.T, b *bench) {

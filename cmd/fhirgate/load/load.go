@@ -20,6 +20,8 @@ type Options struct {
 	Server string
 	// Files are files, folders, patterns, or "-" for standard input.
 	Files []string
+	// Sample loads the embedded sample in place of Files.
+	Sample bool
 	// Jobs is how many requests are under way at once; default 4.
 	Jobs int
 	// Continue goes on after a failure; without it the first one ends the run. A server that refuses connections ends it in any case.
@@ -75,8 +77,11 @@ var errStopped = errors.New("stopped after a failure")
 // *Failure for the first thing that was not, and another error where the run could not begin or was cancelled.
 func Run(ctx context.Context, o Options) (*Summary, error) {
 	o.defaults()
-	first, rest, err := findFiles(o.Files)
-	if err != nil {
+	var first, rest []file
+	var err error
+	if o.Sample {
+		rest = []file{sample()}
+	} else if first, rest, err = findFiles(o.Files); err != nil {
 		return newTally().summary(0), err
 	}
 	l := &loader{o: &o, tally: newTally(), client: newClient(&o)}

@@ -41,6 +41,8 @@ const stdinName = "-"
 type file struct {
 	path string
 	size int64
+	// content is what is read in place of the path's file; nil for a file.
+	content []byte
 }
 
 // name returns how the file is called in messages.
@@ -98,7 +100,7 @@ func appendFiles(found []file, name string) ([]file, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return append(found, file{name, info.Size()}), nil
+		return append(found, file{path: name, size: info.Size()}), nil
 	}
 	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !wanted(p) {
@@ -109,7 +111,7 @@ func appendFiles(found []file, name string) ([]file, error) {
 			return err
 		}
 		if info.Mode().IsRegular() {
-			found = append(found, file{p, info.Size()})
+			found = append(found, file{path: p, size: info.Size()})
 		}
 		return nil
 	})
@@ -139,6 +141,10 @@ type opening struct {
 func (o *opening) file(in file) error {
 	if in.path == stdinName {
 		return o.stream(in.name(), counted{o.stdin, o.read}, nil, nil)
+	}
+	if in.content != nil {
+		again := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(in.content)), nil }
+		return o.stream(in.path, counted{bytes.NewReader(in.content), o.read}, again, nil)
 	}
 	again := func() (io.ReadCloser, error) { return os.Open(in.path) }
 	h, err := os.Open(in.path)

@@ -99,7 +99,7 @@ func withoutFragment(reference string) string {
 // references as ownReferences writes them.
 func (s *Service) patchOf(document fhir.Resource, base string) (Patch, error) {
 	if s.opt.Patch == nil {
-		return nil, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "patch-not-supported", "PATCH is not served")
+		return nil, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDPatchNotSupported, "PATCH is not served")
 	}
 	p, err := s.opt.Patch(document)
 	if err != nil {

@@ -39,11 +39,12 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	}
 	c := &condition{service: s, typ: typ, pairs: pairs, query: search.Query{Types: []string{typ}}, name: "condition " + typ + "?" + normalQuery(query)}
 	empty := &emptyStore{}
-	known := s.custom.known()
-	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty), Base: baseIn(ctx)})
-	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, pairs, req, issues, err) {
+	known := s.custom.generation.Load()
+	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{
+		Deciding: true, Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty), Base: baseIn(ctx)})
+	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, req, issues, err) {
 		c.open = true
-		err = s.store.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
+		err = s.clients.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
 	}
 	if err != nil {
 		return nil, err
@@ -52,14 +53,14 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 		c.name = "condition " + typ + " " + nameOf(c.query.Where)
 	}
 	if c.query.Where == nil {
-		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueInvalid, "empty-condition", "a condition has at least one search parameter")
+		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueInvalid, fhir.IDEmptyCondition, "a condition has at least one search parameter")
 	}
 	return c, nil
 }
 
 // read makes the query say what the parameters mean in a view.
 func (c *condition) read(ctx context.Context, r storage.Reader) error {
-	req, _, err := c.service.parse(ctx, &lookedUp{reader: r}, c.query.Types, c.pairs, search.ParseOptions{})
+	req, _, err := c.service.parse(ctx, &lookedUp{reader: r}, c.query.Types, c.pairs, search.ParseOptions{Deciding: true})
 	c.query.Where = req.Where
 	return err
 }
@@ -146,7 +147,7 @@ func (c *condition) find(ctx context.Context, r storage.Reader, limit int, witho
 }
 
 func errSeveral() error {
-	return fhir.NewError(fhir.KindPrecondition, fhir.IssueMultiple, "multiple-matches", "the condition finds several resources and must find one at most")
+	return fhir.NewError(fhir.KindPrecondition, fhir.IssueMultiple, fhir.IDMultipleMatches, "the condition finds several resources and must find one at most")
 }
 
 // UpdateConditional updates the resource that query finds, or creates one where it finds none: under the body's id if it has one, else
@@ -187,7 +188,7 @@ func conditionalKey(ctx context.Context, reader storage.Reader, typ string, r fh
 	id := r.Get("id")
 	switch {
 	case found.ID != "" && id.Valid() && id.Text() != found.ID:
-		return fhir.Key{}, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "id-mismatch",
+		return fhir.Key{}, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDIDMismatch,
 			Text: "the body's id is not that of the resource which the condition finds", Expression: typ + ".id"}}}
 	case found.ID != "":
 		return found, nil
@@ -199,7 +200,7 @@ func conditionalKey(ctx context.Context, reader storage.Reader, typ string, r fh
 	key := fhir.Key{Type: typ, ID: id.Text()}
 	cur, err := current(ctx, reader, key)
 	if exists(cur) {
-		err = &fhir.Error{Kind: fhir.KindConflict, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueConflict, ID: "id-exists",
+		err = &fhir.Error{Kind: fhir.KindConflict, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueConflict, ID: fhir.IDIDExists,
 			Text: "the condition finds nothing, and the body's id is that of another resource", Expression: typ + ".id"}}}
 	}
 	return key, err
@@ -250,7 +251,7 @@ func (s *Service) deletions(ctx context.Context, r storage.Reader, cond *conditi
 	}
 	keys, err := cond.find(ctx, r, s.opt.MaxDeletes+1, nil)
 	if err == nil && len(keys) > s.opt.MaxDeletes {
-		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueTooCostly, "too-many-matches",
+		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueTooCostly, fhir.IDTooManyMatches,
 			fmt.Sprintf("the condition finds more than the %d resources that one request may delete", s.opt.MaxDeletes))
 	}
 	return keys, err

@@ -189,7 +189,7 @@ func (c *Conditions) has(ctx context.Context, r storage.Reader, rec storage.Reco
 func (s *Service) capabilities(q *Request) (Response, error) {
 	statement := s.served.Load().Capabilities
 	if statement == nil {
-		return Response{}, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "no-capabilities", "there is no CapabilityStatement here")
+		return Response{}, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDNoCapabilities, "there is no CapabilityStatement here")
 	}
 	body, err := s.view(statement(), &q.View)
 	return Response{Status: http.StatusOK, Resource: body}, err
@@ -198,7 +198,7 @@ func (s *Service) capabilities(q *Request) (Response, error) {
 // operate runs an operation.
 func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
 	if q.Resource.Valid() && q.Resource.Type() != "Parameters" {
-		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "parameters-expected", "an operation takes a Parameters resource")
+		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDParametersExpected, "an operation takes a Parameters resource")
 	}
 	res, err := q.Operation.Run(ctx, q)
 	if err != nil {
@@ -303,7 +303,7 @@ func (s *Service) checkParameters(q *Request) error {
 	case CodeRead, CodeVRead:
 		for _, p := range q.Parameters {
 			if !general[p.Name] && !q.Prefer.Lenient && q.Key.Type != "Binary" {
-				return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unknown-parameter",
+				return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter,
 					"a read has no parameter "+quoted(p.Name)+"; it takes _format, _pretty, _summary and _elements")
 			}
 		}
@@ -315,9 +315,9 @@ func (s *Service) checkParameters(q *Request) error {
 			switch p.Value {
 			case "full", "normative":
 			case "terminology":
-				return fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "mode", "there is no terminology service, and so no TerminologyCapabilities")
+				return fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDInvalidParameter, "there is no terminology service, and so no TerminologyCapabilities")
 			default:
-				return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "mode", "mode is full, normative or terminology")
+				return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidParameter, "mode is full, normative or terminology")
 			}
 		}
 	case CodeCreate, CodeUpdate, CodePatch, CodeDelete:
@@ -331,7 +331,7 @@ func (s *Service) checkParameters(q *Request) error {
 				if q.Code == CodeCreate {
 					text = "a create takes its condition, here " + quoted(p.Name) + ", in the header If-None-Exist or in request.ifNoneExist"
 				}
-				return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "misplaced-parameter", text)
+				return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDMisplacedParameter, text)
 			}
 		}
 	}
@@ -345,13 +345,13 @@ func (q *Request) checkCriteria() error {
 		name, _, _ := strings.Cut(p.Name, ":")
 		switch name {
 		case "_count", "_sort", "_include", "_revinclude", "_total", "_contained", "_containedType":
-			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "misplaced-parameter", "the parameter "+quoted(p.Name)+" shapes the result of a search; a conditional "+
+			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDMisplacedParameter, "the parameter "+quoted(p.Name)+" shapes the result of a search; a conditional "+
 				string(q.Code)+" takes parameters that say which resource is meant")
 		}
 		some = some || !general[p.Name]
 	}
 	if !some {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, "criteria-missing", "a conditional "+string(q.Code)+" needs search parameters, and one by id needs [type]/[id]")
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDEmptyCondition, "a conditional "+string(q.Code)+" needs search parameters, and one by id needs [type]/[id]")
 	}
 	return nil
 }
@@ -397,5 +397,5 @@ func (s *Service) reading(ctx context.Context, f func(storage.Reader) error) err
 	if r, ok := ctx.Value(readerKey{}).(storage.Reader); ok {
 		return f(r)
 	}
-	return s.store.View(ctx, f)
+	return s.clients.View(ctx, f)
 }

@@ -87,13 +87,7 @@
 // the parameters packed and sealed in it; first and the first page's self run the search again. Consequence: the links are about two thirds of the form,
 // say nothing, and work for a day.
 //
-// 15. Expansions are kept with what they were made from (2026-11-23). Context: :in and :below read stored ValueSets and CodeSystems, which any gateway
-// may change at any time. The last one written tells nothing: of two gateways that write at once, the one with the earlier instant may commit last.
-// A mark that each write moves makes all writers of terminology conflict, or is one a gateway, which others have to find. Choice: members are kept beside
-// the questions they were made by (which resource has this canonical?) and the versions that answered; each search asks the same again in its own
-// view, by one look-up a type, and uses them only where the answers are the same. An Update that has written one of the versions keeps nothing.
-// Consequence: exact however and wherever terminology is written or removed; writes pay nothing and never conflict; one look-up a search, two where a
-// whole CodeSystem is included; what is stored of other value sets lets nothing go.
+// 15. See the decisions of package terminology.
 //
 // 16. Conditions are read where they are asked (2026-11-23). Context: what "code:in=..." or a chain through a canonical means depends on the store.
 // Choice: such a condition is read again in each View and Update that asks it. Consequence: conditional interactions see what searches see.

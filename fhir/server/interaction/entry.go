@@ -69,7 +69,7 @@ func (s *Service) readEntries(ctx context.Context, q BundleRequest) ([]*bundleEn
 		return nil, nil
 	}
 	if n := list.Len(); n > s.opt.MaxBundleEntries {
-		return nil, &fhir.Error{Kind: fhir.KindTooLarge, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTooLong, ID: "bundle-entries",
+		return nil, &fhir.Error{Kind: fhir.KindTooLarge, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTooLong, ID: fhir.IDBundleEntries,
 			Text: fmt.Sprintf("the Bundle has %d entries; this server takes %d at once", n, s.opt.MaxBundleEntries), Expression: "Bundle.entry"}}}
 	}
 	all := make([]bundleEntry, list.Len())
@@ -84,14 +84,14 @@ func (s *Service) readEntries(ctx context.Context, q BundleRequest) ([]*bundleEn
 	return entries, nil
 }
 
-func badEntry(id, text, where string) error {
+func badEntry(id fhir.IssueID, text, where string) error {
 	return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: id, Text: text, Expression: where}}}
 }
 
 // readEntry fills e from Bundle.entry. Its faults are told from the entry, as atEntry expects.
 func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node) {
 	if n.Kind() != fhir.Object {
-		e.fault(badEntry("entry-request", "an entry of a batch or transaction is an object with a request", ""))
+		e.fault(badEntry(fhir.IDEntryRequest, "an entry of a batch or transaction is an object with a request", ""))
 		return
 	}
 	if res := n.Get("resource"); res.Valid() {
@@ -106,9 +106,9 @@ func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node) {
 	case request.Kind() == fhir.Object:
 		s.readRequest(ctx, e, request)
 	case request.Valid():
-		e.fault(badEntry("entry-request", "request is an object with a method and a url", ".request"))
+		e.fault(badEntry(fhir.IDEntryRequest, "request is an object with a method and a url", ".request"))
 	default:
-		e.fault(badEntry("entry-request", "each entry of a batch or transaction has a request", ""))
+		e.fault(badEntry(fhir.IDEntryRequest, "each entry of a batch or transaction has a request", ""))
 	}
 	e.fault(malformed(s.requests.EnvelopeEntry(n)))
 }
@@ -125,7 +125,7 @@ func (s *Service) readFullURL(e *bundleEntry, n fhir.Node) error {
 		e.fullURL = e.Base + "/" + e.fullURL
 	}
 	if n.Kind() != fhir.String || !relative && strings.IndexByte(e.fullURL, ':') < 1 || strings.Contains(e.fullURL, "/_history/") {
-		return badEntry("entry-fullurl", "fullUrl is an absolute URL, or a type and an id of this server, without a version", ".fullUrl")
+		return badEntry(fhir.IDEntryFullURL, "fullUrl is an absolute URL, or a type and an id of this server, without a version", ".fullUrl")
 	}
 	if !e.resource.Valid() || e.method == http.MethodPost {
 		return nil
@@ -134,7 +134,7 @@ func (s *Service) readFullURL(e *bundleEntry, n fhir.Node) error {
 		_, key, relative = splitRESTful(e.fullURL)
 	}
 	if relative && e.resource.ID() != "" && key != e.resource.Key() {
-		return badEntry("entry-fullurl", "fullUrl ends with the resource's type and id", ".fullUrl")
+		return badEntry(fhir.IDEntryFullURL, "fullUrl ends with the resource's type and id", ".fullUrl")
 	}
 	return nil
 }
@@ -166,11 +166,11 @@ func (s *Service) readLocation(e *bundleEntry, request fhir.Node) error {
 	switch e.method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	case "":
-		wrong = badEntry("entry-method", "request.method is missing; it is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method")
+		wrong = badEntry(fhir.IDEntryMethod, "request.method is missing; it is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method")
 	default:
-		wrong = badEntry("entry-method", "request.method is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method")
+		wrong = badEntry(fhir.IDEntryMethod, "request.method is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method")
 	}
-	bad := func(text string) error { return join(wrong, badEntry("entry-url", text, ".request.url")) }
+	bad := func(text string) error { return join(wrong, badEntry(fhir.IDEntryURL, text, ".request.url")) }
 	const form = "request.url is a URL of this server, relative to its base"
 	n := request.Get("url")
 	text := n.Text()
@@ -195,7 +195,7 @@ func (s *Service) readLocation(e *bundleEntry, request fhir.Node) error {
 		err = e.ReadQuery(query)
 	}
 	if err == nil && e.Code == CodeBundle {
-		err = badEntry("entry-url", "a batch or transaction cannot be an entry of another", ".request.url")
+		err = badEntry(fhir.IDEntryURL, "a batch or transaction cannot be an entry of another", ".request.url")
 	}
 	return join(wrong, whereNone(err, ".request.url"))
 }
@@ -213,7 +213,7 @@ func statedBy(request fhir.Node) (*Stated, error) {
 	if since := request.Get("ifModifiedSince"); since.Kind() == fhir.String {
 		at, err := fhir.ParseInstant(since.Text())
 		if err != nil {
-			return &c, badEntry("if-modified-since", "ifModifiedSince is an instant", ".request.ifModifiedSince")
+			return &c, badEntry(fhir.IDEntryCondition, "ifModifiedSince is an instant", ".request.ifModifiedSince")
 		}
 		c.ModifiedSince, c.ModifiedBefore = at.Range(nil)
 	}
@@ -223,7 +223,7 @@ func statedBy(request fhir.Node) (*Stated, error) {
 // readCarried checks the resource that the entry carries, as far as it can be without the store.
 func (s *Service) readCarried(e *bundleEntry) error {
 	missing := func(text string) error {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, "body-missing", text)
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDBodyMissing, text)
 	}
 	switch e.Code {
 	case CodeOperation:

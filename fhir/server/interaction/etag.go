@@ -43,7 +43,7 @@ func (s *Service) ReadConditions(q *Request, stated *Stated) error {
 	}
 	if len(stated.IfUnmodifiedSince) > 0 && !q.read() {
 		if changes {
-			check(fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "if-unmodified-since", "use If-Match with a version instead of If-Unmodified-Since"))
+			check(fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDIfUnmodifiedSince, "use If-Match with a version instead of If-Unmodified-Since"))
 		} else {
 			check(misplaced("If-Unmodified-Since", q))
 		}
@@ -59,7 +59,7 @@ func (s *Service) ReadConditions(q *Request, stated *Stated) error {
 		}
 	}
 	if q.Code == CodeDelete && q.Key.ID == "" && (c.AnyMatch || c.IfMatch != nil || len(stated.IfNoneMatch) > 0) {
-		check(whereNone(fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "conditional-if-match", "a conditional delete takes no If-Match; delete by id instead"), ".request.ifMatch"))
+		check(whereNone(fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDConditionalIfMatch, "a conditional delete takes no If-Match; delete by id instead"), ".request.ifMatch"))
 	}
 	if len(stated.IfNoneMatch) > 0 && (byID || changes || q.Code == CodeCapabilities) {
 		tags, any, e := readTags("If-None-Match", stated.IfNoneMatch)
@@ -67,7 +67,7 @@ func (s *Service) ReadConditions(q *Request, stated *Stated) error {
 		case q.Code == CodeCapabilities:
 			e = nil // its tag is no version, and is compared by the edge
 		case e == nil && changes && !any:
-			e = fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "if-none-match", "a write takes If-None-Match: * only")
+			e = fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDIfNoneMatch, "a write takes If-None-Match: * only")
 		}
 		check(whereNone(e, ".request.ifNoneMatch"))
 		c.NoneMatch, c.IfNoneMatch = any, tags
@@ -78,7 +78,7 @@ func (s *Service) ReadConditions(q *Request, stated *Stated) error {
 	if q.Code == CodeCreate && len(stated.IfNoneExist) > 0 {
 		var e error
 		if len(stated.IfNoneExist) > 1 {
-			e = fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "if-none-exist", "If-None-Exist appears twice")
+			e = fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDIfNoneExist, "If-None-Exist appears twice")
 		} else {
 			c.NoneExist, e = s.readIfNoneExist(stated.IfNoneExist[0], q.Key.Type, q.Base)
 		}
@@ -93,7 +93,7 @@ func misplaced(name string, q *Request) error {
 	if q.Code == CodeBundle {
 		text = name + " is not a condition of a batch or transaction; its entries have their own"
 	}
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "misplaced-condition", text)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDMisplacedCondition, text)
 }
 
 // noVersion stands for an entity tag that is not a version id: it equals no version.
@@ -102,7 +102,7 @@ const noVersion = -1
 // readTags reads a list of entity tags as versions: W/"3", "3", or 3 as clients write it that forget the quotes. any is "*".
 func readTags(name string, values []string) (versions []int64, any bool, err error) {
 	bad := func() ([]int64, bool, error) {
-		return nil, false, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "etag", name+` must be * or entity tags, as in W/"3"`)
+		return nil, false, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDETag, name+` must be * or entity tags, as in W/"3"`)
 	}
 	for _, s := range values {
 		s = strings.Trim(s, " \t")

@@ -27,7 +27,7 @@ func failure(op string, key fhir.Key, err error) error {
 		}
 		return &c
 	case errors.Is(err, storage.ErrConflict):
-		e = fhir.NewError(fhir.KindConflict, fhir.IssueConflict, "conflict", "another write to the same resource or condition came first; try again")
+		e = fhir.NewError(fhir.KindConflict, fhir.IssueConflict, fhir.IDConflict, "another write to the same resource or condition came first; try again")
 	case errors.Is(err, storage.ErrNotFound):
 		e = errNotFound(key)
 	case errors.Is(err, storage.ErrDeleted):
@@ -37,7 +37,7 @@ func failure(op string, key fhir.Key, err error) error {
 		if onlyReads(op) {
 			text = "the " + op + " took longer than the server allows; ask for less at once"
 		}
-		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, "timeout", text)
+		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, fhir.IDTimeout, text)
 	default:
 		e = &fhir.Error{Kind: fhir.KindInternal}
 	}
@@ -56,20 +56,20 @@ func onlyReads(op string) bool {
 }
 
 func errNotFound(key fhir.Key) *fhir.Error {
-	e := fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-found", key.String()+" does not exist")
+	e := fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotFound, key.String()+" does not exist")
 	e.Key = key
 	return e
 }
 
 // errNoVersion says that a resource which is there, or was, has no such version.
 func errNoVersion(key fhir.Key) *fhir.Error {
-	e := fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-found", key.String()+" has no version of this id")
+	e := fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotFound, key.String()+" has no version of this id")
 	e.Key = key
 	return e
 }
 
 func errGone(key fhir.Key) *fhir.Error {
-	e := fhir.NewError(fhir.KindGone, fhir.IssueDeleted, "deleted", key.String()+" is deleted")
+	e := fhir.NewError(fhir.KindGone, fhir.IssueDeleted, fhir.IDDeleted, key.String()+" is deleted")
 	e.Key = key
 	return e
 }

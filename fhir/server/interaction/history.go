@@ -59,7 +59,7 @@ func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryReques
 	binding := path + "?" + p.links.Encode()
 	place := cursor{total: -1}
 	if p.cursor == "" {
-		place.moment, place.mark = momentOf(r), markOf(r)
+		place.moment, place.mark = r.Now(), r.Mark()
 	} else {
 		if place, err = s.sealer.open(p.cursor, binding); err != nil {
 			return Bundle{}, err
@@ -121,14 +121,6 @@ func (s *Service) renderHistory(self, binding string, p historyParameters, place
 		a.version(base, records[i])
 	}
 	return a.done()
-}
-
-// momentOf returns the moment that a first page is bound to: that of the view, or in a transaction the one its own writes are stamped with.
-func momentOf(r storage.Reader) time.Time {
-	if tx, ok := r.(storage.Tx); ok {
-		return tx.Now()
-	}
-	return r.Moment()
 }
 
 // pageURL returns the link to a page.
@@ -300,7 +292,7 @@ func (s *Service) parseHistory(q HistoryRequest) (historyParameters, error) {
 			if q.Lenient {
 				continue
 			}
-			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unknown-parameter", "a history has no parameter "+quoted(name)+"; it takes _since, _at and _count")
+			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, "a history has no parameter "+quoted(name)+"; it takes _since, _at and _count")
 		}
 		p.links.Set(name, value)
 	}

@@ -138,7 +138,7 @@ func TestHistoryTellsWhatEachWriteWasAnswered(t *testing.T) {
 
 func TestHistoryRefusesWhatItDoesNotKnow(t *testing.T) {
 	s := open(t, Options{})
-	for query, issue := range map[string]string{
+	for query, issue := range map[string]fhir.IssueID{
 		"_since=yesterday": "invalid-parameter", "_since=2024-01-01": "invalid-parameter", "_at=x": "invalid-parameter", "_count=-1": "invalid-parameter",
 		"_count=1&_count=2": "repeated-parameter", "code=x": "unknown-parameter", "_cursor=AAAA": "bad-cursor",
 	} {
@@ -146,7 +146,7 @@ func TestHistoryRefusesWhatItDoesNotKnow(t *testing.T) {
 		check(t, err, fhir.KindInvalid, issue)
 	}
 	_, err := s.History(t.Context(), HistoryRequest{Base: base, Type: "Nothing"})
-	check(t, err, fhir.KindNotFound, "unknown-resource-type")
+	check(t, err, fhir.KindNotFound, "unknown-type")
 }
 
 func TestHistoryCursorIsBoundToItsHistory(t *testing.T) {

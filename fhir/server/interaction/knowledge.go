@@ -10,6 +10,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/fhirpath"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/fhir/terminology"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -28,37 +29,30 @@ type Knowledge struct {
 	lookUps  int
 	bytes    int
 	resolved map[string]fhir.Resource
-	sets     map[string]*membership
+	sets     map[string]*terminology.Members
 	err      error
 }
 
 // Knowledge returns one that has looked up nothing yet.
 func (s *Service) Knowledge() *Knowledge {
-	return &Knowledge{service: s, resolved: make(map[string]fhir.Resource), sets: make(map[string]*membership)}
+	return &Knowledge{service: s, resolved: make(map[string]fhir.Resource), sets: make(map[string]*terminology.Members)}
 }
 
 // Err returns the error that an evaluation was ended with, as it is: evaluations wrap it.
 func (k *Knowledge) Err() error { return k.err }
 
-// membership are the members of a stored value set; known is false for one that can't be enumerated.
-type membership struct {
-	pairs map[[2]string]bool
-	codes map[string]bool
-	known bool
-}
-
 // view runs f in a View, if there may be one more look-up.
 func (k *Knowledge) view(ctx context.Context, f func(storage.Reader) error) error {
 	if k.lookUps++; k.lookUps > maxLookUps {
 		k.err = errLimit(fmt.Sprintf("an expression looks up at most %d resources and value sets", maxLookUps))
-	} else if err := k.service.store.View(ctx, f); err != nil {
+	} else if err := k.service.clients.View(ctx, f); err != nil {
 		k.err = failure("fhirpath", fhir.Key{}, err)
 	}
 	return k.err
 }
 
 func errLimit(text string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "fhirpath-limit", text)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDFHIRPathLimit, text)
 }
 
 // Resolve implements fhirpath.Resolver: a local reference is the current version of a resource or the one that it names, anything else a
@@ -126,44 +120,27 @@ func (k *Knowledge) MemberOf(ctx context.Context, codes iter.Seq[fhirpath.Code],
 	if err != nil {
 		return false, false, err
 	}
-	known = m == nil || m.known
+	known = true
 	for c := range codes {
-		switch {
-		case m == nil:
-			var ok bool
-			member, ok = k.service.registry.ValueSetContains(valueSet, c.System, c.Code)
-			known = known && ok
-		case c.System == "":
-			member = m.codes[c.Code]
-		default:
-			member = m.pairs[[2]string{c.System, c.Code}]
-		}
+		member, ok := m.Contains(c.System, c.Code)
 		if member {
 			return true, true, nil
 		}
+		known = known && ok
 	}
 	return false, known, nil
 }
 
-// members returns the members of a stored value set; nil for one that is not stored.
-func (k *Knowledge) members(ctx context.Context, valueSet string) (*membership, error) {
+// members returns the members of a value set.
+func (k *Knowledge) members(ctx context.Context, valueSet string) (*terminology.Members, error) {
 	if m, ok := k.sets[valueSet]; ok {
 		return m, nil
 	}
-	var m *membership
+	var m *terminology.Members
 	err := k.view(ctx, func(r storage.Reader) error {
 		t := k.service.terminologyOf(ctx, r)
-		if _, ok := t.stored(valueSetType, valueSet); !ok {
-			return t.err
-		}
-		m = &membership{pairs: make(map[[2]string]bool), codes: make(map[string]bool)}
-		if codes, ok := t.Expand(valueSet); ok {
-			m.known = true
-			for system, code := range codes {
-				m.pairs[[2]string{system, code}], m.codes[code] = true, true
-			}
-		}
-		return t.err
+		m = t.Members(valueSet)
+		return t.Err()
 	})
 	if err != nil {
 		return nil, err
@@ -182,14 +159,8 @@ func (k *Knowledge) Subsumes(ctx context.Context, a, b fhirpath.Code) (subsumes,
 	}
 	err = k.view(ctx, func(r storage.Reader) error {
 		t := k.service.terminologyOf(ctx, r)
-		above, ok := t.Ancestors(b.System, b.Code)
-		if known = ok && t.err == nil; !known {
-			return t.err
-		}
-		for code := range above {
-			subsumes = subsumes || code == a.Code
-		}
-		return nil
+		subsumes, known = t.Subsumes(a.System, a.Code, b.Code)
+		return t.Err()
 	})
 	return subsumes, known && err == nil, err
 }

@@ -31,17 +31,16 @@ func (s *Service) linksOf(q SearchRequest, p *searching) searchLinks {
 	return l
 }
 
-// self is the link to the page itself.
+// self is the link to the page itself. That of the first page of a posted search shows the parameters that were used, as R4 asks of it ("the
+// search as it was processed"): it is data in the body, not an address that is followed. Later pages say where they are in a sealed cursor.
 func (l searchLinks) self() string {
-	switch {
-	case !l.p.posted:
-		return l.get(l.p.cursor)
-	case strings.HasPrefix(l.p.cursor, postedPrefix):
-		return l.url + "?" + cursorParameter + "=" + l.p.cursor
-	case l.p.later:
+	if l.p.posted && l.p.later {
 		return l.sealed(l.p.place)
 	}
-	return l.first()
+	if l.p.posted {
+		return l.get("")
+	}
+	return l.get(l.p.cursor)
 }
 
 // first is the link to the search as it is when the link is followed.

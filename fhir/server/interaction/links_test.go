@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"fmt"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,6 +29,12 @@ func TestLinksOfPostedSearchesCarryTheParametersSealed(t *testing.T) {
 		first := decode(t, out)
 		_, want, _ := strings.Cut(form, "=")
 		for _, l := range first.Link {
+			if l.Relation == "self" { // "the search as it was processed", in the body and not to be followed
+				if got, err := url.QueryUnescape(first.query("self")); err != nil || got != form {
+					t.Errorf("%s: self is %.100s", form[:20], got)
+				}
+				continue
+			}
 			if query := first.query(l.Relation); !strings.HasPrefix(query, "_cursor=p.") || strings.Contains(query, "&") || strings.Contains(l.URL, want) {
 				t.Errorf("%s: the link %s is %.100s", form[:20], l.Relation, l.URL)
 			}
@@ -57,9 +64,9 @@ func TestLinksOfPostedSearchesCarryTheParametersSealed(t *testing.T) {
 				t.Errorf("%s: %s is %v", form[:20], relation, names)
 			}
 		}
-		_, err = try(t, s, "Observation?code=c1&"+first.query("self"))
+		_, err = try(t, s, "Observation?code=c1&"+first.query("first"))
 		check(t, err, fhir.KindInvalid, "bad-cursor")
-		_, err = try(t, s, "Patient?"+first.query("self"))
+		_, err = try(t, s, "Patient?"+first.query("first"))
 		check(t, err, fhir.KindInvalid, "bad-cursor")
 	}
 }
@@ -82,7 +89,7 @@ func TestApproximatelyIsAboutTheFirstPagesMoment(t *testing.T) {
 	s := open(t, Options{})
 	read := func(query string) (p searching) {
 		q := SearchRequest{Path: "Observation", Types: []string{"Observation"}, Parameters: pairs(query)}
-		err := s.store.View(t.Context(), func(r storage.Reader) (err error) {
+		err := s.own.View(t.Context(), func(r storage.Reader) (err error) {
 			p, err = s.parseSearch(t.Context(), r, q)
 			return err
 		})
@@ -99,5 +106,17 @@ func TestApproximatelyIsAboutTheFirstPagesMoment(t *testing.T) {
 	}
 	if reflect.DeepEqual(at(2010), today.finding) || !reflect.DeepEqual(at(2010), at(2010)) || reflect.DeepEqual(at(2010), at(2015)) {
 		t.Error("a later page's ap is not about the moment of the first page")
+	}
+}
+
+func TestSelfShowsThePageSizeThatWasUsed(t *testing.T) {
+	s := open(t, Options{MaxPage: 3})
+	clinic(t, s)
+	b := find(t, s, "Observation?_count=100000")
+	if got := b.query("self"); got != "_count=3" || len(b.names()) != 3 {
+		t.Errorf("self is %s, with %d resources", got, len(b.names()))
+	}
+	if n := len(find(t, s, "Observation?"+b.query("next")).names()); n != 2 {
+		t.Errorf("the next page has %d resources", n)
 	}
 }

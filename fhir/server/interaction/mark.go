@@ -13,21 +13,12 @@ import (
 // Where the engine keeps the state that the first page showed, later pages are read in it: they need no moment, on which several gateways agree
 // only up to the time that a commit takes.
 
-// markOf returns the name of the state that r shows; "" where it has none.
-func markOf(r storage.Reader) storage.Mark {
-	if m, ok := r.(storage.Marker); ok {
-		return m.Mark()
-	}
-	return ""
-}
-
 // atMark runs f on the state of mark. kept is false, and the error nil, where the store does not show it: f has then not run, or not to its end.
 func (s *Service) atMark(ctx context.Context, mark storage.Mark, f func(storage.Reader) error) (kept bool, err error) {
-	keeper, ok := s.store.(storage.Keeper)
-	if !ok || mark == "" {
+	if mark == "" {
 		return false, nil
 	}
-	err = keeper.ViewAt(ctx, mark, func(then storage.Reader) error {
+	err = s.clients.ViewAt(ctx, mark, func(then storage.Reader) error {
 		// The state has the key that its cursors are sealed with. One without is that of a database before the content of another came into it.
 		if _, err := then.Meta(ctx, cursorKeyName); err != nil {
 			return err

@@ -63,7 +63,7 @@ func (s *Service) checkType(typ string, r fhir.Resource) error {
 		return err
 	}
 	if got := r.Type(); got != typ {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "resource-type",
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType,
 			fmt.Sprintf("the URL asks for a resource of type %s, the body's resourceType is another", typ))
 	}
 	return nil
@@ -78,7 +78,7 @@ func (s *Service) knownType(typ string) error {
 	if n := nearest(typ, s.registry.ResourceTypes()); n != "" {
 		text += "; did you mean " + n + "?"
 	}
-	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, "unknown-resource-type", text)
+	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, text)
 }
 
 // checkID checks that the body's id is the URL's.
@@ -89,10 +89,10 @@ func checkID(key fhir.Key, r fhir.Resource) error {
 	id := r.Get("id")
 	switch {
 	case !id.Valid():
-		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "id-missing",
+		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDIDMissing,
 			Text: "the body of an update carries the id of the URL", Expression: key.Type + ".id"}}}
 	case id.Kind() != fhir.String || id.Text() != key.ID:
-		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "id-mismatch",
+		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDIDMismatch,
 			Text: "the body's id is not the URL's", Expression: key.Type + ".id"}}}
 	}
 	return nil
@@ -209,10 +209,10 @@ func exists(rec storage.Record) bool { return rec.Version > 0 && !rec.Deleted }
 // not one: it asks whether the client has the version already.
 func (c *Conditions) check(cur storage.Record, read bool) error {
 	if c.NoneMatch && exists(cur) && !read {
-		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-none-match", "the resource exists, and If-None-Match asks that it does not")
+		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfNoneMatch, "the resource exists, and If-None-Match asks that it does not")
 	}
 	if c.AnyMatch && !exists(cur) {
-		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", "the resource does not exist, and If-Match asks that it does")
+		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfMatch, "the resource does not exist, and If-Match asks that it does")
 	}
 	if c.IfMatch == nil {
 		return nil
@@ -223,7 +223,7 @@ func (c *Conditions) check(cur storage.Record, read bool) error {
 				return nil
 			}
 		}
-		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", fmt.Sprintf("the current version is %d, and If-Match asks for another", cur.Version))
+		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfMatch, fmt.Sprintf("the current version is %d, and If-Match asks for another", cur.Version))
 	}
-	return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", "the resource does not exist, and If-Match asks for one of its versions")
+	return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfMatch, "the resource does not exist, and If-Match asks for one of its versions")
 }

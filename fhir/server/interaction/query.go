@@ -61,7 +61,7 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 	}
 	posted := strings.HasPrefix(p.cursor, postedPrefix)
 	if p.cursor == "" || posted {
-		p.place.moment, p.place.mark = momentOf(r), markOf(r)
+		p.place.moment, p.place.mark = r.Now(), r.Mark()
 	} else {
 		p.place.moment = time.Now().UTC() // until the cursor can be opened, which the parameters are read for
 	}
@@ -112,7 +112,7 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 		}
 	}
 	if len(p.includes) > maxIncludes {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "search-too-costly",
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDSearchTooCostly,
 			fmt.Sprintf("a search has at most %d different includes", maxIncludes))
 	}
 	if p.finding, err = s.findingOf(req, q.Compartment); err != nil {
@@ -123,16 +123,16 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 	if p.count = req.Count; p.count < 0 {
 		p.count = s.opt.DefaultPage
 	}
-	p.count = min(p.count, s.opt.MaxPage)
-	p.subset, err = newSubset(req.Summary.String(), req.Elements)
-	if p.count < req.Count {
-		// Links say what was used.
+	if p.count > s.opt.MaxPage {
+		// Links show what was used.
+		p.count = s.opt.MaxPage
 		for i := range req.Pairs {
 			if req.Pairs[i].Name == "_count" {
 				req.Pairs[i].Value = strconv.Itoa(p.count)
 			}
 		}
 	}
+	p.subset, err = newSubset(req.Summary.String(), req.Elements)
 	shown := req.Pairs
 	if q.Shown != nil {
 		shown = q.Shown
@@ -192,7 +192,7 @@ func (s *Service) findingOf(req search.Request, compartment fhir.Key) (finding, 
 		f = append(f, search.Query{Types: []string{typ}, Where: where, Sort: order})
 	}
 	if len(f) == 0 {
-		return nil, fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-in-compartment", "there is no such compartment, or the resource type is not in it")
+		return nil, fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotInCompartment, "there is no such compartment, or the resource type is not in it")
 	}
 	return f, nil
 }

@@ -106,7 +106,7 @@ func (c *customParameters) index(ctx context.Context, jobs []*job) error {
 		return err
 	}
 	finished := func(j *job) bool { return slices.ContainsFunc(jobs, j.same) }
-	err = c.service.store.Update(ctx, func(tx storage.Tx) error {
+	err = c.service.own.Update(ctx, func(tx storage.Tx) error {
 		if err := tx.Guard(ctx, reindexName); err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ const sharedPoll = 2 * time.Second
 func (c *customParameters) compareAll(ctx context.Context) {
 	c.loading.Lock()
 	defer c.loading.Unlock()
-	_ = c.service.store.View(ctx, func(r storage.Reader) error {
+	_ = c.service.own.View(ctx, func(r storage.Reader) error {
 		revision, err := revisionOf(ctx, r)
 		if err != nil || revision == c.stored.revision {
 			return err
@@ -172,7 +172,7 @@ func (s *Service) ReindexAll(ctx context.Context, progress func(done, total int6
 // reindex makes the entries of the current resources of types that satisfy where again, chunk by chunk, each chunk in an Update of its own.
 func (s *Service) reindex(ctx context.Context, types []string, where search.Expr, progress func(done, total int64)) error {
 	var total, done int64
-	err := s.store.View(ctx, func(r storage.Reader) error {
+	err := s.own.View(ctx, func(r storage.Reader) error {
 		counts, err := r.Counts(ctx)
 		for _, t := range types {
 			total += counts[t]
@@ -187,7 +187,7 @@ func (s *Service) reindex(ctx context.Context, types []string, where search.Expr
 		q := search.Query{Types: []string{typ}, Where: where, Limit: reindexChunk}
 		for {
 			var records []storage.Record
-			err := s.store.View(ctx, func(r storage.Reader) error {
+			err := s.own.View(ctx, func(r storage.Reader) error {
 				rows, err := r.Find(ctx, q)
 				if err != nil || len(rows) == 0 {
 					return err
@@ -234,7 +234,7 @@ func (s *Service) reindexRecords(ctx context.Context, records []storage.Record) 
 			}
 		}
 		before := func(rec storage.Record) bool { return s.custom.extractedBefore(rec.Key.Type, generation) }
-		err := s.store.Update(ctx, func(tx storage.Tx) error {
+		err := s.own.Update(ctx, func(tx storage.Tx) error {
 			if s.opt.Shared {
 				if err := s.custom.follow(ctx, tx); err != nil {
 					return err

@@ -104,7 +104,7 @@ func SplitPath(dst []string, path string) ([]string, error) {
 		if strings.IndexByte(part, '%') >= 0 {
 			u, err := url.PathUnescape(part)
 			if err != nil {
-				return dst, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "an escape in the path is not % and two hexadecimal digits")
+				return dst, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "an escape in the path is not % and two hexadecimal digits")
 			}
 			part = u
 		}
@@ -247,7 +247,7 @@ func (s *Service) Allowed(path []string) []string {
 func (s *Service) checkCompartment(typ, inside string) error {
 	compartment, ok := s.registry.Compartment(typ)
 	if !ok {
-		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "unknown-compartment",
+		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDUnknownCompartment,
 			"there is no compartment of this type; the compartments are Device, Encounter, Patient, Practitioner and RelatedPerson")
 	}
 	if inside == "*" {
@@ -257,7 +257,7 @@ func (s *Service) checkCompartment(typ, inside string) error {
 		return err
 	}
 	if _, ok := compartment.Links[inside]; !ok {
-		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-in-compartment", "resources of this type are in no "+typ+" compartment")
+		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotInCompartment, "resources of this type are in no "+typ+" compartment")
 	}
 	return nil
 }
@@ -268,17 +268,17 @@ func (s *Service) errPath(path []string) error {
 	if slices.Contains(path, "") {
 		text = "the path has two slashes in a row, or an empty part between them"
 	}
-	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "unknown-path", text)
+	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDUnknownPath, text)
 }
 
 // errMethod refuses a method that a path does not have.
 func errMethod(allowed []string) error {
-	return whereNone(fhir.NewError(fhir.KindNotAllowed, fhir.IssueNotSupported, "method-not-allowed", "this path is served with "+strings.Join(allowed, ", ")), ".request.method")
+	return whereNone(fhir.NewError(fhir.KindNotAllowed, fhir.IssueNotSupported, fhir.IDMethodNotAllowed, "this path is served with "+strings.Join(allowed, ", ")), ".request.method")
 }
 
 // errInvalidID refuses an id that is not of R4's form.
 func errInvalidID() error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-id", "an id is 1 to 64 letters, digits, dashes and dots")
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidID, "an id is 1 to 64 letters, digits, dashes and dots")
 }
 
 // errOperation refuses the name of an operation in a place that it is not served in.
@@ -303,5 +303,5 @@ func (t *routing) errOperation(name string, o *Operation, key fhir.Key) error {
 			text += "; did you mean $" + n + "?"
 		}
 	}
-	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, "unknown-operation", text)
+	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownOperation, text)
 }

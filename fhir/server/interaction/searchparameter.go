@@ -30,8 +30,6 @@ type customParameters struct {
 
 	// generation counts the changes of the set of parameters: it is odd while the set changes.
 	generation atomic.Uint64
-	// codes are those of the parameters in force.
-	codes atomic.Pointer[map[string]bool]
 
 	loading sync.Mutex // held while the set is compared with the store and changed
 	stored  *inForce
@@ -47,7 +45,7 @@ type customParameters struct {
 	unchecked []extracted
 	behind    bool
 	// drafts are what the Updates that are running and write SearchParameters make of the set.
-	drafts map[storage.Tx]*inForce
+	drafts map[storage.Reader]*inForce
 
 	turns *turns
 	wake  chan struct{}
@@ -94,11 +92,10 @@ func (s *Service) Reindexing() []Progress {
 
 // openCustomParameters activates the stored SearchParameters and takes up unfinished indexing, in the background from here on.
 func (s *Service) openCustomParameters(ctx context.Context) error {
-	c := &customParameters{service: s, stored: newInForce(s.parameters), changed: make(map[string]uint64), drafts: make(map[storage.Tx]*inForce),
+	c := &customParameters{service: s, stored: newInForce(s.parameters), changed: make(map[string]uint64), drafts: make(map[storage.Reader]*inForce),
 		turns: newTurns(s), wake: make(chan struct{}, 1), done: make(chan struct{})}
-	c.codes.Store(&map[string]bool{})
 	s.custom = c
-	err := s.store.View(ctx, func(r storage.Reader) error {
+	err := s.own.View(ctx, func(r storage.Reader) error {
 		revision, err := revisionOf(ctx, r)
 		if err != nil {
 			return err
@@ -132,11 +129,6 @@ func (c *customParameters) load(ctx context.Context, r storage.Reader, revision 
 	if !d.empty() {
 		generation := c.generation.Add(1) + 1
 		types, faults := c.stored.apply(d)
-		codes := make(map[string]bool)
-		for _, p := range c.service.parameters.Custom() {
-			codes[p.Code] = true
-		}
-		c.codes.Store(&codes)
 		c.mu.Lock()
 		for _, typ := range types {
 			c.changed[typ] = generation
@@ -158,7 +150,7 @@ func (c *customParameters) load(ctx context.Context, r storage.Reader, revision 
 // follow brings into force what r shows, unless something later is in force already. An Update that has itself written SearchParameters, which
 // may never be stored, changes nothing.
 func (c *customParameters) follow(ctx context.Context, r storage.Reader) error {
-	if tx, inside := r.(storage.Tx); inside && c.draftOf(tx) != nil {
+	if c.draftOf(r) != nil {
 		return nil
 	}
 	revision, err := revisionOf(ctx, r)
@@ -217,7 +209,7 @@ func (s *Service) checkParameter(r fhir.Resource) error {
 	err := s.parameters.Check(r)
 	var e *fhir.Error
 	if errors.As(err, &e) && !slices.ContainsFunc(e.Issues, func(i fhir.Issue) bool {
-		return i.ID != "parameter-conflict" && i.Expression != parameterType+".component"
+		return i.ID != fhir.IDParameterConflict && i.Expression != parameterType+".component"
 	}) {
 		return nil // which the Update is to say that stores it: it sees the others
 	}
@@ -255,11 +247,11 @@ func (c *customParameters) draft(ctx context.Context, tx storage.Tx) (*inForce, 
 	return f, nil
 }
 
-// draftOf returns the draft of tx, nil where it has none.
-func (c *customParameters) draftOf(tx storage.Tx) *inForce {
+// draftOf returns the draft of the Update that r belongs to, nil where it has none.
+func (c *customParameters) draftOf(r storage.Reader) *inForce {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.drafts[tx]
+	return c.drafts[r]
 }
 
 // forget ends the draft of tx.

@@ -241,7 +241,7 @@ func TestGatewaysOnOneStoreShareTheirParameters(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Close()
-	if n := entriesLeft(t, &Service{store: store}, "Patient", "eye-color"); n != 0 {
+	if n := entriesLeft(t, &Service{own: store}, "Patient", "eye-color"); n != 0 {
 		t.Fatal("b has heard of the parameter")
 	}
 	close(stages.second)
@@ -285,7 +285,7 @@ func TestReindexAll(t *testing.T) {
 	s := open(t, Options{})
 	clinic(t, s)
 	// Entries that disagree with the content, as an earlier release might have left them.
-	err := s.store.Update(t.Context(), func(tx storage.Tx) error {
+	err := s.own.Update(t.Context(), func(tx storage.Tx) error {
 		return tx.Reindex(t.Context(), key("Patient/a"), 1, nil)
 	})
 	if err != nil {
@@ -374,7 +374,7 @@ func TestParametersOfFewTypesAreIndexedFirst(t *testing.T) {
 // entriesLeft returns how many resources of a type the store finds by a parameter, served or not.
 func entriesLeft(t testing.TB, s *Service, typ, param string) (n int64) {
 	t.Helper()
-	err := s.store.View(t.Context(), func(r storage.Reader) (err error) {
+	err := s.own.View(t.Context(), func(r storage.Reader) (err error) {
 		n, err = r.Count(t.Context(), search.Query{Types: []string{typ}, Where: search.Some{Param: param}})
 		return err
 	})

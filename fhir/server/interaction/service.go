@@ -11,13 +11,18 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/fhir/terminology"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/validation"
 )
 
 // Service performs the interactions on one store. All methods may be called at the same time.
 type Service struct {
-	store      storage.Store
+	// clients is the store as requests read and write it; whatever restricts what a client may do wraps this one.
+	clients storage.Store
+	// own is the store as the server reads and writes it for itself: its keys, the SearchParameters in force, indexing. No answer to a client
+	// is made from what it shows.
+	own        storage.Store
 	registry   *definition.Registry
 	parameters *search.Parameters
 	validator  *validation.Validator
@@ -28,8 +33,9 @@ type Service struct {
 	sizes      bodySizes
 	custom     *customParameters
 	slot       atomic.Uint32 // see guardTargets
-	vocabulary vocabulary
-	served     atomic.Pointer[served]
+	// terminology is what searches' :in and :below ask, beside what is stored.
+	terminology *terminology.Terminology
+	served      atomic.Pointer[served]
 }
 
 // The defaults of Options.
@@ -68,8 +74,8 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if opt.poll == 0 {
 		opt.poll = sharedPoll
 	}
-	s := &Service{store: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs(),
-		sizes: newBodySizes(registry.ResourceTypes()), requests: validator}
+	s := &Service{clients: store, own: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs(),
+		sizes: newBodySizes(registry.ResourceTypes()), requests: validator, terminology: terminology.New(registry)}
 	s.Serve(Served{})
 	ctx := context.Background()
 	var err error
@@ -91,15 +97,10 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 func (s *Service) Close() { s.custom.close() }
 
 // Ready returns nil when requests can be served, or says what is waited for.
-func (s *Service) Ready(ctx context.Context) error { return s.store.Ready(ctx) }
+func (s *Service) Ready(ctx context.Context) error { return s.own.Ready(ctx) }
 
 // Building returns the resource types whose indexes the engine is making while it serves; searches of them may be slow.
-func (s *Service) Building() []string {
-	if b, ok := s.store.(interface{ Building() []string }); ok {
-		return b.Building()
-	}
-	return nil
-}
+func (s *Service) Building() []string { return s.own.Building() }
 
 // conflictTries is how often an Update is begun again, after the engine's own tries, before a client is told of the conflict: many clients that
 // write to one resource all get their turn.
@@ -114,7 +115,7 @@ func (s *Service) update(ctx context.Context, f func(storage.Tx) error) error {
 	defer s.custom.inFlight.RUnlock()
 	begun := time.Now()
 	for wait := 5 * time.Millisecond; ; wait *= 2 {
-		err := s.store.Update(ctx, func(tx storage.Tx) error {
+		err := s.clients.Update(ctx, func(tx storage.Tx) error {
 			defer s.custom.forget(tx)
 			return f(tx)
 		})

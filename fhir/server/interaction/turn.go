@@ -58,7 +58,7 @@ func (t *turns) take(ctx context.Context, done, total int64) error {
 	if !t.service.opt.Shared {
 		return nil
 	}
-	err := t.service.store.Update(ctx, func(tx storage.Tx) error {
+	err := t.service.own.Update(ctx, func(tx storage.Tx) error {
 		if err := tx.Guard(ctx, turnName); err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (t *turns) pass(ctx context.Context) {
 		return
 	}
 	t.taken = time.Time{}
-	_ = t.service.store.Update(ctx, func(tx storage.Tx) error {
+	_ = t.service.own.Update(ctx, func(tx storage.Tx) error {
 		if err := tx.Guard(ctx, turnName); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (c *customParameters) watch(ctx context.Context) error {
 	c.mu.Lock()
 	before := slices.Clone(c.jobs)
 	c.mu.Unlock()
-	err := c.service.store.View(ctx, func(r storage.Reader) error {
+	err := c.service.own.View(ctx, func(r storage.Reader) error {
 		stored, err := storedJobs(ctx, r)
 		if err != nil {
 			return err

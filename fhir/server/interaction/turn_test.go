@@ -78,7 +78,7 @@ func TestWhatAnotherGatewayHasIndexedIsStruckOff(t *testing.T) {
 
 func TestGatewayThatLosesItsTurnLeavesTheRest(t *testing.T) {
 	store := openStore(t)
-	a, b := newTurns(&Service{store: store, opt: together20}), newTurns(&Service{store: store, opt: together20})
+	a, b := newTurns(&Service{own: store, opt: together20}), newTurns(&Service{own: store, opt: together20})
 	if err := a.take(t.Context(), 0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -77,10 +77,10 @@ func (v *View) read(pairs []search.Pair) error {
 
 // errRepeated refuses a parameter that appears twice and has one meaning at most.
 func errRepeated(name string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "repeated-parameter", "the parameter "+name+" appears twice; send it once")
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDRepeatedParameter, "the parameter "+name+" appears twice; send it once")
 }
 
 // errParameter refuses a parameter's value.
 func errParameter(name, what string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-parameter", name+" "+what)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidParameter, name+" "+what)
 }

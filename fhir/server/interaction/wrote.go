@@ -56,7 +56,7 @@ func (c *customParameters) settle(ctx context.Context, versions []extracted) err
 	}
 	for chunk := range slices.Chunk(keys, reindexChunk) {
 		var records []storage.Record
-		err := c.service.store.View(ctx, func(r storage.Reader) (err error) {
+		err := c.service.own.View(ctx, func(r storage.Reader) (err error) {
 			records, err = r.GetMany(ctx, chunk)
 			return err
 		})
@@ -77,7 +77,7 @@ const settleFor = 5 * time.Second
 func (c *customParameters) followSoon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleFor)
 	defer cancel()
-	return c.service.store.View(ctx, func(r storage.Reader) error { return c.follow(ctx, r) })
+	return c.service.own.View(ctx, func(r storage.Reader) error { return c.follow(ctx, r) })
 }
 
 // settleAgain does what could not be done when it was due.

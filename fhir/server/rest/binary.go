@@ -57,7 +57,7 @@ func (x *exchange) rawBinary(id string) (fhir.Resource, error) {
 // content reads a body that must have a type and not be empty.
 func (x *exchange) content() ([]byte, error) {
 	if parseMediaType(x.r.Header.Get("Content-Type")).name == "" {
-		return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, "content-type-missing", "content needs a Content-Type")
+		return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, fhir.IDContentTypeMissing, "content needs a Content-Type")
 	}
 	b, err := x.body()
 	if err == nil && len(b) == 0 {

@@ -15,12 +15,12 @@ import (
 
 // errBodyTooLarge is the answer to a body past the limit.
 func errBodyTooLarge(limit int64) *fhir.Error {
-	return fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, "body-too-large", fmt.Sprintf("a body is at most %d bytes, unpacked", limit))
+	return fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, fhir.IDBodyTooLarge, fmt.Sprintf("a body is at most %d bytes, unpacked", limit))
 }
 
 // errURITooLong is the answer to a URL past the limit.
 func errURITooLong() *fhir.Error {
-	return fhir.NewError(fhir.KindURITooLong, fhir.IssueTooLong, "url-too-long", "the URL is too long; a search can be sent as POST _search")
+	return fhir.NewError(fhir.KindURITooLong, fhir.IssueTooLong, fhir.IDURLTooLong, "the URL is too long; a search can be sent as POST _search")
 }
 
 // decompressors are readers of gzip that are used again.
@@ -44,7 +44,7 @@ func (x *exchange) body() ([]byte, error) {
 		// The size before unpacking is no promise, only a start.
 		return x.readAll(z, 4*max(x.r.ContentLength, 0), limit)
 	}
-	return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, "content-encoding", "bodies are read plain or with Content-Encoding: gzip")
+	return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentEncoding, "bodies are read plain or with Content-Encoding: gzip")
 }
 
 // startSize is the size of a body up to which it costs no more thought than its request.
@@ -90,12 +90,12 @@ func (x *exchange) hold(n int64) error {
 	if x.h.bodies.Add(n) <= x.h.cfg.Limits.Bodies {
 		return nil
 	}
-	return fhir.NewError(fhir.KindUnavailable, fhir.IssueThrottled, "busy", "too many large bodies are being read; send this one again later")
+	return fhir.NewError(fhir.KindUnavailable, fhir.IssueThrottled, fhir.IDBusy, "too many large bodies are being read; send this one again later")
 }
 
 // errBody is the answer to a body that breaks off or can't be unpacked.
 func errBody(err error, text string) error {
-	e := fhir.NewError(fhir.KindInvalid, fhir.IssueIncomplete, "body", text)
+	e := fhir.NewError(fhir.KindInvalid, fhir.IssueIncomplete, fhir.IDBodyIncomplete, text)
 	e.Err = err
 	return e
 }
@@ -148,5 +148,5 @@ func (x *exchange) limits() fhir.Limits {
 
 // errNoBody is the answer to a write without a body.
 func errNoBody() error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, "body-missing", "this interaction needs a resource in its body")
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDBodyMissing, "this interaction needs a resource in its body")
 }

@@ -147,7 +147,7 @@ func (f *formats) errNotAcceptable(native string) error {
 	if native != "" {
 		text += ", and this content in its own type"
 	}
-	return fhir.NewError(fhir.KindNotAcceptable, fhir.IssueNotSupported, "not-acceptable", text)
+	return fhir.NewError(fhir.KindNotAcceptable, fhir.IssueNotSupported, fhir.IDNotAcceptable, text)
 }
 
 // reading returns the format in which a body of the type is read; an *Error of KindMediaType says why none.
@@ -158,16 +158,16 @@ func (f *formats) reading(header string) (*Format, error) {
 	}
 	m := parseMediaType(header)
 	if m.name == "" {
-		return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, "content-type-missing", "a body needs a Content-Type: "+f.offers[0])
+		return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, fhir.IDContentTypeMissing, "a body needs a Content-Type: "+f.offers[0])
 	}
 	for i := range f.types {
 		if f.types[i].name != m.name {
 			continue
 		}
 		if !m.speaksR4() {
-			return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, "content-type-parameter", "bodies are read in UTF-8 and FHIR version 4.0")
+			return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentTypeParameter, "bodies are read in UTF-8 and FHIR version 4.0")
 		}
 		return f.types[i].format, nil
 	}
-	return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, "content-type", "bodies are read as "+strings.Join(f.offers, " or "))
+	return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentType, "bodies are read as "+strings.Join(f.offers, " or "))
 }

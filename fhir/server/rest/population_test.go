@@ -84,7 +84,7 @@ func (p population) resource(i int) (key fhir.Key, body []byte) {
 }
 
 // imported stores a part of the population by the engine's import, which makes indexes afterwards.
-func imported(store storage.Importer, resources []fhir.Resource, entries [][]search.Entry) error {
+func imported(store storage.Store, resources []fhir.Resource, entries [][]search.Entry) error {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	versions := make([]storage.Version, len(resources))
 	for i, r := range resources {

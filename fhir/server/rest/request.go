@@ -112,7 +112,7 @@ func (x *exchange) readConditions() error {
 func (x *exchange) readForm() error {
 	m := parseMediaType(x.r.Header.Get("Content-Type"))
 	if m.name != formType && !(m.name == "" && x.r.ContentLength == 0) || m.charset != "" && m.charset != "utf-8" && m.charset != "utf8" {
-		return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, "content-type", "a POST _search carries "+formType+" in UTF-8")
+		return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentType, "a POST _search carries "+formType+" in UTF-8")
 	}
 	b, err := x.body()
 	if err != nil {
@@ -130,7 +130,7 @@ func (x *exchange) bundle() (fhir.Resource, error) {
 	case err != nil:
 		return r, err
 	case r.Type() != "Bundle":
-		return r, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bundle-expected", "the base takes a Bundle; a resource is created with POST [type]")
+		return r, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBundleExpected, "the base takes a Bundle; a resource is created with POST [type]")
 	case r.Get("type").Text() == "transaction":
 		x.name = "transaction"
 	}

@@ -65,7 +65,7 @@ func (h *Handler) handle(name string, f func(*exchange) error) gin.HandlerFunc {
 // serve serves every interaction.
 func (h *Handler) serve(x *exchange) error {
 	if path := x.r.URL.Path; path != basePath && !strings.HasPrefix(path, basePath+"/") || strings.HasPrefix(x.r.URL.RawPath, basePath+"%") {
-		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "unknown-path", "FHIR is served under "+basePath)
+		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDUnknownPath, "FHIR is served under "+basePath)
 	}
 	if x.r.Method == http.MethodOptions {
 		return h.options(x)
@@ -92,7 +92,7 @@ func (h *Handler) options(x *exchange) error {
 		return err
 	}
 	if len(h.cfg.Service.Allowed(path)) == 0 {
-		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "unknown-path", "there is nothing at this path")
+		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDUnknownPath, "there is nothing at this path")
 	}
 	x.allow(path)
 	if len(path) > 0 {

@@ -1,0 +1,175 @@
+package terminology_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/fhir/terminology"
+)
+
+// memory is a Source of resources in memory. It counts how often content is read.
+type memory struct {
+	t          *testing.T
+	parameters *search.Parameters
+	resources  map[fhir.Key]fhir.Resource
+	versions   map[fhir.Key]terminology.Version
+	clock      int64
+	reads      int
+	unsaved    bool
+	err        error
+}
+
+func newMemory(t *testing.T) *memory {
+	return &memory{t: t, parameters: search.NewParameters(definition.R4(), search.Options{}), resources: map[fhir.Key]fhir.Resource{}, versions: map[fhir.Key]terminology.Version{}}
+}
+
+func (m *memory) put(format string, args ...any) {
+	m.t.Helper()
+	r, err := fhir.ParseResource(fmt.Appendf(nil, format, args...), fhir.Limits{})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	key := fhir.Key{Type: r.Type(), ID: r.Get("id").Text()}
+	m.clock++
+	m.resources[key], m.versions[key] = r, terminology.Version{Key: key, Version: m.versions[key].Version + 1, Updated: m.clock}
+}
+
+func (m *memory) Find(_ context.Context, q search.Query) ([]search.Row, error) {
+	var rows []search.Row
+	for key, r := range m.resources {
+		entries, err := m.parameters.Extract(r)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if slices.Contains(q.Types, key.Type) && (q.Where == nil || search.Match(q.Where, key, entries, nil)) {
+			v := m.versions[key]
+			row := search.Row{Version: v.Version, Updated: time.UnixMicro(v.Updated)}
+			row.Key = key
+			for _, by := range q.Sort {
+				row.Sort = append(row.Sort, search.ChainSortValue(key, entries, by, nil))
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, m.err
+}
+
+func (m *memory) Current(_ context.Context, key fhir.Key) (terminology.Version, error) {
+	return m.versions[key], m.err
+}
+
+func (m *memory) Read(_ context.Context, key fhir.Key) (fhir.Resource, error) {
+	m.reads++
+	return m.resources[key], m.err
+}
+
+func (m *memory) Unsaved(terminology.Version) bool { return m.unsaved }
+
+func members(t *testing.T, s *terminology.Snapshot, valueSet string) []string {
+	t.Helper()
+	codes, ok := s.Expand(valueSet)
+	if !ok || s.Err() != nil {
+		t.Fatalf("%s can't be expanded: %v", valueSet, s.Err())
+	}
+	var out []string
+	for _, code := range codes {
+		out = append(out, code)
+	}
+	return out
+}
+
+const tree = `{"resourceType":"CodeSystem","id":"cs","url":"http://example.org/cs","status":"active","content":"complete","concept":[{"code":"a","concept":[{"code":"b","concept":[{"code":"c"}]}]},{"code":"%s"}]}`
+
+// TestWhatIsKeptIsWorkedOutAgainWhenItsResourcesChange changes what an expansion was made of, and what it was not.
+func TestWhatIsKeptIsWorkedOutAgainWhenItsResourcesChange(t *testing.T) {
+	m, terms := newMemory(t), terminology.New(definition.R4())
+	m.put(`{"resourceType":"ValueSet","id":"all","url":"http://example.org/all","status":"active","compose":{"include":[{"system":"http://example.org/cs"}]}}`)
+	m.put(tree, "d")
+	see := func(want string, reads int) {
+		t.Helper()
+		m.reads = 0
+		for _, name := range []string{"http://example.org/all", "ValueSet/all"} {
+			if got := members(t, terms.At(t.Context(), m), name); fmt.Sprint(got) != want {
+				t.Errorf("%s has the members %v, want %s", name, got, want)
+			}
+		}
+		if m.reads != reads {
+			t.Errorf("%d resources were read, want %d", m.reads, reads)
+		}
+	}
+	see("[a b c d]", 3) // the value set under each of its names, the code system once
+	see("[a b c d]", 0)
+	m.put(tree, "e")
+	see("[a b c e]", 3)
+	m.put(`{"resourceType":"ValueSet","id":"other","url":"http://example.org/other","status":"active"}`)
+	see("[a b c e]", 0)
+	m.unsaved = true
+	m.put(tree, "f")
+	see("[a b c f]", 4) // nothing is remembered
+	see("[a b c f]", 4)
+}
+
+func TestMembershipAndSubsumptionOfStoredAndPublishedTerminology(t *testing.T) {
+	m, terms := newMemory(t), terminology.New(definition.R4())
+	m.put(tree, "d")
+	m.put(`{"resourceType":"ValueSet","id":"b","url":"http://example.org/b","status":"active","compose":{"include":[{"system":"http://example.org/cs","filter":[{"property":"concept","op":"is-a","value":"b"}]}]}}`)
+	m.put(`{"resourceType":"ValueSet","id":"odd","url":"http://example.org/odd","status":"active","compose":{"include":[{"system":"http://example.org/cs","filter":[{"property":"x","op":"regex","value":"b"}]}]}}`)
+	s := terms.At(t.Context(), m)
+	for _, c := range []struct {
+		set, system, code string
+		member, known     bool
+	}{
+		{"http://example.org/b", "http://example.org/cs", "c", true, true},
+		{"http://example.org/b", "", "b", true, true},
+		{"http://example.org/b", "http://example.org/cs", "a", false, true},
+		{"http://example.org/b", "http://example.org/other", "c", false, true},
+		{"http://example.org/odd", "http://example.org/cs", "b", false, false},
+		{"http://example.org/none", "http://example.org/cs", "b", false, false},
+		{"http://hl7.org/fhir/ValueSet/administrative-gender", "http://hl7.org/fhir/administrative-gender", "male", true, true},
+		{"http://hl7.org/fhir/ValueSet/administrative-gender", "http://hl7.org/fhir/administrative-gender", "F", false, true},
+	} {
+		if member, known := s.Members(c.set).Contains(c.system, c.code); member != c.member || known != c.known {
+			t.Errorf("%s|%s in %s: %v, known %v", c.system, c.code, c.set, member, known)
+		}
+	}
+	for _, c := range []struct {
+		system, a, b    string
+		subsumes, known bool
+	}{
+		{"http://example.org/cs", "a", "c", true, true},
+		{"http://example.org/cs", "c", "a", false, true},
+		{"http://example.org/cs", "c", "c", true, true},
+		{"http://example.org/cs", "a", "unknown", false, false},
+		{"http://example.org/none", "a", "b", false, false},
+	} {
+		if subsumes, known := s.Subsumes(c.system, c.a, c.b); subsumes != c.subsumes || known != c.known {
+			t.Errorf("%s subsumes %s: %v, known %v", c.a, c.b, subsumes, known)
+		}
+	}
+	if s.Err() != nil {
+		t.Error(s.Err())
+	}
+}
+
+// TestASourceThatFailsIsNotTakenForOneWithoutResources lets the store fail, and then not.
+func TestASourceThatFailsIsNotTakenForOneWithoutResources(t *testing.T) {
+	m, terms := newMemory(t), terminology.New(definition.R4())
+	m.put(`{"resourceType":"ValueSet","id":"all","url":"http://example.org/all","status":"active","compose":{"include":[{"system":"http://example.org/cs"}]}}`)
+	m.put(tree, "d")
+	m.err = errors.New("the store is gone")
+	s := terms.At(t.Context(), m)
+	if _, ok := s.Expand("http://example.org/all"); ok || !errors.Is(s.Err(), m.err) {
+		t.Errorf("expanded: %v, %v", ok, s.Err())
+	}
+	m.err = nil
+	if got := members(t, terms.At(t.Context(), m), "http://example.org/all"); len(got) != 4 {
+		t.Errorf("the members are %v", got)
+	}
+}
