@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -74,10 +75,7 @@ func (s *Service) knownType(typ string) error {
 	if _, ok := s.registry.Resource(typ); ok {
 		return nil
 	}
-	text := "this is no resource type of R4"
-	if n := nearest(typ, s.registry.ResourceTypes()); n != "" {
-		text += "; did you mean " + n + "?"
-	}
+	text := "this is not a resource type of R4" + fhir.DidYouMean(typ, slices.Values(s.registry.ResourceTypes()))
 	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, text)
 }
 

@@ -52,7 +52,7 @@ type routing struct {
 	// bySize are the routes and their parts, by the number of parts.
 	bySize     [][]parted
 	operations map[string]*Operation
-	names      []string // of operations
+	names      []string // of operations, with the dollar sign
 }
 
 type parted struct {
@@ -77,7 +77,7 @@ func newRouting(operations []Operation, patch bool) *routing {
 	for i := range operations {
 		o := &operations[i]
 		t.operations[o.Name] = o
-		t.names = append(t.names, o.Name)
+		t.names = append(t.names, "$"+o.Name)
 		for _, level := range []struct {
 			on   bool
 			path string
@@ -299,9 +299,7 @@ func (t *routing) errOperation(name string, o *Operation, key fhir.Key) error {
 		}
 		text = "$" + name + " is served as " + strings.Join(at, " and ")
 	default:
-		if n := nearest(name, t.names); n != "" {
-			text += "; did you mean $" + n + "?"
-		}
+		text += fhir.DidYouMean("$"+name, slices.Values(t.names))
 	}
 	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownOperation, text)
 }
