@@ -59,7 +59,7 @@ func TestIncludesBringTheVersionThatAReferenceNames(t *testing.T) {
 		"_id=now&focus:Patient.active=false":      "Observation/now/1 match",
 		"_id=now&_sort=subject:Patient.birthdate": "Observation/now/1 match version-not-followed",
 	} {
-		all, _ := shown(t, s, SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Query: query})
+		all, _ := shown(t, s, SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs(query)})
 		if got := strings.Join(all, " "); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
@@ -68,13 +68,13 @@ func TestIncludesBringTheVersionThatAReferenceNames(t *testing.T) {
 		"_has:Observation:subject:_id=one": "Patient/p/2 match version-not-followed",
 		"_has:Observation:focus:_id=one":   "Patient/p/2 match",
 	} {
-		all, _ := shown(t, s, SearchRequest{Base: base, Path: "Patient", Types: []string{"Patient"}, Query: query})
+		all, _ := shown(t, s, SearchRequest{Base: base, Path: "Patient", Types: []string{"Patient"}, Parameters: pairs(query)})
 		if got := strings.Join(all, " "); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
 	// What the version named is a match itself is there once.
-	all, _ := shown(t, s, SearchRequest{Base: base, Query: "_type=Observation,Patient&_id=p,two&_include=*"})
+	all, _ := shown(t, s, SearchRequest{Base: base, Parameters: pairs("_type=Observation,Patient&_id=p,two&_include=*")})
 	if got := strings.Join(all, " "); got != "Observation/two/1 match Organization/new/1 include Patient/p/2 match" {
 		t.Errorf("%s", got)
 	}
@@ -92,22 +92,23 @@ func TestWholeSearchesHaveEachResourceOnce(t *testing.T) {
 	}
 	for _, count := range []int{3, 7, 100} {
 		seen := map[string]int{}
-		q := SearchRequest{Base: base, Compartment: key("Patient/p"), Path: "Patient/p/$everything", Query: fmt.Sprintf("_include=*&_count=%d", count), Whole: true}
-		pages := 0
-		for q.Query != "" {
+		q := SearchRequest{Base: base, Compartment: key("Patient/p"), Path: "Patient/p/$everything", Whole: true}
+		number := 0
+		for query := fmt.Sprintf("_include=*&_count=%d", count); query != ""; number++ {
+			q.Parameters = pairs(query)
 			all, next := shown(t, s, q)
 			page := map[string]bool{}
 			for _, name := range all {
 				name, mode, _ := strings.Cut(name, " ")
 				if page[name] {
-					t.Errorf("%d a page: %s is twice on page %d", count, name, pages)
+					t.Errorf("%d a page: %s is twice on page %d", count, name, number)
 				}
 				page[name] = true
 				if mode == "match" || seen[name] == 0 {
 					seen[name]++
 				}
 			}
-			q.Query, pages = next, pages+1
+			query = next
 		}
 		if len(seen) != 23 { // 10 Encounters, 10 Observations, 2 Patients, and the Practitioner, who is no member
 			t.Errorf("%d a page: %d resources", count, len(seen))
