@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -165,10 +164,7 @@ func searchedTypes(types []string) []string {
 
 // parametersOf notes the codes of the parameters that a condition asks.
 func parametersOf(e search.Expr, used map[string]bool) {
-	note := func(param string) {
-		code, _, _ := strings.Cut(param, ":")
-		used[code] = true
-	}
+	note := func(param string) { used[search.CodeOf(param)] = true }
 	switch e := e.(type) {
 	case search.And:
 		for _, c := range e {
@@ -183,6 +179,9 @@ func parametersOf(e search.Expr, used map[string]bool) {
 	case search.Some:
 		note(e.Param)
 	case search.Refers:
+		note(e.Param)
+		parametersOf(e.Where, used)
+	case search.Within:
 		note(e.Param)
 		parametersOf(e.Where, used)
 	case search.Referred:
