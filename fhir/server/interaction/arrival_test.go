@@ -248,7 +248,7 @@ func (c *counted) View(ctx context.Context, f func(storage.Reader) error) error 
 }
 
 func (r countedReader) Meta(ctx context.Context, name string) ([]byte, error) {
-	if name == revisedName {
+	if name == "search-parameters-revised" {
 		r.asked.Add(1)
 	}
 	return r.Reader.Meta(ctx, name)

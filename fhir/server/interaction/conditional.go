@@ -39,10 +39,10 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	}
 	c := &condition{service: s, typ: typ, pairs: pairs, query: search.Query{Types: []string{typ}}, name: "condition " + typ + "?" + normalQuery(query)}
 	empty := &emptyStore{}
-	known := s.custom.generation.Load()
+	known := s.custom.Generation()
 	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{
 		Deciding: true, Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
-	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, req, issues, err) {
+	if c.query.Where = req.Where; empty.asked || !s.custom.Certain(known, dependsOnCustom(req, issues, err)) {
 		c.open = true
 		err = s.clients.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
 	}

@@ -156,13 +156,6 @@ func pointsTo(param string, key fhir.Key) search.Some {
 	return search.Some{Param: param, Where: []search.Comparison{{Field: search.Type, Op: search.Eq, Value: key.Type}, {Field: search.ID, Op: search.Eq, Value: key.ID}}}
 }
 
-// searchedTypes returns types sorted and without duplicates.
-func searchedTypes(types []string) []string {
-	out := slices.Clone(types)
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 // parametersOf notes the codes of the parameters that a condition asks.
 func parametersOf(e search.Expr, used map[string]bool) {
 	note := func(param string) {

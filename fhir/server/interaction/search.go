@@ -196,8 +196,11 @@ func (s *Service) indexing(f finding) []fhir.Issue {
 	var issues []fhir.Issue
 	for _, j := range jobs {
 		if used[j.Code] && !j.Removed {
-			issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: "parameter-indexing",
-				Text: fmt.Sprintf("the search parameter %s is being indexed: %d of %d resources are done, and the others are not found by it yet", j.Code, j.Done, j.Total)})
+			text := fmt.Sprintf("the search parameter %s waits to be indexed; resources that were stored before it may not be found by it yet", j.Code)
+			if j.Counted {
+				text = fmt.Sprintf("the search parameter %s is being indexed: %d of %d resources are done, and the others may not be found by it yet", j.Code, j.Done, j.Total)
+			}
+			issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: "parameter-indexing", Text: text})
 		}
 	}
 	return issues
