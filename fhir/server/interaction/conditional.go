@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -54,6 +55,9 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	}
 	if c.query.Where == nil {
 		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueInvalid, "empty-condition", "a condition has at least one search parameter")
+	}
+	if err := s.decidable(ctx, cmp.Or(s.opt.await, awaitFor), c.query); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -130,6 +134,9 @@ func (c *condition) find(ctx context.Context, r storage.Reader, limit int, witho
 		if err := c.read(ctx, r); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.service.decidable(ctx, 0, c.query); err != nil {
+		return nil, err
 	}
 	q := c.query
 	q.Limit = limit + len(without)

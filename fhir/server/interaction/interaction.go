@@ -33,6 +33,8 @@ type Options struct {
 	Logger *slog.Logger
 	// poll and retry replace the pauses of the background work in tests.
 	poll, retry time.Duration
+	// await replaces awaitFor in tests.
+	await time.Duration
 	// MaxDeletes bounds what one conditional delete may delete; 0 means 1,000.
 	MaxDeletes int
 }

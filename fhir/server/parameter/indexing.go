@@ -73,6 +73,13 @@ func (s *Set) Indexing() []Progress {
 	return out
 }
 
+// Idle reports whether nothing is being indexed or waits for it.
+func (s *Set) Idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.work.Items) == 0
+}
+
 // readWork reads the worklist.
 func readWork(ctx context.Context, r storage.Reader) (w worklist, err error) {
 	j, err := job.Read(ctx, r, jobKind)
@@ -98,6 +105,8 @@ func (s *Set) adopt(w worklist) {
 	defer s.mu.Unlock()
 	if w.Count > s.work.Count {
 		s.work = w
+		close(s.changes)
+		s.changes = make(chan struct{})
 	}
 }
 
@@ -186,8 +195,7 @@ func (s *Set) index(ctx context.Context, run *job.Run) error {
 	if err != nil {
 		return err
 	}
-	// Writes that were extracted with the parameters before are stored when the wait is over.
-	if err := s.writes.wait(ctx); err != nil {
+	if err := s.ready(ctx); err != nil {
 		return err
 	}
 	var from position
@@ -222,12 +230,21 @@ func (s *Set) index(ctx context.Context, run *job.Run) error {
 			return err
 		}
 		if slices.ContainsFunc(w.Items, func(it item) bool { return !slices.ContainsFunc(before, it.same) }) {
-			if err := s.writes.wait(ctx); err != nil {
+			if err := s.ready(ctx); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// ready makes what is to be indexed begin: the parameters of a worklist that was read are in force when it returns, and writes that were extracted
+// with those before are stored.
+func (s *Set) ready(ctx context.Context) error {
+	if err := s.followSoon(ctx); err != nil {
+		return err
+	}
+	return s.writes.wait(ctx)
 }
 
 // next returns the type to go through next: one of the item with the fewest left, so that a parameter of one type does not wait for one of all.
@@ -306,4 +323,37 @@ func (s *Set) finish(ctx context.Context, run *job.Run, w worklist) (worklist, e
 	return s.change(ctx, run, func(now *worklist) {
 		now.Items = slices.DeleteFunc(now.Items, func(it item) bool { return slices.ContainsFunc(finished, it.same) })
 	})
+}
+
+// Await waits until nothing that concerns the caller is being indexed or waits for it, for a while at most, and returns what is left. A wait that
+// was in vain spares others the same for as long again.
+func (s *Set) Await(ctx context.Context, limit time.Duration, concerns func(Progress) bool) []Progress {
+	left := func() ([]Progress, <-chan struct{}) {
+		s.mu.Lock()
+		changes := s.changes
+		s.mu.Unlock()
+		return slices.DeleteFunc(s.Indexing(), func(p Progress) bool { return !concerns(p) }), changes
+	}
+	now, changes := left()
+	s.mu.Lock()
+	vain := time.Since(s.vain) < limit
+	s.mu.Unlock()
+	if len(now) == 0 || limit <= 0 || vain {
+		return now
+	}
+	ended := time.After(limit)
+	for len(now) > 0 {
+		select {
+		case <-changes:
+			now, changes = left()
+		case <-ended:
+			s.mu.Lock()
+			s.vain = time.Now()
+			s.mu.Unlock()
+			return now
+		case <-ctx.Done():
+			return now
+		}
+	}
+	return nil
 }

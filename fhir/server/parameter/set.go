@@ -63,6 +63,8 @@ type Set struct {
 	// changed is the generation that last changed the parameters of a resource type.
 	changed map[string]uint64
 	work    worklist
+	changes chan struct{} // closed when work changes
+	vain    time.Time     // when a wait for it last ended without what was waited for
 	// done of total resources are looked at by the run that indexes; total is job.Unknown before they are counted.
 	done, total int64
 	// unchecked are versions of which it could not be found out whether they were extracted with the parameters of their time. behind is set
@@ -87,7 +89,7 @@ func Open(ctx context.Context, opt Options) (*Set, error) {
 		opt.Retry = defaultRetry
 	}
 	s := &Set{opt: opt, registry: opt.Parameters.Registry(), stored: newInForce(opt.Parameters), changed: make(map[string]uint64),
-		total: job.Unknown, wake: make(chan struct{}, 1)}
+		total: job.Unknown, changes: make(chan struct{}), wake: make(chan struct{}, 1)}
 	err := opt.Store.View(ctx, func(r storage.Reader) error {
 		revision, err := revisionOf(ctx, r)
 		if err != nil {
