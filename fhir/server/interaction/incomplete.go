@@ -101,7 +101,7 @@ func (s *Service) incomplete(f finding, includes []search.Include) []fhir.Issue 
 		if j.Counted {
 			text = fmt.Sprintf("the search parameter %s is being indexed: %d of %d resources are done, and the others may not be found by it yet", j.Code, j.Done, j.Total)
 		}
-		issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: "parameter-indexing", Text: text})
+		issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDParameterIndexing, Text: text})
 	}
 	return issues
 }
@@ -141,5 +141,5 @@ func errIndexing(left []parameter.Progress) error {
 	}
 	text := fmt.Sprintf("the search parameter %s is being indexed, and what it finds decides about this write; nothing of it is stored. "+
 		"Try again when [base]/$reindex-status no longer lists it", left[0].Code)
-	return fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "parameter-indexing", text)
+	return fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, fhir.IDParameterIndexing, text)
 }

@@ -255,7 +255,7 @@ func (s *Set) Check(r fhir.Resource) error {
 	err := s.opt.Parameters.Check(r)
 	var e *fhir.Error
 	if errors.As(err, &e) && !slices.ContainsFunc(e.Issues, func(i fhir.Issue) bool {
-		return i.ID != "parameter-conflict" && i.Expression != resourceType+".component"
+		return i.ID != fhir.IDParameterConflict && i.Expression != resourceType+".component"
 	}) {
 		return nil // which the Update is to say that stores it: it sees the others
 	}
