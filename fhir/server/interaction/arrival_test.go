@@ -139,6 +139,7 @@ func TestConditionsSeeTheParametersOfOtherGateways(t *testing.T) {
 		put(t, a, "%s", strings.Replace(eyeColor, `Patient.extension('http://example.org/eye').value`, `Patient.id`, 1))
 		eyed(t, a, "green", "brown")
 		indexed(t, a)
+		indexed(t, b)
 	}
 	between.first.Store(&first)
 	res, err = b.Create(context.WithValue(t.Context(), request{}, true), "Patient", withEyes(t, "", "green"), "eye-color=green")
