@@ -150,6 +150,12 @@ var faults = []struct{ name, src, want string }{
 	{"a reference with a version to another type", patient(`"managingOrganization":{"reference":"Practitioner/1/_history/2"}`), "reference-target value Patient.managingOrganization"},
 	{"a conditional reference to another type", patient(`"managingOrganization":{"reference":"Practitioner?identifier=a|b"}`), "reference-target value Patient.managingOrganization"},
 	{"a code of an extensible binding", `{"resourceType":"Library","status":"draft","type":{"text":"x"},"extension":[{"url":"u","valueExpression":{"language":"text/x","expression":"1"}}]}`, ""},
+	{"an extension of a canonical", `{"resourceType":"QuestionnaireResponse","status":"completed","_questionnaire":{"extension":[{"url":"u","valueString":"x"}]}}`, ""},
+	{"extensions of a list of canonicals", `{"resourceType":"StructureDefinition","url":"http://x.org/s","name":"S","status":"draft","kind":"resource","abstract":false,"type":"Patient",
+		"differential":{"element":[{"id":"Patient.link.other","path":"Patient.link.other","type":[{"code":"Reference","targetProfile":["http://x.org/a","http://x.org/b"],"_targetProfile":[null,{"extension":[{"url":"u","valueBoolean":true}]}]}]}]}}`, ""},
+	{"an extension of meta.profile", patient(`"meta":{"profile":["http://x.org/a"],"_profile":[{"extension":[{"url":"u","valueBoolean":true}]}]}`), ""},
+	{"an extension of an element that is no primitive", patient(`"_name":[{"extension":[{"url":"u","valueBoolean":true}]}]`), "unknown-element structure Patient._name"},
+	{"something else beside a canonical", `{"resourceType":"QuestionnaireResponse","status":"completed","_questionnaire":{"value":"x"}}`, "unknown-element structure QuestionnaireResponse.questionnaire.value"},
 	{"an extension with a Meta", patient(`"extension":[{"url":"u","valueMeta":{"source":"x"}}]`), ""},
 	{"a URI with an escape in its host", patient(`"implicitRules":"http://a%41b.org/x"`), ""},
 	{"a URI with a broken escape", patient(`"implicitRules":"http://x.org/%zz"`), "model-value value Patient.implicitRules"},
@@ -174,6 +180,12 @@ var faults = []struct{ name, src, want string }{
 	{"a resource in a parameter in a bundle", `{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Parameters","parameter":[{"name":"a","resource":{"resourceType":"Patient","gender":"x"}}]},"request":{"method":"POST","url":"$x"}}]}`,
 		"code-enum code-invalid Bundle.entry[0].resource.parameter[0].resource.gender"},
 	{"resourceType where no resource stands", patient(`"name":[{"resourceType":"HumanName","family":"x"}]`), "unknown-element structure Patient.name[0].resourceType"},
+
+	// Siblings of primitives, canonicals included.
+	{"an extension of a canonical", `{"resourceType":"QuestionnaireResponse","status":"completed","questionnaire":"http://x.org/q","_questionnaire":{"extension":[{"url":"http://x.org","valueString":"x"}]}}`, ""},
+	{"an extension in place of a canonical", `{"resourceType":"QuestionnaireResponse","status":"completed","_questionnaire":{"extension":[{"url":"http://x.org","valueString":"x"}]}}`, ""},
+	{"an extension of one of several canonicals", patient(`"meta":{"profile":["http://x.org/p",null],"_profile":[null,{"extension":[{"url":"http://x.org","valueString":"x"}]}]}`), ""},
+	{"an extension of a narrative's div", patient(`"text":{"status":"generated","div":"<div>x</div>","_div":{"id":"a"}}`), "unknown-element structure Patient.text._div"},
 
 	// Narrative.
 	{"a narrative", div(`<p style="color:red" class="a">x &lt; y<br/></p><table><tr><td colspan="2">x</td></tr></table><img src="data:image/png;base64,AAAA" alt="x"/><a href="https://x.org#a">x</a><!-- x -->`), ""},

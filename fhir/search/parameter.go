@@ -22,7 +22,7 @@ type Parameter struct {
 }
 
 // derivedNames are the parameter's names in entries.
-type derivedNames struct{ text, identifier, ofType, unit, ucum, present string }
+type derivedNames struct{ text, identifier, ofType, unit, ucum, present, versioned string }
 
 // Derived names end in these.
 const (
@@ -32,6 +32,7 @@ const (
 	suffixUnit       = ":unit"       // quantities whose Code is the unit's text, where that is not its code
 	suffixUCUM       = ":ucum"       // quantities in canonical UCUM units
 	suffixPresent    = ":present"    // no fields: there is a value, and no entry for it
+	suffixVersioned  = ":versioned"  // no fields: a reference names a version
 )
 
 func newParameter(def *definition.SearchParameter, reg *definition.Registry, custom bool) *Parameter {
@@ -39,7 +40,7 @@ func newParameter(def *definition.SearchParameter, reg *definition.Registry, cus
 	return &Parameter{
 		SearchParameter: def,
 		Custom:          custom,
-		names:           derivedNames{c + suffixText, c + suffixIdentifier, c + suffixOfType, c + suffixUnit, c + suffixUCUM, c + suffixPresent},
+		names:           derivedNames{c + suffixText, c + suffixIdentifier, c + suffixOfType, c + suffixUnit, c + suffixUCUM, c + suffixPresent, c + suffixVersioned},
 		elements:        sync.OnceValue(func() elementSet { return resolveElements(reg, def.Expression) }),
 	}
 }
@@ -97,7 +98,8 @@ type Parameters struct {
 	terminology Terminology
 	zone        *time.Location
 	onSkipped   func(typ, param string, err error)
-	bases       []string
+	bases       []string // each with a slash; ownBases are the same without
+	ownBases    []string
 
 	write sync.Mutex // held by Add and Remove
 	set   atomic.Pointer[parameterSet]
@@ -121,7 +123,7 @@ func NewParameters(reg *definition.Registry, opt Options) *Parameters {
 	}
 	for _, b := range opt.BaseURLs {
 		if b = strings.TrimRight(b, "/"); b != "" {
-			s.bases = append(s.bases, b+"/")
+			s.bases, s.ownBases = append(s.bases, b+"/"), append(s.ownBases, b)
 		}
 	}
 	known := make(map[*definition.SearchParameter]*Parameter)

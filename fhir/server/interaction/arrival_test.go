@@ -128,6 +128,7 @@ func TestConditionsSeeTheParametersOfOtherGateways(t *testing.T) {
 	between := &interposed{Store: store, asked: request{}}
 	quick := Options{Shared: true, poll: time.Millisecond, retry: time.Millisecond, await: patience}
 	a, b := openOn(t, store, quick), openOn(t, between, quick)
+	b.jobs.Close() // its indexing would wait for its own write
 	put(t, a, "%s", eyeColor)
 	eyed(t, a, "p", "blue")
 	res, err := b.Create(t.Context(), "Patient", withEyes(t, "", "blue"), "eye-color=blue")

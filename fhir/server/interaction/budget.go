@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -86,7 +85,8 @@ func (p *page) keep(n int, back bool) {
 
 // fill returns the records of the page and what they include, and takes off the page what makes it longer than Options.PageBytes. One match
 // stays always, with all that it includes.
-func (s *Service) fill(ctx context.Context, r storage.Reader, found *page, back bool, rules []search.Include) (matches, included []storage.Record, err error) {
+func (s *Service) fill(ctx context.Context, r storage.Reader, found *page, p *searching) (matches, included []storage.Record, err error) {
+	back := p.place.back
 	if matches, err = s.matches(ctx, r, found, back); err != nil {
 		return nil, nil, err
 	}
@@ -95,7 +95,7 @@ func (s *Service) fill(ctx context.Context, r storage.Reader, found *page, back 
 		if len(matches) == 1 {
 			room = pagesAtMost * s.opt.PageBytes
 		}
-		included, err = s.include(ctx, r, rules, matches, room)
+		included, err = s.include(ctx, r, p, matches, room)
 		if !errors.Is(err, errCrowded) {
 			return matches, included, err
 		}
@@ -151,13 +151,13 @@ func (s *Service) matches(ctx context.Context, r storage.Reader, found *page, ba
 // reads counts what the reads of one batch or transaction answer. It is safe for concurrent use.
 type reads struct{ bytes atomic.Int64 }
 
-// get is Service.get, and refuses the reads that come when the answers before have passed what one answer may hold.
-func (n *reads) get(ctx context.Context, s *Service, r storage.Reader, e *bundleEntry, q BundleRequest) (reply, error) {
+// perform performs a read, and refuses those that come when the responses before have passed what one Bundle may hold.
+func (n *reads) perform(s *Service, read func() (Response, error)) (Response, error) {
 	if most := pagesAtMost * s.opt.PageBytes; n.bytes.Load() > most {
-		return reply{}, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDTooMuchRead,
+		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDTooMuchRead,
 			fmt.Sprintf("the reads of this Bundle answer more than %d bytes; send the others by themselves", most))
 	}
-	out, err := s.get(ctx, r, e, q)
-	n.bytes.Add(int64(len(out.resource)))
+	out, err := read()
+	n.bytes.Add(int64(len(out.Resource)))
 	return out, err
 }

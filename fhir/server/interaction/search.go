@@ -13,7 +13,7 @@ import (
 // http://hl7.org/fhir/R4/search.html).
 func (s *Service) Search(ctx context.Context, q SearchRequest) (Bundle, error) {
 	var out Bundle
-	err := s.clients.View(ctx, func(r storage.Reader) (err error) {
+	err := s.reading(ctx, func(r storage.Reader) (err error) {
 		out, err = s.search(ctx, r, q)
 		return err
 	})
@@ -53,6 +53,11 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 	}
 	counted := notCounted
 	if !p.later {
+		versions, err := namedVersions(ctx, r, p.finding)
+		if err != nil {
+			return Bundle{}, err
+		}
+		p.issues = append(p.issues, versions...)
 		if p.place.total, counted, err = total(ctx, r, p, found); err != nil {
 			return Bundle{}, err
 		}
@@ -64,7 +69,7 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 		}
 	}
 	if !kept {
-		if matches, included, err = s.fill(ctx, r, &found, p.place.back, p.includes); err != nil {
+		if matches, included, err = s.fill(ctx, r, &found, &p); err != nil {
 			return Bundle{}, err
 		}
 	}
