@@ -1,9 +1,12 @@
 package rest_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -336,4 +339,45 @@ func TestEachRequestIsAuthorizedOnce(t *testing.T) {
 	if a := s.do(t, "GET", "/fhir/Patient/b", nil, ""); a.status != http.StatusNotFound {
 		t.Errorf("what was refused was done: %d", a.status)
 	}
+}
+
+// TestCapabilityStatementNamesTheServerAsTheClientDoes asks under more names than are kept.
+func TestCapabilityStatementNamesTheServerAsTheClientDoes(t *testing.T) {
+	s := newServer(t)
+	tags := map[string]bool{}
+	for range 2 {
+		for i := range 12 {
+			host := fmt.Sprintf("name%d.example.org", i)
+			for _, accept := range []string{"identity", "gzip"} {
+				a := s.do(t, "GET", "/fhir/metadata", []string{"Host", host, "Accept-Encoding", accept}, "")
+				tags[a.header.Get("Etag")] = true
+				if body := unzipped(t, a); !strings.Contains(body, `"url":"http://`+host+`/fhir"`) || strings.Count(body, "example.org/fhir\"") != 1 {
+					t.Errorf("%s: %.400s", host, body)
+				}
+				if a := s.do(t, "GET", "/fhir/metadata", []string{"Host", host, "If-None-Match", a.header.Get("Etag")}, ""); a.status != http.StatusNotModified {
+					t.Errorf("%s: %d", host, a.status)
+				}
+			}
+		}
+	}
+	if len(tags) != 12 {
+		t.Errorf("%d entity tags for 12 names", len(tags))
+	}
+}
+
+// unzipped returns the body of an answer, unpacked where it is packed.
+func unzipped(t *testing.T, a answer) string {
+	t.Helper()
+	if a.header.Get("Content-Encoding") != "gzip" {
+		return string(a.body)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(a.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
