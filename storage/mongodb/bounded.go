@@ -20,9 +20,9 @@ const maxPipelined = 128
 
 // bounded returns rows of a plan in the order of its index where they are among the first that it finds, as many as it is to read. Where they are
 // not, and there may be more, the error is errTooFar.
-func (r *reader) bounded(ctx context.Context, p *plan, scan, sort bson.D, limit int, desc bool) (rows []search.Row, err error) {
+func (r *reader) bounded(ctx context.Context, p plan, scan, sort bson.D, limit int, desc bool) (rows []search.Row, err error) {
 	var all bool
-	if p.within <= maxPipelined {
+	if p.bound.rows <= maxPipelined {
 		rows, all, err = r.pipelined(ctx, p, scan, sort, limit, desc)
 	} else {
 		rows, all, err = r.inBatches(ctx, p, scan, sort, limit, desc)
@@ -30,7 +30,7 @@ func (r *reader) bounded(ctx context.Context, p *plan, scan, sort bson.D, limit 
 	if err != nil {
 		return nil, err
 	}
-	p.met += len(rows)
+	p.bound.met += len(rows)
 	if len(rows) < limit && !all {
 		return nil, errTooFar
 	}
@@ -38,12 +38,12 @@ func (r *reader) bounded(ctx context.Context, p *plan, scan, sort bson.D, limit 
 }
 
 // pipelined returns those of the first rows that are read which satisfy all conditions, up to limit; all where there are no more rows to read.
-func (r *reader) pipelined(ctx context.Context, p *plan, scan, sort bson.D, limit int, desc bool) (rows []search.Row, all bool, err error) {
+func (r *reader) pipelined(ctx context.Context, p plan, scan, sort bson.D, limit int, desc bool) (rows []search.Row, all bool, err error) {
 	pipeline := bson.A{
 		bson.D{{Key: "$match", Value: scan}},
 		bson.D{{Key: "$sort", Value: sort}},
-		bson.D{{Key: "$limit", Value: p.within}},
-		bson.D{{Key: "$match", Value: and(p.tail())}},
+		bson.D{{Key: "$limit", Value: p.bound.rows}},
+		bson.D{{Key: "$match", Value: and(p.tried())}},
 		bson.D{{Key: "$limit", Value: limit}},
 		bson.D{{Key: "$project", Value: p.projection()}},
 	}
@@ -75,14 +75,14 @@ func (r *reader) pipelined(ctx context.Context, p *plan, scan, sort bson.D, limi
 			return nil, false, err
 		}
 	}
-	n, err := r.countUpTo(ctx, p.typ, scan, p.index, p.within)
-	return rows, n < p.within, err
+	n, err := r.countUpTo(ctx, p.typ, scan, p.index, p.bound.rows)
+	return rows, n < p.bound.rows, err
 }
 
 // inBatches is as pipelined.
-func (r *reader) inBatches(ctx context.Context, p *plan, scan, sort bson.D, limit int, desc bool) (rows []search.Row, all bool, err error) {
+func (r *reader) inBatches(ctx context.Context, p plan, scan, sort bson.D, limit int, desc bool) (rows []search.Row, all bool, err error) {
 	var ids []string
-	opts := options.Find().SetProjection(bson.D{{Key: fieldID, Value: 1}}).SetSort(sort).SetLimit(int64(p.within))
+	opts := options.Find().SetProjection(bson.D{{Key: fieldID, Value: 1}}).SetSort(sort).SetLimit(int64(p.bound.rows))
 	if err := r.query(ctx, p.typ, scan, p.hint(), opts, func(raw bson.Raw) error {
 		id, _ := raw.Lookup(fieldID).StringValueOK()
 		ids = append(ids, id)
@@ -90,11 +90,11 @@ func (r *reader) inBatches(ctx context.Context, p *plan, scan, sort bson.D, limi
 	}); err != nil {
 		return nil, false, err
 	}
-	of := *p
+	of := p
 	of.index, of.lead = "", nil
 	if r.told != nil {
 		keys := plan{typ: p.typ, index: p.index}
-		if err := r.told.keys(ctx, r, &keys, scan, sort, p.within, len(ids)); err != nil {
+		if err := r.told.keys(ctx, r, keys, scan, sort, p.bound.rows, len(ids)); err != nil {
 			return nil, false, err
 		}
 	}
@@ -114,12 +114,12 @@ func (r *reader) inBatches(ctx context.Context, p *plan, scan, sort bson.D, limi
 			return nil, false, err
 		}
 		if r.told != nil {
-			if err := r.told.find(ctx, r, &of, f, nil, unlimited, len(found)); err != nil {
+			if err := r.told.find(ctx, r, of, f, nil, unlimited, len(found)); err != nil {
 				return nil, false, err
 			}
 		}
 		slices.SortFunc(found, func(a, b search.Row) int { return at[a.Key.ID] - at[b.Key.ID] })
 		rows = append(rows, found...)
 	}
-	return rows[:min(len(rows), limit)], len(ids) < p.within, nil
+	return rows[:min(len(rows), limit)], len(ids) < p.bound.rows, nil
 }

@@ -2,11 +2,7 @@ package mongodb
 
 import (
 	"context"
-	"crypto/sha256"
 	"slices"
-	"strconv"
-	"sync"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -47,12 +43,13 @@ func (r *reader) countType(ctx context.Context, typ string, where search.Expr) (
 		return 0, err
 	}
 	if !w.chained {
-		p, err := r.plan(ctx, typ, w.expr, "", nil)
+		pl := r.planner(typ, w.expr, "")
+		if pl == nil {
+			return 0, nil
+		}
+		p, err := pl.planWhole(ctx)
 		if err != nil {
 			return 0, err
-		}
-		if p.nothing {
-			return 0, nil
 		}
 		f := p.filter()
 		n, err := r.countUpTo(ctx, typ, f, p.index, unlimited)
@@ -108,14 +105,15 @@ func (r *reader) countCheap(ctx context.Context, q search.Query) (int64, bool, e
 		}) {
 			return 0, false, nil
 		}
-		p, err := r.plan(ctx, typ, q.Where, "", nil)
+		pl := r.planner(typ, q.Where, "")
+		if pl == nil {
+			continue
+		}
+		p, err := pl.planWhole(ctx)
 		if err != nil {
 			return 0, false, err
 		}
-		if p.nothing {
-			continue
-		}
-		if p.index != indexTerms || len(p.rest) > 0 {
+		if p.index != indexTerms || len(p.tests) > 0 {
 			return 0, false, nil
 		}
 		f := p.filter()
@@ -151,24 +149,29 @@ func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
 		if where != nil && hasChain(where) {
 			where = withoutChains(where)
 		}
-		p, err := r.plan(ctx, typ, where, "", &page{limit: unlimited})
-		if err != nil {
-			return 0, err
-		}
-		if p.nothing {
+		pl := r.planner(typ, where, "")
+		if pl == nil {
 			continue
 		}
-		v, ok, err := r.lesser(ctx, p, manyTerms)
+		c, err := pl.choose(ctx)
 		if err != nil {
 			return 0, err
 		}
-		everything := len(p.lead) == 1 && p.lead[0].Value == termLive
-		f, index := p.scan(), p.index
-		if !ok && everything && len(p.rivals) > 0 {
-			v, ok = p.rivals[0], true
+		best := c.candidate
+		switch less, ok, err := pl.least(ctx, c.rivals, manyTerms); {
+		case err != nil:
+			return 0, err
+		case ok:
+			best = less
+		case best.kind == all && len(c.rivals) > 0:
+			best = c.rivals[0]
 		}
-		if ok && len(v.reads) > 0 {
-			f, index, everything = v.reads[0].filter, v.reads[0].index, false
+		f, index := filter(search.KeyIn{IDs: best.ids}), ""
+		if best.reads != nil {
+			f, index = best.reads[0].filter, best.reads[0].index
+		}
+		if best.deleted {
+			f = and(bson.A{f, live})
 		}
 		n, err := r.countUpTo(ctx, typ, f, index, maxEstimate)
 		if err != nil {
@@ -176,7 +179,7 @@ func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
 		}
 		if n == maxEstimate {
 			// Outside of the reader's moment: the server answers from the collection's metadata.
-			if size, err := r.s.current(typ).EstimatedDocumentCount(context.WithoutCancel(ctx)); err == nil && everything {
+			if size, err := r.s.current(typ).EstimatedDocumentCount(context.WithoutCancel(ctx)); err == nil && best.kind == all {
 				total += max(size, int64(n))
 				continue
 			}
@@ -231,55 +234,4 @@ func (r *reader) countUpTo(ctx context.Context, typ string, f bson.D, index stri
 		return err
 	})
 	return int(n), err
-}
-
-// frequencies remembers about how many resources terms find, so that a plan need not ask each time. What it says may be old: plans only get
-// slower by that.
-type frequencies struct {
-	mu    sync.Mutex
-	known map[string]frequency
-}
-
-type frequency struct {
-	n  int
-	at time.Time
-}
-
-// How long a frequency is remembered, and how many are.
-const (
-	frequencyAge   = time.Minute
-	maxFrequencies = 50_000
-)
-
-// frequency returns about how many resources have one of terms, up to limit, which is the same for a term at each time.
-func (r *reader) frequency(ctx context.Context, typ string, terms []string, limit int) (int, error) {
-	return r.remembered(frequencyKey(typ, terms), func() (int, error) {
-		return r.countUpTo(ctx, typ, in(pathTerms, terms), indexTerms, limit)
-	})
-}
-
-// frequencyKey is what the frequency of terms is remembered by.
-func frequencyKey(typ string, terms []string) string {
-	if len(terms) == 1 {
-		return typ + "\x00" + terms[0]
-	}
-	h := sha256.New()
-	for _, t := range terms {
-		h.Write(strconv.AppendInt(nil, int64(len(t)), 10))
-		h.Write([]byte("\x00" + t))
-	}
-	return typ + "\x00\x00" + string(h.Sum(nil))
-}
-
-// remembered returns what count returned within the last frequencyAge.
-func (r *reader) remembered(key string, count func() (int, error)) (int, error) {
-	if n, ok := r.recall(key); ok {
-		return n, nil
-	}
-	n, err := count()
-	if err != nil {
-		return 0, err
-	}
-	r.remember(key, n)
-	return n, nil
 }

@@ -50,7 +50,7 @@ func wrap(op string, err error) error {
 		case se.HasErrorLabel("TransientTransactionError"), se.HasErrorLabel("UnknownTransactionCommitResult"):
 			return err
 		case se.HasErrorCode(codeOutOfDiskSpace):
-			e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, "storage-full", "the database has no space left for writes")
+			e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, fhir.IDStorageFull, "the database has no space left for writes")
 			e.Op, e.Err = op, err
 			return e
 		case se.HasErrorCode(codeObjectTooLarge):
@@ -76,20 +76,20 @@ func wrap(op string, err error) error {
 }
 
 func unavailable(op string, err error) error {
-	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "storage-unavailable", "the database can't be reached; try again")
+	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, fhir.IDStorageUnavailable, "the database can't be reached; try again")
 	e.Op, e.Err = op, err
 	return e
 }
 
 // locked says that the transaction of another, which may have died without an end to it, holds what is written.
 func locked(op string, err error) error {
-	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "storage-locked", "another write holds the resource or condition and does not end; try again")
+	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, fhir.IDStorageLocked, "another write holds the resource or condition and does not end; try again")
 	e.Op, e.Err = op, fmt.Errorf("%w: %w", storage.ErrConflict, err)
 	return e
 }
 
 func tooLarge(op string, err error) error {
-	e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, "storage-too-large", "the resource is larger than the database stores (16 MB with its index entries)")
+	e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, fhir.IDStorageTooLarge, "the resource is larger than the database stores (16 MB with its index entries)")
 	e.Op, e.Err = op, err
 	return e
 }

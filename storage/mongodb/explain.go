@@ -40,21 +40,21 @@ func (r *reader) ExplainCount(ctx context.Context, q search.Query) (int64, searc
 }
 
 // count asks the server how it ran the count of a plan.
-func (t *told) count(ctx context.Context, r *reader, p *plan, f bson.D, n int) error {
+func (t *told) count(ctx context.Context, r *reader, p plan, f bson.D, n int) error {
 	pipeline := bson.A{bson.D{{Key: "$match", Value: f}}, countAll}
 	cmd := bson.D{{Key: "aggregate", Value: p.typ}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}, {Key: "hint", Value: p.hint()}}
 	return t.explain(ctx, r, p, cmd, "count ", n)
 }
 
 // probe asks the server how it counted up to a limit, which a plan was chosen by.
-func (t *told) probe(ctx context.Context, r *reader, p *plan, f bson.D, limit, n int) error {
+func (t *told) probe(ctx context.Context, r *reader, p plan, f bson.D, limit, n int) error {
 	pipeline := bson.A{bson.D{{Key: "$match", Value: f}}, bson.D{{Key: "$limit", Value: limit}}, countAll}
 	cmd := bson.D{{Key: "aggregate", Value: p.typ}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}, {Key: "hint", Value: p.hint()}}
 	return t.explain(ctx, r, p, cmd, fmt.Sprintf("count up to %d: ", limit), n)
 }
 
 // keys asks the server how it ran a find for ids, which are keys of the index.
-func (t *told) keys(ctx context.Context, r *reader, p *plan, f, sort bson.D, limit, returned int) error {
+func (t *told) keys(ctx context.Context, r *reader, p plan, f, sort bson.D, limit, returned int) error {
 	cmd := bson.D{{Key: "find", Value: p.typ}, {Key: "filter", Value: f}, {Key: "hint", Value: p.hint()}, {Key: "sort", Value: sort},
 		{Key: "limit", Value: limit}, {Key: "projection", Value: bson.D{{Key: fieldID, Value: 1}}}}
 	return t.explain(ctx, r, p, cmd, "ids ", returned)
@@ -64,7 +64,7 @@ func (t *told) keys(ctx context.Context, r *reader, p *plan, f, sort bson.D, lim
 var countAll = bson.D{{Key: "$group", Value: bson.D{{Key: fieldID, Value: nil}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}}
 
 // find asks the server how it ran a find.
-func (t *told) find(ctx context.Context, r *reader, p *plan, f, sort bson.D, limit, returned int) error {
+func (t *told) find(ctx context.Context, r *reader, p plan, f, sort bson.D, limit, returned int) error {
 	cmd := bson.D{{Key: "find", Value: p.typ}, {Key: "filter", Value: f}, {Key: "hint", Value: p.hint()}}
 	if sort != nil {
 		cmd = append(cmd, bson.E{Key: "sort", Value: sort})
@@ -76,7 +76,7 @@ func (t *told) find(ctx context.Context, r *reader, p *plan, f, sort bson.D, lim
 }
 
 // explain asks the server how it ran a command, and adds a step.
-func (t *told) explain(ctx context.Context, r *reader, p *plan, cmd bson.D, what string, returned int) error {
+func (t *told) explain(ctx context.Context, r *reader, p plan, cmd bson.D, what string, returned int) error {
 	// Explain is no part of a session with a moment; it runs on what is there at the time.
 	out, err := r.s.db.RunCommand(context.WithoutCancel(ctx), bson.D{{Key: "explain", Value: cmd}, {Key: "verbosity", Value: "executionStats"}}).Raw()
 	if err != nil {
@@ -107,21 +107,12 @@ func (t *told) explain(ctx context.Context, r *reader, p *plan, cmd bson.D, what
 	}
 	t.steps = append(t.steps, search.Step{Kind: kind, Index: p.describe(), Rows: returned,
 		Detail: what + fmt.Sprintf("%s; %d keys, %d documents", strings.Join(stages, " "), keys, docs)})
-	for _, c := range p.rest {
-		if name := conditionName(c); name != "" && !contains(t.unindexed, name) && !p.bounds(c) {
+	for _, c := range p.tests {
+		if name := conditionName(c.expr); name != "" && !c.found && !contains(t.unindexed, name) {
 			t.unindexed = append(t.unindexed, name)
 		}
 	}
 	return nil
-}
-
-// bounds reports whether a condition bounds the scan of the plan's index although it is tried as well.
-func (p *plan) bounds(c search.Expr) bool {
-	if p.ranges == nil {
-		return false
-	}
-	_, ok := rangesOn(c, p.by)
-	return ok
 }
 
 func contains(list []string, s string) bool {

@@ -246,7 +246,7 @@ func boundedRange(s search.Some) (bson.D, bool) {
 	for w := int32(widthSeveral); w < widthNone; w++ {
 		branch := bson.D{match[0], {Key: memberWidth, Value: w}}
 		if w != widthSeveral { // of which nothing is known: its bounds may stand the wrong way round
-			lo := spanOf(s.Where, w)
+			lo := placeIn(s.Where, w)
 			if lo.empty() {
 				continue
 			}

@@ -197,29 +197,28 @@ func (r *reader) walk(ctx context.Context, typ string, where search.Expr, sorts 
 	if len(sorts) == 1 {
 		by, desc = sorts[0].Param, sorts[0].Desc
 	}
-	var g *page
-	if by == "" {
-		g = &page{from, reverse, limit}
-		if rows, ok, err := r.early(ctx, typ, search.Conjuncts(where), *g); ok || err != nil {
-			return rows, err
-		}
+	pl := r.planner(typ, where, by)
+	if pl == nil {
+		return nil, nil
 	}
-	p, err := r.plan(ctx, typ, where, by, g)
+	if by != "" {
+		o, err := pl.order(ctx, desc, reverse)
+		if err != nil {
+			return nil, err
+		}
+		return o.page(ctx, from, limit)
+	}
+	g := page{from, reverse, limit}
+	if rows, ok, err := pl.unplanned(ctx, g); ok || err != nil {
+		return rows, err
+	}
+	pages, err := pl.pages(ctx, fmt.Sprint("\x00", reverse))
 	if err != nil {
 		return nil, err
 	}
-	if p.nothing {
-		return nil, nil
-	}
-	if by == "" {
-		if p.found != nil {
-			return p.found, nil
-		}
-		return r.contest(ctx, p, fmt.Sprint("\x00", reverse), from, limit, func() ([]search.Row, error) {
-			return r.rows(ctx, p, []bson.D{p.scan(g.behind())}, bson.D{{Key: fieldID, Value: direction(reverse)}}, limit, false)
-		})
-	}
-	return r.orderOf(p, desc, reverse).page(ctx, from, limit)
+	return pages.page(ctx, from, limit, func(p plan) ([]search.Row, error) {
+		return r.rows(ctx, p, []bson.D{p.scan(g.behind())}, bson.D{{Key: fieldID, Value: direction(reverse)}}, limit, false)
+	})
 }
 
 func direction(down bool) int {
@@ -242,11 +241,11 @@ func idBehind(from *start, reverse bool) bson.D {
 }
 
 // rows runs a find that is the union of scans of a plan, which must not overlap, and returns its rows.
-func (r *reader) rows(ctx context.Context, p *plan, scans []bson.D, sort bson.D, limit int, desc bool) ([]search.Row, error) {
+func (r *reader) rows(ctx context.Context, p plan, scans []bson.D, sort bson.D, limit int, desc bool) ([]search.Row, error) {
 	if len(scans) == 0 {
 		return nil, nil
 	}
-	if p.within > 0 {
+	if p.bound != nil {
 		return r.bounded(ctx, p, anyOf(scans), sort, limit, desc)
 	}
 	branches := make([]bson.D, len(scans))
@@ -281,23 +280,6 @@ func anyOf(list []bson.D) bson.D {
 		return list[0]
 	}
 	return bson.D{{Key: "$or", Value: list}}
-}
-
-// projection is what a find returns of a plan's rows.
-func (p *plan) projection() bson.D {
-	projection := bson.D{{Key: fieldVersion, Value: 1}, {Key: fieldUpdated, Value: 1}}
-	if p.by != "" {
-		projection = append(projection, bson.E{Key: pathSort + keyName(p.by), Value: 1})
-	}
-	return projection
-}
-
-// hint returns the index as the server knows it.
-func (p *plan) hint() any {
-	if p.index == "" {
-		return bson.D{{Key: fieldID, Value: 1}}
-	}
-	return p.index
 }
 
 // rowOf reads a row from what a find projected. by is the parameter it was sorted by, "" for none.

@@ -9,16 +9,16 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
-// span is a range of strings from lo, which belongs to it, to hi, which does not; open has no end.
-type span struct {
+// interval is a range of strings from lo, which belongs to it, to hi, which does not; open has no end.
+type interval struct {
 	lo, hi string
 	open   bool
 }
 
-func (s span) empty() bool { return !s.open && s.lo >= s.hi }
+func (s interval) empty() bool { return !s.open && s.lo >= s.hi }
 
-func (s span) intersect(o span) span {
-	out := span{lo: max(s.lo, o.lo), hi: s.hi, open: s.open}
+func (s interval) intersect(o interval) interval {
+	out := interval{lo: max(s.lo, o.lo), hi: s.hi, open: s.open}
 	if !o.open && (s.open || o.hi < s.hi) {
 		out.hi, out.open = o.hi, false
 	}
@@ -28,8 +28,8 @@ func (s span) intersect(o span) span {
 // next appended to a string makes the least one above it.
 const next = "\x00"
 
-// condition returns the span as a condition on a string.
-func (s span) condition() any {
+// condition returns it as a condition on a string.
+func (s interval) condition() any {
 	if !s.open && s.hi == s.lo+next {
 		return s.lo
 	}
@@ -40,10 +40,10 @@ func (s span) condition() any {
 	return d
 }
 
-// united sorts spans and joins those that touch.
-func united(list []span) []span {
-	slices.SortFunc(list, func(a, b span) int { return cmp.Compare(a.lo, b.lo) })
-	var out []span
+// united sorts intervals and joins those that touch.
+func united(list []interval) []interval {
+	slices.SortFunc(list, func(a, b interval) int { return cmp.Compare(a.lo, b.lo) })
+	var out []interval
 	for _, s := range list {
 		if s.empty() {
 			continue
@@ -60,8 +60,8 @@ func united(list []span) []span {
 	return out
 }
 
-func intersected(a, b []span) []span {
-	var out []span
+func intersected(a, b []interval) []interval {
+	var out []interval
 	for _, x := range a {
 		for _, y := range b {
 			if s := x.intersect(y); !s.empty() {
@@ -72,12 +72,15 @@ func intersected(a, b []span) []span {
 	return united(out)
 }
 
-// spansOf returns for each width the spans of lo in which resources with a single range of param can lie that satisfy list; nil where list says
+// places are for each width of ranges the intervals of lo in which matches lie, by which they are sorted.
+type places [widthNone + 1][]interval
+
+// placesOf returns for each width the intervals of lo in which resources with a single range of param can lie that satisfy list; nil where list says
 // nothing about it. Of width several nothing is known but that it can be anywhere.
-func spansOf(list []search.Expr, param string) *[widthNone + 1][]span {
-	var out [widthNone + 1][]span
+func placesOf(list []search.Expr, param string) *places {
+	var out places
 	for w := range out {
-		out[w] = []span{{open: true}}
+		out[w] = []interval{{open: true}}
 	}
 	found := false
 	for _, c := range list {
@@ -87,9 +90,9 @@ func spansOf(list []search.Expr, param string) *[widthNone + 1][]span {
 		}
 		found = true
 		for w := widthFar; w <= widthNone; w++ {
-			var any []span
+			var any []interval
 			for _, where := range alternatives {
-				any = append(any, spanOf(where, int32(w)))
+				any = append(any, placeIn(where, int32(w)))
 			}
 			out[w] = intersected(out[w], united(any))
 		}
@@ -126,14 +129,14 @@ func isBound(c search.Comparison) bool {
 	return c.Part == 0 && (c.Field == search.Lo || c.Field == search.Hi)
 }
 
-// spanOf returns where lo of a range of width w can lie whose bounds satisfy where. What has no range sorts by something else, and satisfies
+// placeIn returns where lo of a range of width w can lie whose bounds satisfy where. What has no range sorts by something else, and satisfies
 // conditions on bounds where "" does.
-func spanOf(where []search.Comparison, w int32) span {
-	s := span{open: true}
+func placeIn(where []search.Comparison, w int32) interval {
+	s := interval{open: true}
 	if w == widthNone {
 		for _, c := range where {
 			if isBound(c) && !holds(c, "") {
-				return span{}
+				return interval{}
 			}
 		}
 		return s
@@ -142,32 +145,32 @@ func spanOf(where []search.Comparison, w int32) span {
 		if !isBound(c) {
 			continue
 		}
-		var o span
+		var o interval
 		switch {
 		case c.Field == search.Lo:
 			switch c.Op {
 			case search.Eq:
-				o = span{lo: c.Value, hi: c.Value + next}
+				o = interval{lo: c.Value, hi: c.Value + next}
 			case search.Lt:
-				o = span{hi: c.Value}
+				o = interval{hi: c.Value}
 			case search.Le:
-				o = span{hi: c.Value + next}
+				o = interval{hi: c.Value + next}
 			case search.Gt:
-				o = span{lo: c.Value + next, open: true}
+				o = interval{lo: c.Value + next, open: true}
 			case search.Ge:
-				o = span{lo: c.Value, open: true}
+				o = interval{lo: c.Value, open: true}
 			case search.Prefix:
-				o = span{lo: c.Value, hi: after(c.Value)}
+				o = interval{lo: c.Value, hi: after(c.Value)}
 				o.open = o.hi == ""
 			default:
 				continue
 			}
 		case c.Op == search.Lt || c.Op == search.Le: // lo is not above hi
-			o = span{hi: c.Value + next}
+			o = interval{hi: c.Value + next}
 		case c.Op == search.Eq:
-			o = span{lo: least(c.Value, w), hi: c.Value + next}
+			o = interval{lo: least(c.Value, w), hi: c.Value + next}
 		case c.Op == search.Gt || c.Op == search.Ge:
-			o = span{lo: least(c.Value, w), open: true}
+			o = interval{lo: least(c.Value, w), open: true}
 		default:
 			continue
 		}

@@ -14,19 +14,25 @@ import (
 // of each, descending in two, those with one value and those with several by their greatest. Then those without a value, by id.
 type order struct {
 	r             *reader
-	p             *plan
+	pages         *pages
+	p             plan
 	desc, reverse bool
 	member        string // the sort key's path, with a point behind it
 }
 
-// orderOf returns the order of a plan.
-func (r *reader) orderOf(p *plan, desc, reverse bool) *order {
-	return &order{r: r, p: p, desc: desc, reverse: reverse, member: pathSort + keyName(p.by) + "."}
+// order chooses how the order that is asked for is read.
+func (pl *planner) order(ctx context.Context, desc, reverse bool) (*order, error) {
+	pages, err := pl.pages(ctx, fmt.Sprint(pl.by, "\x00", desc, reverse))
+	return &order{r: pl.r, pages: pages, desc: desc, reverse: reverse, member: pathSort + keyName(pl.by) + "."}, err
 }
 
 // page returns up to limit rows behind from.
 func (o *order) page(ctx context.Context, from *start, limit int) ([]search.Row, error) {
-	return o.r.contest(ctx, o.p, fmt.Sprint(o.p.by, "\x00", o.desc, o.reverse), from, limit, func() ([]search.Row, error) { return o.walk(ctx, from, limit) })
+	return o.pages.page(ctx, from, limit, func(p plan) ([]search.Row, error) {
+		by := *o
+		by.p = p
+		return by.walk(ctx, from, limit)
+	})
 }
 
 // walk returns up to limit rows behind from, as the plan says.
@@ -56,7 +62,7 @@ func (o *order) walk(ctx context.Context, from *start, limit int) ([]search.Row,
 // missing returns the rows without a value.
 func (o *order) missing(ctx context.Context, from *start, limit int) ([]search.Row, error) {
 	behind, some := o.behind(from)
-	if !some || o.p.ranges != nil { // where a range is asked for there is a value
+	if !some || o.p.places != nil { // where a range is asked for there is a value
 		return nil, nil
 	}
 	none := bson.D{{Key: o.member + memberWidth, Value: nil}, {Key: o.member + memberLeast, Value: nil}}
@@ -96,7 +102,7 @@ func (o *order) present(ctx context.Context, from *start, limit int) ([]search.R
 // stream returns rows of some widths in the order of one member of the sort key.
 func (o *order) stream(ctx context.Context, member string, lo, hi int32, from *start, limit int) ([]search.Row, error) {
 	if from == nil {
-		return o.ordered(ctx, member, lo, hi, span{open: true}, limit)
+		return o.ordered(ctx, member, lo, hi, interval{open: true}, limit)
 	}
 	value := from.keys[0].Value
 	var out []search.Row
@@ -109,9 +115,9 @@ func (o *order) stream(ctx context.Context, member string, lo, hi int32, from *s
 	if len(out) >= limit {
 		return out, nil
 	}
-	beyond := span{lo: value + next, open: true}
+	beyond := interval{lo: value + next, open: true}
 	if o.desc != o.reverse {
-		beyond = span{hi: value}
+		beyond = interval{hi: value}
 	}
 	rows, err := o.ordered(ctx, member, lo, hi, beyond, limit-len(out))
 	return append(out, rows...), err
@@ -119,13 +125,13 @@ func (o *order) stream(ctx context.Context, member string, lo, hi int32, from *s
 
 // equal returns rows of one value, by id.
 func (o *order) equal(ctx context.Context, member string, lo, hi int32, value string, behind bson.D, limit int) ([]search.Row, error) {
-	branches := o.branches(member, lo, hi, span{lo: value, hi: value + next}, behind)
+	branches := o.branches(member, lo, hi, interval{lo: value, hi: value + next}, behind)
 	return o.r.rows(ctx, o.p, branches, bson.D{{Key: fieldID, Value: direction(o.reverse)}}, limit, o.desc)
 }
 
-// ordered returns rows whose value lies in a span, in order. An index gives equal values by id in the direction in which it is read: where
+// ordered returns rows whose value lies in an interval, in order. An index gives equal values by id in the direction in which it is read: where
 // that is not the order asked for, one row more is read, which tells whether the last value is complete.
-func (o *order) ordered(ctx context.Context, member string, lo, hi int32, in span, limit int) ([]search.Row, error) {
+func (o *order) ordered(ctx context.Context, member string, lo, hi int32, in interval, limit int) ([]search.Row, error) {
 	down := o.desc != o.reverse
 	n := limit
 	if o.desc && n < unlimited {
@@ -153,29 +159,29 @@ func (o *order) ordered(ctx context.Context, member string, lo, hi int32, in spa
 	return rows[:min(len(rows), limit)], nil
 }
 
-// branches returns the scans of a plan: for each group of widths with the same spans one for each span, cut to in.
-func (o *order) branches(member string, lo, hi int32, in span, behind bson.D) []bson.D {
+// branches returns the scans of a plan: for each group of widths with the same intervals one for each interval, cut to in.
+func (o *order) branches(member string, lo, hi int32, in interval, behind bson.D) []bson.D {
 	widths := bson.D{{Key: "$gte", Value: lo}, {Key: "$lte", Value: hi}}
-	value := func(s span) bson.D { return bson.D{{Key: o.member + member, Value: s.condition()}} }
+	value := func(s interval) bson.D { return bson.D{{Key: o.member + member, Value: s.condition()}} }
 	if o.p.blocks {
 		return []bson.D{o.p.scan(bson.D{{Key: o.member + memberWidth, Value: widths}}, value(in), behind)}
 	}
 	type group struct {
-		widths []int32
-		spans  []span
+		widths    []int32
+		intervals []interval
 	}
 	var groups []group
 	for w := lo; w <= hi; w++ {
-		spans := []span{in}
-		if o.p.ranges != nil && member == memberLeast && w != widthSeveral {
-			spans = intersected(o.p.ranges[w], spans)
+		intervals := []interval{in}
+		if o.p.places != nil && member == memberLeast && w != widthSeveral {
+			intervals = intersected(o.p.places[w], intervals)
 		}
-		if len(spans) == 0 {
+		if len(intervals) == 0 {
 			continue
 		}
-		i := slices.IndexFunc(groups, func(g group) bool { return slices.Equal(g.spans, spans) })
+		i := slices.IndexFunc(groups, func(g group) bool { return slices.Equal(g.intervals, intervals) })
 		if i < 0 {
-			groups = append(groups, group{spans: spans})
+			groups = append(groups, group{intervals: intervals})
 			i = len(groups) - 1
 		}
 		groups[i].widths = append(groups[i].widths, w)
@@ -186,7 +192,7 @@ func (o *order) branches(member string, lo, hi int32, in span, behind bson.D) []
 		if len(g.widths) > 1 {
 			w = bson.D{{Key: o.member + memberWidth, Value: bson.D{{Key: "$in", Value: g.widths}}}}
 		}
-		for _, s := range g.spans {
+		for _, s := range g.intervals {
 			out = append(out, o.p.scan(w, value(s), behind))
 		}
 	}

@@ -26,12 +26,13 @@ func (r *reader) findSorted(ctx context.Context, typ string, w resolved, sorts [
 			return rows, err
 		}
 	}
-	p, err := r.plan(ctx, typ, where, "", nil)
+	pl := r.planner(typ, where, "")
+	if pl == nil {
+		return nil, nil
+	}
+	p, err := pl.planWhole(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if p.nothing {
-		return nil, nil
 	}
 	top := &topRows{sorts: sorts, reverse: reverse}
 	take := func(rows []search.Row) error {
@@ -90,11 +91,14 @@ func (r *reader) firstOf(ctx context.Context, typ string, where search.Expr, sor
 	if sorts[0].Param == search.SortByID {
 		return r.byID(ctx, typ, where, sorts, from, reverse, limit)
 	}
-	p, err := r.plan(ctx, typ, where, sorts[0].Param, nil)
-	if err != nil || p.blocks || p.nothing {
+	pl := r.planner(typ, where, sorts[0].Param)
+	if pl == nil {
+		return nil, true, nil
+	}
+	o, err := pl.order(ctx, sorts[0].Desc, reverse)
+	if err != nil || o.pages.plan.blocks {
 		return nil, false, err
 	}
-	o := r.orderOf(p, sorts[0].Desc, reverse)
 	var at *start
 	if from != nil { // the rows of the same value may stand on either side
 		at = &start{keys: from.keys[:1], equal: true}

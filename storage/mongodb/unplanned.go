@@ -3,12 +3,9 @@ package mongodb
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -37,14 +34,15 @@ func (g page) behind() bson.D {
 // maxPage is up to what limit a page is looked for before its plan is made.
 const maxPage = 100
 
-// attempt returns the page where it is among the first resources with one of terms, times as many as the page has rows; ok is false where it
-// is not full with them. All of list is tried on what the terms find; unserved are those of it that they do not tell.
-func (r *reader) attempt(ctx context.Context, typ string, terms []string, list, unserved []search.Expr, times int, g page) (rows []search.Row, ok bool, err error) {
-	if len(terms) > maxJoined {
+// attempt returns the page where it is among the first resources with one of values, which are terms, times as many as the page has rows; ok is
+// false where it is not full with them. The whole condition is tried on what the terms find; tests are those parts of it that they do not tell.
+func (pl *planner) attempt(ctx context.Context, values []string, tests []test, times int, g page) (rows []search.Row, ok bool, err error) {
+	if len(values) > maxJoined {
 		return nil, false, nil
 	}
-	lead := &plan{typ: typ, index: indexTerms, lead: in(pathTerms, terms)}
-	rest := &plan{typ: typ, rest: list}
+	r, typ := pl.r, pl.typ
+	lead := plan{typ: typ, index: indexTerms, lead: in(pathTerms, values)}
+	rest := plan{typ: typ, tests: pl.tests(candidate{about: noConjunct})}
 	f := lead.filter(g.behind())
 	by := bson.D{{Key: fieldID, Value: direction(g.reverse)}}
 	pipeline := bson.A{
@@ -70,16 +68,17 @@ func (r *reader) attempt(ctx context.Context, typ string, terms []string, list, 
 		return errors.Join(cur.Err(), cur.Close(ctx))
 	})
 	if ok = err == nil && len(rows) == g.limit; ok && r.told != nil {
-		lead.rest = unserved
+		lead.tests = tests
 		err = r.told.explain(ctx, r, lead, bson.D{{Key: "aggregate", Value: typ}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}, {Key: "hint", Value: indexTerms}}, "", len(rows))
 	}
 	return rows, ok, err
 }
 
-// gathered returns the page out of all resources that satisfy a filter which bounds the scan of an index; ok is false where they are more than
+// gathered returns the page out of all resources that an index finds and that satisfy the whole condition; ok is false where they are more than
 // few.
-func (r *reader) gathered(ctx context.Context, typ string, f bson.D, index string, list []search.Expr, few int, g page) (out []search.Row, ok bool, err error) {
-	p := &plan{typ: typ, index: index, lead: f, rest: list}
+func (pl *planner) gathered(ctx context.Context, c candidate, few int, g page) (out []search.Row, ok bool, err error) {
+	r, typ := pl.r, pl.typ
+	p := plan{typ: typ, index: c.reads[0].index, lead: c.reads[0].filter, tests: pl.tests(c)}
 	opts := options.Find().SetProjection(bson.D{{Key: fieldVersion, Value: 1}, {Key: fieldUpdated, Value: 1}}).SetLimit(int64(few) + 1).SetBatchSize(int32(few) + 2)
 	var rows []search.Row
 	where := p.filter()
@@ -101,38 +100,51 @@ func (r *reader) gathered(ctx context.Context, typ string, f bson.D, index strin
 	return rows[:min(len(rows), g.limit)], true, nil
 }
 
-// early returns a page in the order of ids of what satisfies one condition, while it is not known how many do; ok is false where its plan is to
-// be made.
-func (r *reader) early(ctx context.Context, typ string, list []search.Expr, g page) (rows []search.Row, ok bool, err error) {
-	if len(list) != 1 || g.limit > maxPage {
+// unplanned returns a page in the order of ids, while it is not known how many resources its conditions find; ok is false where a plan is to be
+// made.
+func (pl *planner) unplanned(ctx context.Context, g page) (rows []search.Row, ok bool, err error) {
+	if _, ok := pl.byName(); ok || g.limit > maxPage {
 		return nil, false, nil
 	}
-	if params := presence(list[0]); params != nil {
-		return r.present(ctx, typ, params, g)
+	switch {
+	case len(pl.list) == 1:
+		return pl.unplannedOne(ctx, g)
+	case len(pl.terms) > 1 && !pl.remembersTerms():
+		return pl.attempt(ctx, pl.terms[0].values, pl.tests(pl.terms[0]), 2, g)
 	}
-	f, index := r.indexable(list[0])
+	return nil, false, nil
+}
+
+// unplannedOne returns a page of what satisfies one condition.
+func (pl *planner) unplannedOne(ctx context.Context, g page) (rows []search.Row, ok bool, err error) {
+	r, only := pl.r, pl.list[0]
+	if params := presence(only); params != nil {
+		return pl.present(ctx, params, g)
+	}
+	f, index := r.indexable(only)
 	if f == nil {
 		return nil, false, nil
 	}
-	first, few, unserved := []string{termLive}, manyTerms, list
-	head, _, _, composite := compositeHead(list[0].(search.Some))
+	first, few, tests := []string{termLive}, manyTerms, pl.tests(candidate{about: noConjunct})
+	head, _, _, composite := compositeHead(only.(search.Some))
 	if composite {
-		first, few, unserved = []string{head}, fewTerms, nil
+		first, few, tests = []string{head}, fewTerms, nil
 	}
-	key, err := filterKey(typ, f, few)
+	key, err := filterKey(pl.typ, f, few)
 	if err != nil || r.remembers(key) {
 		return nil, false, err
 	}
+	found := candidate{kind: lookup, reads: []access{{index, f}}, about: noConjunct}
 	if !composite {
-		if rows, ok, err = r.gathered(ctx, typ, f, index, list, fewRows, g); ok || err != nil {
+		if rows, ok, err = pl.gathered(ctx, found, fewRows, g); ok || err != nil {
 			return rows, ok, err
 		}
 	}
-	if rows, ok, err = r.attempt(ctx, typ, first, list, unserved, 4, g); ok || err != nil {
+	if rows, ok, err = pl.attempt(ctx, first, tests, 4, g); ok || err != nil {
 		r.remember(key, manyTerms)
 		return rows, ok, err
 	}
-	rows, ok, err = r.gathered(ctx, typ, f, index, list, few, g)
+	rows, ok, err = pl.gathered(ctx, found, few, g)
 	switch {
 	case err != nil:
 	case ok:
@@ -166,7 +178,8 @@ func presence(e search.Expr) []string {
 
 // present returns a page in the order of ids of the resources that have one of some parameters (:missing=false), where they are few: every entry
 // has a term or a range that begins with its parameter.
-func (r *reader) present(ctx context.Context, typ string, params []string, g page) ([]search.Row, bool, error) {
+func (pl *planner) present(ctx context.Context, params []string, g page) ([]search.Row, bool, error) {
+	r, typ := pl.r, pl.typ
 	key := typ + "\x00" + strings.Join(params, "\x00") + "\x00present"
 	if r.remembers(key) {
 		return nil, false, nil
@@ -177,14 +190,11 @@ func (r *reader) present(ctx context.Context, typ string, params []string, g pag
 			return nil, false, nil
 		}
 		head := string(appendPart(nil, param))
-		for _, by := range []struct {
-			index string
-			f     bson.D
-		}{
+		for _, by := range []access{
 			{indexTerms, startsWithTerm(head)},
 			{indexRanges, bson.D{{Key: pathRanges + "." + memberParam, Value: head}}},
 		} {
-			rows, ok, err := r.gathered(ctx, typ, by.f, by.index, nil, fewRows, g)
+			rows, ok, err := pl.gathered(ctx, candidate{kind: lookup, reads: []access{by}, served: []int{0}, about: noConjunct}, fewRows, g)
 			if err != nil {
 				return nil, false, err
 			}
@@ -202,46 +212,3 @@ func (r *reader) present(ctx context.Context, typ string, params []string, g pag
 
 // fewRows is up to how many matches of a prefix or a range are gathered before anything else is tried.
 const fewRows = 100
-
-// filterKey is what the frequency of a filter, counted up to a limit, is remembered by.
-func filterKey(typ string, f bson.D, limit int) (string, error) {
-	raw, err := bson.Marshal(f)
-	sum := sha256.Sum256(raw)
-	return fmt.Sprint(typ, "\x00", limit, "\x00") + string(sum[:]), err
-}
-
-// remembers reports whether a frequency is known.
-func (r *reader) remembers(key string) bool {
-	_, ok := r.recall(key)
-	return ok
-}
-
-// recall returns a frequency, or what else was remembered; false where it is not known.
-func (r *reader) recall(key string) (int, bool) {
-	f := &r.s.frequencies
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	known, ok := f.known[key]
-	return known.n, ok && time.Since(known.at) < frequencyAge
-}
-
-// remembersAll reports whether the frequencies of all terms are known.
-func (r *reader) remembersAll(typ string, candidates [][]string) bool {
-	for _, terms := range candidates {
-		if !r.remembers(frequencyKey(typ, terms)) {
-			return false
-		}
-	}
-	return true
-}
-
-// remember keeps a frequency.
-func (r *reader) remember(key string, n int) {
-	f := &r.s.frequencies
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.known == nil || len(f.known) >= maxFrequencies {
-		f.known = map[string]frequency{}
-	}
-	f.known[key] = frequency{n, time.Now()}
-}

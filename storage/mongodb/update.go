@@ -80,7 +80,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 			full++
 		}
 		if slow > 1 || full > 3 || crowded && time.Since(begun) > retryFor || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
-			e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, "transaction-limit",
+			e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, fhir.IDTransactionLimit,
 				"the transaction is larger than the database's cache allows or takes longer than 60 s; nothing of it is stored")
 			e.Op, e.Err = "update", err
 			return e

@@ -27,6 +27,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -185,6 +186,40 @@ func Start(t testing.TB, n int) *Cluster {
 	}
 	t.Cleanup(c.stop)
 	return c
+}
+
+// StartSmall starts a set of one whose storage engine has as small a cache as there is, 256 MB. It skips as Start does.
+func StartSmall(t testing.TB) *Cluster {
+	t.Helper()
+	path, err := find()
+	if err != nil {
+		missing(t, err)
+	}
+	c, err := start(path, t.TempDir(), 1, cacheOption, "0.25")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.stop)
+	return c
+}
+
+// StartUninitiated starts a mongod that is to be a member of a replica set which was never initiated, and returns its address. It skips as Start
+// does.
+func StartUninitiated(t testing.TB) string {
+	t.Helper()
+	path, err := find()
+	if err != nil {
+		missing(t, err)
+	}
+	m := &member{dir: t.TempDir(), addr: freeAddr()}
+	if err := m.start(path, "fhirgate"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.kill)
+	if err := m.await(); err != nil {
+		t.Fatal(err)
+	}
+	return m.addr
 }
 
 // StartSecured starts a set of one that asks for a user's name and password. It skips as Start does.
@@ -400,16 +435,22 @@ func freeAddr() string {
 // logName is the member's log in its folder, which begins again with each start.
 const logName = "mongod.log"
 
+// cacheOption sets the size of the storage engine's cache, in GB.
+const cacheOption = "--wiredTigerCacheSizeGB"
+
 // start runs mongod; an empty set makes it a standalone.
 func (m *member) start(path, set string, more ...string) error {
 	_, port, err := net.SplitHostPort(m.addr)
 	if err != nil {
 		return err
 	}
-	args := []string{"--dbpath", m.dir, "--port", port, "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", cmp.Or(m.cache, "1"),
+	args := []string{"--dbpath", m.dir, "--port", port, "--bind_ip", "127.0.0.1",
 		"--logpath", filepath.Join(m.dir, logName), "--nounixsocket", "--oplogSize", "256", "--setParameter", "diagnosticDataCollectionEnabled=false"}
 	if set != "" {
 		args = append(args, "--replSet", set)
+	}
+	if !slices.Contains(more, cacheOption) {
+		args = append(args, cacheOption, cmp.Or(m.cache, "1"))
 	}
 	args = append(args, more...)
 	// await reads what this start writes.
