@@ -216,7 +216,7 @@ func (w *walker) skip() {
 		return
 	}
 	w.c.torn = true
-	w.c.told = appendNew(w.c.told, "what can't be read: "+w.c.s.holds(info.Bounds.Start, info.Bounds.End.Key))
+	w.c.told = appendNew(w.c.told, "what can't be read: "+w.c.s.holds(info.Bounds.Start, info.Bounds.End.Key, true))
 	next := append(bytes.Clone(info.Bounds.End.Key), 0)
 	if bytes.Compare(next, w.lower) <= 0 {
 		return // it is met again: that ends the check

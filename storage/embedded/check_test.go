@@ -236,7 +236,7 @@ func TestDamagedTableIsToldInWords(t *testing.T) {
 func toldInWords(t *testing.T, err error) {
 	t.Helper()
 	var e *fhir.Error
-	if !errors.As(err, &e) || len(e.Issues) != 1 || e.Issues[0].ID != "storage-damaged" || strings.Contains(err.Error(), "secret") {
+	if !errors.As(err, &e) || len(e.Issues) != 1 || e.Issues[0].ID != fhir.IDStorageDamaged || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error %v", err)
 	}
 }

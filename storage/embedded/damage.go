@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,22 +21,43 @@ import (
 
 // damage is what was found to be damaged.
 type damage struct {
-	mu    sync.Mutex
-	files []string
+	mu     sync.Mutex
+	opened bool // while it is not, what is damaged is told by Open's error
+	found  []damagedFile
 }
 
-// corrupted notes a damaged file, and tells the log of it once, without keys, which hold ids.
+// damagedFile is a file, and what lies between its first and last keys.
+type damagedFile struct{ name, holds string }
+
+// tell tells the log, without keys, which hold ids.
+func (f damagedFile) tell(log *slog.Logger) {
+	log.Error("a file of the data folder is damaged; what it holds can't be read, and nothing is written any more: restore a backup, "+
+		"or run `fhirgate check` with the server stopped to see what is touched", "file", f.name, "holds", f.holds)
+}
+
+// corrupted notes a damaged file, and tells the log of it once.
 func (s *Store) corrupted(info pebble.DataCorruptionInfo) {
-	file := filepath.Base(info.Path)
 	s.damage.mu.Lock()
-	known := slices.Contains(s.damage.files, file)
+	f := damagedFile{filepath.Base(info.Path), s.holds(info.Bounds.Start, info.Bounds.End.Key, s.damage.opened)}
+	known := slices.ContainsFunc(s.damage.found, func(d damagedFile) bool { return d.name == f.name })
 	if !known {
-		s.damage.files = append(s.damage.files, file)
+		s.damage.found = append(s.damage.found, f)
 	}
+	tell := !known && s.damage.opened
 	s.damage.mu.Unlock()
-	if !known {
-		s.opt.Log.Error("a file of the data folder is damaged; what it holds can't be read, and nothing is written any more: restore a backup, "+
-			"or run `fhirgate check` with the server stopped to see what is touched", "file", file, "holds", s.holds(info.Bounds.Start, info.Bounds.End.Key))
+	if tell {
+		f.tell(s.opt.Log)
+	}
+}
+
+// opened tells the log of what was found while the store was opened all the same.
+func (s *Store) opened() {
+	s.damage.mu.Lock()
+	s.damage.opened = true
+	found := slices.Clone(s.damage.found)
+	s.damage.mu.Unlock()
+	for _, f := range found {
+		f.tell(s.opt.Log)
 	}
 }
 
@@ -43,7 +65,11 @@ func (s *Store) corrupted(info pebble.DataCorruptionInfo) {
 func (s *Store) damagedFiles() []string {
 	s.damage.mu.Lock()
 	defer s.damage.mu.Unlock()
-	return slices.Clone(s.damage.files)
+	var names []string
+	for _, f := range s.damage.found {
+		names = append(names, f.name)
+	}
+	return names
 }
 
 // whole returns nil while nothing was found to be damaged, else the error that writes get.
@@ -52,7 +78,7 @@ func (s *Store) whole() error {
 	if len(files) == 0 {
 		return nil
 	}
-	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, "storage-damaged",
+	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, fhir.IDStorageDamaged,
 		"a file of the data folder is damaged; what is not in it is read, nothing is written until the operator restores a backup")
 	e.Err = fmt.Errorf("damaged: %s", strings.Join(files, ", "))
 	return e
@@ -63,7 +89,7 @@ func (s *Store) failed(err error) error {
 	if err == nil || !pebble.IsCorruptionError(err) && !errors.Is(err, errDamaged) {
 		return err
 	}
-	e := fhir.NewError(fhir.KindInternal, fhir.IssueException, "storage-damaged",
+	e := fhir.NewError(fhir.KindInternal, fhir.IssueException, fhir.IDStorageDamaged,
 		"a file of the data folder is damaged, and this can't be read; the operator must restore a backup")
 	if e.Err = errors.New(scrub(err)); pebble.ExtractDataCorruptionInfo(err) == nil {
 		s.opt.Log.Error("a row of the store is damaged; restore a backup, or run `fhirgate check` with the server stopped", "error", e.Err.Error())
@@ -77,8 +103,8 @@ func scrub(err error) string {
 	return text
 }
 
-// holds names what lies between two keys: tables and types, no ids.
-func (s *Store) holds(start, end []byte) string {
+// holds names what lies between two keys: tables, where the store is open types too, no ids.
+func (s *Store) holds(start, end []byte, opened bool) string {
 	if len(start) == 0 || len(end) == 0 {
 		return "unknown"
 	}
@@ -95,8 +121,10 @@ func (s *Store) holds(start, end []byte) string {
 		if t.table < start[0] || t.table > end[0] || slices.Contains(out, t.name) {
 			continue
 		}
-		if types := s.typesBetween(t.table, start, end); len(types) > 0 {
-			t.name += " of " + strings.Join(types, ", ")
+		if opened {
+			if types := s.typesBetween(t.table, start, end); len(types) > 0 {
+				t.name += " of " + strings.Join(types, ", ")
+			}
 		}
 		out = append(out, t.name)
 	}
@@ -105,7 +133,7 @@ func (s *Store) holds(start, end []byte) string {
 
 // typesBetween returns the types that rows of a table between two keys may be of; none where they are of all, or it is not known.
 func (s *Store) typesBetween(table byte, start, end []byte) (out []string) {
-	if s.dict == nil || table < tableDocument {
+	if table < tableDocument {
 		return nil
 	}
 	first, last := uint32(0), uint32(maxNumber)

@@ -114,7 +114,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		case file != nil: // the file could not be made, so nobody was asked for the lock
 			return nil, fmt.Errorf("the data folder %s can't be written: %w", dir, file.Err)
 		}
-		return nil, fmt.Errorf("the data folder %s is in use by another process: stop that process, or choose another folder", dir)
+		return nil, inUse{dir}
 	}
 	s := &Store{dir: dir, opt: opt, lock: lock, tune: tuned, writer: make(chan struct{}, 1), short: newShortage()}
 	s.opt.FS = fullFS{fs, s.short}
@@ -122,12 +122,25 @@ func Open(dir string, opt Options) (*Store, error) {
 		lock.Close()
 		return nil, err
 	}
+	s.opened()
 	s.writer <- struct{}{}
 	if !opt.bare {
 		s.startCompactor(opt.compact)
 	}
 	return s, nil
 }
+
+// ErrInUse means that another process uses the data folder.
+var ErrInUse = errors.New("embedded: the data folder is in use")
+
+// inUse is ErrInUse in words.
+type inUse struct{ dir string }
+
+func (e inUse) Error() string {
+	return fmt.Sprintf("the data folder %s is in use by another process: stop that process, or choose another folder", e.dir)
+}
+
+func (inUse) Is(target error) bool { return target == ErrInUse }
 
 // checkFolder makes dir where it is missing and refuses a folder that holds anything but a store.
 func checkFolder(fs vfs.FS, dir string, filling bool) error {
