@@ -144,6 +144,8 @@ const (
 	IDBadSort              IssueID = "bad-sort"              // A key of _sort cannot be sorted by.
 	IDBadInclude           IssueID = "bad-include"           // The value of _include or _revinclude cannot be followed.
 	IDBadChain             IssueID = "bad-chain"             // The parameters of a chain or of _has do not connect the types.
+	IDBadFilter            IssueID = "bad-filter"            // The value of _filter cannot be read, or asks what the parameter cannot be asked.
+	IDVersionNotFollowed   IssueID = "version-not-followed"  // A warning: a chain was decided by the current version of a resource that a reference names a version of.
 	IDBadCursor            IssueID = "bad-cursor"            // A link to a page is not one that this server made, or has expired.
 	IDEmptyValue           IssueID = "empty-value"           // A value, or a part of one, is empty.
 	IDSearchTooCostly      IssueID = "search-too-costly"     // The search has more parts than the server accepts.
