@@ -224,8 +224,13 @@ func TestBundleLimits(t *testing.T) {
 		check(t, err, fhir.KindTooLarge, "bundle-entries")
 	}
 	must(t, s, e, e)
-	_, err := send(t, s, "collection", "")
-	check(t, err, fhir.KindInvalid, "bundle-type")
+	for kind, advice := range map[string]string{"collection": "fhirgate load", "history": "fhirgate load", "document": "POST it to Bundle", "": "batch or transaction"} {
+		_, err := send(t, s, kind, "")
+		check(t, err, fhir.KindInvalid, "bundle-type")
+		if e := (*fhir.Error)(nil); !errors.As(err, &e) || !strings.Contains(e.Issues[0].Text, advice) {
+			t.Errorf("%s: %v does not say %q", kind, err, advice)
+		}
+	}
 	if b := must(t, s); len(b.Entry) != 0 {
 		t.Errorf("%+v", b)
 	}
