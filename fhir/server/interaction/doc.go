@@ -7,6 +7,9 @@
 // cores; applying checks conditions, numbers the version, stamps it with the Update's instant and puts it, inside of one Update of the store. A
 // transaction is the same with many writes. An Update may run more than once, so nothing that it does is remembered but what it returns.
 //
+// Every request is a Request and passes Service.Do (dispatch.go), whether package rest read it from HTTP or entry.go from an entry of a Bundle: located
+// by the table of routes (route.go), with its query (view.go) and conditions (etag.go) read in one way, admitted in one place, and performed.
+//
 // A file holds one interaction and is named after it. Service is what other packages see. Every error is a *fhir.Error with stable issue ids;
 // failure.go is where an engine's errors become one.
 //
