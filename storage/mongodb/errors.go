@@ -122,10 +122,28 @@ func writeConcernFailed(err error) (w driver.WriteCommandError, ok bool) {
 }
 
 // cacheFull reports whether err is the storage engine's word that a transaction does not fit in its cache, where it may be the only one or one
-// of several; it has had more than one code.
+// of several; it has more than one code. One of them is that of conflicts: the engine rolls back the oldest transaction where nothing else makes
+// room. No two writers can conflict in an index other than that of _id, whose keys end with the document's own record.
 func cacheFull(err error) bool {
 	var se mongo.ServerError
-	return errors.As(err, &se) && (se.HasErrorCode(codeTransactionTooLargeCache) || se.HasErrorMessage("will not fit in the storage engine cache"))
+	return errors.As(err, &se) && (se.HasErrorCode(codeTransactionTooLargeCache) || se.HasErrorMessage("will not fit in the storage engine cache") ||
+		se.HasErrorCode(codeWriteConflict) && se.HasErrorMessage("WiredTigerIndexStandard::_insert"))
+}
+
+// transactionLimit says that a transaction is too large or too slow for the database.
+func transactionLimit(err error) error {
+	e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, "transaction-limit",
+		"the transaction is too large for the database: its changes do not fit in the storage engine's cache, or it takes longer than 60 s; nothing of it is stored. "+
+			"Split it into smaller ones, or give the database a larger cache (mongod --wiredTigerCacheSizeGB)")
+	e.Op, e.Err = "update", err
+	return e
+}
+
+// crowded says that the transactions of others fill the storage engine's cache.
+func crowded(err error) error {
+	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "storage-busy", "other large transactions fill the database's cache; try again")
+	e.Op, e.Err = "update", err
+	return e
 }
 
 // code reports whether err carries a server's error code.

@@ -63,6 +63,9 @@ type Store struct {
 	// importing is set while collections lack their indexes because of an import.
 	importing atomic.Bool
 
+	// filling is held by the Update that is tried again because it found the server's cache full.
+	filling chan struct{}
+
 	collections collections
 	frequencies frequencies
 	spills      spills
@@ -121,7 +124,7 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
 	s.ready.Store(&readiness{err: errConnecting})
 	begun := time.Now()
 	s.work.Add(1)
