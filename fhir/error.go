@@ -82,6 +82,6 @@ func KindOf(err error) Kind {
 }
 
 // NewError returns an Error of kind k with one issue of severity error.
-func NewError(k Kind, code IssueType, id, text string) *Error {
+func NewError(k Kind, code IssueType, id IssueID, text string) *Error {
 	return &Error{Kind: k, Issues: []Issue{{Severity: SeverityError, Code: code, ID: id, Text: text}}}
 }

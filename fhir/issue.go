@@ -51,7 +51,7 @@ type Issue struct {
 	Code     IssueType
 	// ID is stable over releases and names the rule, lower case with dashes: "json-duplicate-key", "unknown-parameter", "dom-3". Clients
 	// may program against it; it is rendered as details.coding.code.
-	ID string
+	ID IssueID
 	// Text says for a person what is wrong and what was expected. It names elements and the shape of values, never patient data.
 	Text string
 	// Expression is the FHIRPath of the element, as in "Patient.contact[1].telecom[0].system"; empty where no element is at fault.

@@ -50,7 +50,7 @@ const IssueSystem = "urn:fhirgate:issue"
 // AppendOutcome appends an OperationOutcome with the issues; without any it says that all went well (R4 operationoutcome).
 func AppendOutcome(dst []byte, issues []Issue) []byte {
 	if len(issues) == 0 {
-		issues = []Issue{{Severity: SeverityInformation, Code: IssueInformational, ID: "ok", Text: "All OK"}}
+		issues = []Issue{{Severity: SeverityInformation, Code: IssueInformational, ID: IDOK, Text: "All OK"}}
 	}
 	dst = append(dst, `{"resourceType":"OperationOutcome","issue":[`...)
 	for i, is := range issues {
@@ -64,7 +64,7 @@ func AppendOutcome(dst []byte, issues []Issue) []byte {
 		dst = append(dst, '"')
 		if is.ID != "" {
 			dst = append(dst, `,"details":{"coding":[{"system":"`+IssueSystem+`","code":`...)
-			dst = AppendString(dst, is.ID)
+			dst = AppendString(dst, string(is.ID))
 			dst = append(dst, `}]}`...)
 		}
 		if is.Text != "" {

@@ -37,7 +37,7 @@ func Parse(src []byte, lim Limits) (*Tree, error) {
 	}
 	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
 	if len(src) > math.MaxUint32-1 {
-		return nil, NewError(KindTooLarge, IssueTooLong, "json-size", "the document is larger than 4 GiB")
+		return nil, NewError(KindTooLarge, IssueTooLong, IDJSONSize, "the document is larger than 4 GiB")
 	}
 	p := parser{src: src, lim: lim, nodes: make([]node, 0, expectedNodes(src))}
 	if !utf8.Valid(src) {
@@ -50,7 +50,7 @@ func Parse(src []byte, lim Limits) (*Tree, error) {
 			i += size
 		}
 		p.i = i
-		return nil, p.fail("json-utf8", "the bytes are not valid UTF-8")
+		return nil, p.fail(IDJSONUTF8, "the bytes are not valid UTF-8")
 	}
 	p.space()
 	if err := p.value(0, 0); err != nil {
@@ -58,7 +58,7 @@ func Parse(src []byte, lim Limits) (*Tree, error) {
 	}
 	p.space()
 	if p.i < len(src) {
-		return nil, p.fail("json-trailing", "the document goes on after its value")
+		return nil, p.fail(IDJSONTrailing, "the document goes on after its value")
 	}
 	return &Tree{src: src, nodes: p.nodes, spaced: p.spaced}, nil
 }
@@ -78,12 +78,12 @@ type parser struct {
 	spaced bool
 }
 
-func (p *parser) fail(id, text string) error {
+func (p *parser) fail(id IssueID, text string) error {
 	read := p.src[:min(p.i, len(p.src))]
 	line := bytes.Count(read, []byte{'\n'}) + 1
 	col := utf8.RuneCount(read[bytes.LastIndexByte(read, '\n')+1:]) + 1
 	kind, code := KindInvalid, IssueInvalid
-	if id == "json-depth" || id == "json-nodes" {
+	if id == IDJSONDepth || id == IDJSONNodes {
 		kind, code = KindTooLarge, IssueTooLong
 	}
 	return NewError(kind, code, id, fmt.Sprintf("JSON, line %d column %d: %s", line, col, text))
@@ -108,10 +108,10 @@ func (p *parser) spaces() {
 // value parses the value at p.i as a child of parent. Its caller sets the name on the node it appends.
 func (p *parser) value(parent uint32, depth int) error {
 	if p.i >= len(p.src) {
-		return p.fail("json-syntax", "the document ends where a value was expected")
+		return p.fail(IDJSONSyntax, "the document ends where a value was expected")
 	}
 	if len(p.nodes) >= p.lim.Nodes {
-		return p.fail("json-nodes", fmt.Sprintf("more than %d values", p.lim.Nodes))
+		return p.fail(IDJSONNodes, fmt.Sprintf("more than %d values", p.lim.Nodes))
 	}
 	at := uint32(len(p.nodes))
 	p.nodes = append(p.nodes, node{start: uint32(p.i), parent: parent})
@@ -152,12 +152,12 @@ func (p *parser) literal(at uint32) error {
 			return nil
 		}
 	}
-	return p.fail("json-syntax", "expected a value")
+	return p.fail(IDJSONSyntax, "expected a value")
 }
 
 func (p *parser) object(at uint32, depth int) error {
 	if depth > p.lim.Depth {
-		return p.fail("json-depth", fmt.Sprintf("nested deeper than %d", p.lim.Depth))
+		return p.fail(IDJSONDepth, fmt.Sprintf("nested deeper than %d", p.lim.Depth))
 	}
 	p.nodes[at].kind = Object
 	p.i++
@@ -170,7 +170,7 @@ func (p *parser) object(at uint32, depth int) error {
 	}
 	for {
 		if p.i >= len(p.src) || p.src[p.i] != '"' {
-			return p.fail("json-syntax", "expected a member name in double quotes")
+			return p.fail(IDJSONSyntax, "expected a member name in double quotes")
 		}
 		nameAt := p.i
 		esc, err := p.str()
@@ -180,11 +180,11 @@ func (p *parser) object(at uint32, depth int) error {
 		nameEnd := p.i - 1
 		if nameEnd-nameAt-1 > maxNameLength {
 			p.i = nameAt
-			return p.fail("json-syntax", "a member name is longer than 65,535 bytes")
+			return p.fail(IDJSONSyntax, "a member name is longer than 65,535 bytes")
 		}
 		p.space()
 		if p.i >= len(p.src) || p.src[p.i] != ':' {
-			return p.fail("json-syntax", "expected a colon after the member name")
+			return p.fail(IDJSONSyntax, "expected a colon after the member name")
 		}
 		p.i++
 		p.space()
@@ -199,12 +199,12 @@ func (p *parser) object(at uint32, depth int) error {
 		}
 		if seen, err = p.unique(at, child, count, seen); err != nil {
 			p.i = nameAt
-			return p.fail("json-duplicate-key", "the member name stands twice in one object")
+			return p.fail(IDJSONDuplicateKey, "the member name stands twice in one object")
 		}
 		count++
 		p.space()
 		if p.i >= len(p.src) {
-			return p.fail("json-syntax", "the document ends inside an object")
+			return p.fail(IDJSONSyntax, "the document ends inside an object")
 		}
 		switch p.src[p.i] {
 		case ',':
@@ -215,7 +215,7 @@ func (p *parser) object(at uint32, depth int) error {
 			p.nodes[at].count = count
 			return nil
 		default:
-			return p.fail("json-syntax", "expected a comma or a closing brace")
+			return p.fail(IDJSONSyntax, "expected a comma or a closing brace")
 		}
 	}
 }
@@ -258,7 +258,7 @@ func (p *parser) unique(at, child, count uint32, seen map[string]struct{}) (map[
 
 func (p *parser) array(at uint32, depth int) error {
 	if depth > p.lim.Depth {
-		return p.fail("json-depth", fmt.Sprintf("nested deeper than %d", p.lim.Depth))
+		return p.fail(IDJSONDepth, fmt.Sprintf("nested deeper than %d", p.lim.Depth))
 	}
 	p.nodes[at].kind = Array
 	p.i++
@@ -275,7 +275,7 @@ func (p *parser) array(at uint32, depth int) error {
 		count++
 		p.space()
 		if p.i >= len(p.src) {
-			return p.fail("json-syntax", "the document ends inside an array")
+			return p.fail(IDJSONSyntax, "the document ends inside an array")
 		}
 		switch p.src[p.i] {
 		case ',':
@@ -286,7 +286,7 @@ func (p *parser) array(at uint32, depth int) error {
 			p.nodes[at].count = count
 			return nil
 		default:
-			return p.fail("json-syntax", "expected a comma or a closing bracket")
+			return p.fail(IDJSONSyntax, "expected a comma or a closing bracket")
 		}
 	}
 }
@@ -299,7 +299,7 @@ func (p *parser) str() (escaped bool, err error) {
 		p.i += plainLength(p.src[p.i:])
 		if p.i >= len(p.src) {
 			p.i = start
-			return false, p.fail("json-syntax", "a string does not end")
+			return false, p.fail(IDJSONSyntax, "a string does not end")
 		}
 		switch p.src[p.i] {
 		case '"':
@@ -311,7 +311,7 @@ func (p *parser) str() (escaped bool, err error) {
 				return false, err
 			}
 		default:
-			return false, p.fail("json-syntax", "a control character stands unescaped in a string")
+			return false, p.fail(IDJSONSyntax, "a control character stands unescaped in a string")
 		}
 	}
 }
@@ -354,10 +354,10 @@ func (p *parser) escape() error {
 				p.i += 12
 				return nil
 			}
-			return p.fail("json-utf8", "an escape holds half of a surrogate pair")
+			return p.fail(IDJSONUTF8, "an escape holds half of a surrogate pair")
 		}
 	}
-	return p.fail("json-syntax", "an escape sequence is not valid")
+	return p.fail(IDJSONSyntax, "an escape sequence is not valid")
 }
 
 // hex4 reads four hexadecimal digits; -1 where b does not start with four.
@@ -393,15 +393,15 @@ func (p *parser) number() error {
 	if p.i < len(p.src) && p.src[p.i] == '0' {
 		p.i++
 		if p.i < len(p.src) && p.src[p.i] >= '0' && p.src[p.i] <= '9' {
-			return p.fail("json-syntax", "a number has a leading zero")
+			return p.fail(IDJSONSyntax, "a number has a leading zero")
 		}
 	} else if !digits() {
-		return p.fail("json-syntax", "a number has no digits")
+		return p.fail(IDJSONSyntax, "a number has no digits")
 	}
 	if p.i < len(p.src) && p.src[p.i] == '.' {
 		p.i++
 		if !digits() {
-			return p.fail("json-syntax", "a number has no digits after its point")
+			return p.fail(IDJSONSyntax, "a number has no digits after its point")
 		}
 	}
 	if p.i < len(p.src) && p.src[p.i]|0x20 == 'e' {
@@ -410,7 +410,7 @@ func (p *parser) number() error {
 			p.i++
 		}
 		if !digits() {
-			return p.fail("json-syntax", "a number has no digits in its exponent")
+			return p.fail(IDJSONSyntax, "a number has no digits in its exponent")
 		}
 	}
 	return nil

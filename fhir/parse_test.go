@@ -24,7 +24,7 @@ func issueID(err error) string {
 	if !errors.As(err, &e) || len(e.Issues) == 0 {
 		return ""
 	}
-	return e.Issues[0].ID
+	return string(e.Issues[0].ID)
 }
 
 func wide(members int, last string) string {

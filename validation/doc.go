@@ -15,10 +15,6 @@
 //
 // A Bundle that asks for interactions is not stored: its envelope, without the resources that it carries, is walked alone (envelope.go).
 //
-// Issue ids: modifier-extension (envelopes alone); resource-type, resource-type-unknown; element-unknown, -required, -choice, -array, -max, -empty, -null, -siblings, -type;
-// primitive-format, primitive-length; code-enum; reference-format, reference-target; narrative-script, narrative-markup; nesting-cost, library-cost, site-cost,
-// issues-truncated; shape-* from the JSON Schema alone; model-* from google/fhir alone; site-schema.
-//
 // # Decisions
 //
 // 1. Three readings of one resource (2026-11-23). Context: gojsonschema and google/fhir/go are asked for; each misses faults (cardinality inside

@@ -72,7 +72,7 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 		if name := memberName(n); name != "" {
 			text = name + " is an empty object; leave the element out"
 		}
-		w.add(n, "", fhir.IssueStructure, "element-empty", text)
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementEmpty, text)
 	}
 	for c := n.First(); c.Valid(); c = c.Next() {
 		name := c.Name()
@@ -85,7 +85,7 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 		}
 		if before := seen[m.ordinal]; before != nil && before != m.ref {
 			if !w.known(n, m.element.Name) {
-				w.add(n, m.element.Name, fhir.IssueStructure, "element-choice", m.element.Name+"[x] has values of two types, "+before.JSON+" and "+m.ref.JSON+"; it may have one")
+				w.add(n, m.element.Name, fhir.IssueStructure, fhir.IDElementChoice, m.element.Name+"[x] has values of two types, "+before.JSON+" and "+m.ref.JSON+"; it may have one")
 			}
 		} else {
 			seen[m.ordinal] = m.ref
@@ -99,7 +99,7 @@ func (w *walker) object(n fhir.Node, t *definition.Type, resource bool) {
 	for _, i := range es.required {
 		if seen[i] == nil {
 			e := t.Elements[i]
-			w.add(n, e.Name, fhir.IssueRequired, "element-required", e.Name+" is missing; "+t.Name+" requires it")
+			w.add(n, e.Name, fhir.IssueRequired, fhir.IDElementRequired, e.Name+" is missing; "+t.Name+" requires it")
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (w *walker) unknown(n, c fhir.Node, es *elements) {
 		if elementName("_" + name) {
 			text = name
 		}
-		w.add(n, "", fhir.IssueStructure, "element-unknown", text+" is not an element of "+es.typ.Name)
+		w.add(n, "", fhir.IssueStructure, fhir.IDUnknownElement, text+" is not an element of "+es.typ.Name)
 		return
 	}
 	text := name + " is not an element of " + es.typ.Name
@@ -122,7 +122,7 @@ func (w *walker) unknown(n, c fhir.Node, es *elements) {
 	} else if choice := es.choice(name); choice != "" {
 		text += "; " + choice
 	}
-	w.add(n, name, fhir.IssueStructure, "element-unknown", text)
+	w.add(n, name, fhir.IssueStructure, fhir.IDUnknownElement, text)
 }
 
 // choice says what a choice of types may be named, where name begins as one: value, and valueUri where that is no choice.
@@ -171,22 +171,22 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 	}
 	if m.element.Max == 1 {
 		if n.Kind() == fhir.Array {
-			w.add(n, "", fhir.IssueStructure, "element-array", m.element.Name+" may stand once, and must not be an array")
+			w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, m.element.Name+" may stand once, and must not be an array")
 			return
 		}
 		w.value(n, m)
 		return
 	}
 	if n.Kind() != fhir.Array {
-		w.add(n, "", fhir.IssueStructure, "element-array", m.element.Name+" may repeat, and must be an array; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, m.element.Name+" may repeat, and must be an array; "+kindName(n)+" stands there")
 		return
 	}
 	w.weight += len(n.Raw())
 	if n.Len() == 0 {
-		w.add(n, "", fhir.IssueStructure, "element-empty", m.element.Name+" is an empty array; leave the element out")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementEmpty, m.element.Name+" is an empty array; leave the element out")
 	}
 	if m.element.Max > 1 && n.Len() > m.element.Max {
-		w.add(n, "", fhir.IssueStructure, "element-max", m.element.Name+" stands more often than it may")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementMax, m.element.Name+" stands more often than it may")
 	}
 	if m.ref.Type.Kind != definition.KindPrimitive {
 		for c := n.First(); c.Valid(); c = c.Next() {
@@ -211,7 +211,7 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 			paired = true
 		}
 		if sibling.Kind() != fhir.Object {
-			w.add(c, "", fhir.IssueStructure, "element-null", "null may stand in "+m.element.Name+" only where _"+n.Name()+" has an object at the same place")
+			w.add(c, "", fhir.IssueStructure, fhir.IDElementNull, "null may stand in "+m.element.Name+" only where _"+n.Name()+" has an object at the same place")
 		}
 		w.standIn(c, m)
 	}
@@ -221,23 +221,23 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 func (w *walker) sibling(parent, n fhir.Node, m member) {
 	if m.element.Max == 1 {
 		if n.Kind() != fhir.Object {
-			w.add(n, "", fhir.IssueStructure, "element-type", n.Name()+" must be an object; "+kindName(n)+" stands there")
+			w.add(n, "", fhir.IssueStructure, fhir.IDElementType, n.Name()+" must be an object; "+kindName(n)+" stands there")
 			return
 		}
 		w.object(n, m.ref.Type, false)
 		return
 	}
 	if n.Kind() != fhir.Array {
-		w.add(n, "", fhir.IssueStructure, "element-array", n.Name()+" must be an array, as "+m.element.Name+" is; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, n.Name()+" must be an array, as "+m.element.Name+" is; "+kindName(n)+" stands there")
 		return
 	}
 	w.weight += len(n.Raw())
 	if n.Len() == 0 {
-		w.add(n, "", fhir.IssueStructure, "element-empty", n.Name()+" is an empty array; leave it out")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementEmpty, n.Name()+" is an empty array; leave it out")
 	}
 	base := parent.Get(n.Name()[1:])
 	if base.Kind() == fhir.Array && base.Len() != n.Len() {
-		w.add(n, "", fhir.IssueStructure, "element-siblings", n.Name()+" and "+m.element.Name+" must have the same length, padded with null")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementSiblings, n.Name()+" and "+m.element.Name+" must have the same length, padded with null")
 	}
 	value := base.First()
 	for c := n.First(); c.Valid(); c, value = c.Next(), value.Next() {
@@ -248,10 +248,10 @@ func (w *walker) sibling(parent, n fhir.Node, m member) {
 			w.replace(c, emptyObject)
 			// Where the value is null as well, the value's walk has said so.
 			if !base.Valid() {
-				w.add(c, "", fhir.IssueStructure, "element-null", "null may stand in "+n.Name()+" only where "+m.element.Name+" has a value at the same place")
+				w.add(c, "", fhir.IssueStructure, fhir.IDElementNull, "null may stand in "+n.Name()+" only where "+m.element.Name+" has a value at the same place")
 			}
 		default:
-			w.add(c, "", fhir.IssueStructure, "element-type", n.Name()+" holds objects and null; "+kindName(c)+" stands there")
+			w.add(c, "", fhir.IssueStructure, fhir.IDElementType, n.Name()+" holds objects and null; "+kindName(c)+" stands there")
 		}
 	}
 }
@@ -261,12 +261,12 @@ func (w *walker) value(n fhir.Node, m member) {
 	t := m.ref.Type
 	switch {
 	case n.Kind() == fhir.Null:
-		w.add(n, "", fhir.IssueStructure, "element-null", m.ref.JSON+" is null; leave the element out")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementNull, m.ref.JSON+" is null; leave the element out")
 		w.standIn(n, m)
 	case t.Kind == definition.KindPrimitive:
 		w.primitive(n, m)
 	case n.Kind() != fhir.Object:
-		w.add(n, "", fhir.IssueStructure, "element-type", m.ref.JSON+" must be an object; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementType, m.ref.JSON+" must be an object; "+kindName(n)+" stands there")
 	case t.Kind == definition.KindResource:
 		w.nestedResource(n, m)
 	default:
@@ -281,12 +281,12 @@ func (w *walker) value(n fhir.Node, m member) {
 func (w *walker) nestedResource(n fhir.Node, m member) {
 	r, err := fhir.AsResource(n)
 	if err != nil {
-		w.add(n, "resourceType", fhir.IssueRequired, "resource-type", m.element.Name+" must name its type in the string member resourceType")
+		w.add(n, "resourceType", fhir.IssueRequired, fhir.IDResourceType, m.element.Name+" must name its type in the string member resourceType")
 		return
 	}
 	t, ok := w.v.reg.Resource(r.Type())
 	if !ok {
-		w.add(n, "resourceType", fhir.IssueNotSupported, "resource-type-unknown", w.v.unknownType(r.Type()))
+		w.add(n, "resourceType", fhir.IssueNotSupported, fhir.IDUnknownType, w.v.unknownType(r.Type()))
 		return
 	}
 	w.nested = append(w.nested, nested{r, t})
@@ -314,7 +314,7 @@ func (w *walker) reference(n fhir.Node, m member) {
 	}
 	text := ref.Text()
 	if !isReference(text) {
-		w.add(ref, "", fhir.IssueValue, "reference-format", "reference is no URL: white space and the characters <>\"{}\\^` may not stand in it")
+		w.add(ref, "", fhir.IssueValue, fhir.IDReferenceFormat, "reference is no URL: white space and the characters <>\"{}\\^` may not stand in it")
 		return
 	}
 	if len(m.ref.Targets) > 0 {
@@ -355,7 +355,7 @@ func (w *walker) target(n fhir.Node, ref string, m member) {
 			return
 		}
 	}
-	w.add(n, "", fhir.IssueValue, "reference-target", m.element.Name+" refers to a resource of type "+typ+"; it may refer to "+strings.Join(m.ref.Targets, ", "))
+	w.add(n, "", fhir.IssueValue, fhir.IDReferenceTarget, m.element.Name+" refers to a resource of type "+typ+"; it may refer to "+strings.Join(m.ref.Targets, ", "))
 }
 
 // memberName returns the name of the member that n is the value of, or an item of the array of; "" for a root.

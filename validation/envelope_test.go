@@ -12,11 +12,11 @@ import (
 func envelopeFaults(v *Validator, b fhir.Resource) string {
 	var out []string
 	for _, is := range v.Envelope(b) {
-		out = append(out, is.ID+" "+string(is.Code)+" "+is.Expression)
+		out = append(out, string(is.ID)+" "+string(is.Code)+" "+is.Expression)
 	}
 	for e := range b.Get("entry").Children() {
 		for _, is := range v.EnvelopeEntry(e) {
-			out = append(out, is.ID+" "+string(is.Code)+" "+is.Expression)
+			out = append(out, string(is.ID)+" "+string(is.Code)+" "+is.Expression)
 		}
 	}
 	return strings.Join(out, "\n")
@@ -25,10 +25,10 @@ func envelopeFaults(v *Validator, b fhir.Resource) string {
 func TestEnvelope(t *testing.T) {
 	v := newValidator(t)
 	for _, c := range []struct{ name, bundle, want string }{
-		{"a misspelt condition", `"entry":[{"request":{"method":"PUT","url":"Patient/1","IfMatch":"W/\"1\""}}]`, "element-unknown structure .request.IfMatch"},
-		{"a misspelt fullUrl", `"entry":[{"fullURL":"urn:uuid:1","request":{"method":"GET","url":"Patient/1"}}]`, "element-unknown structure .fullURL"},
-		{"an unknown member of the Bundle", `"foo":1`, "element-unknown structure Bundle.foo"},
-		{"a resourceType in an entry", `"entry":[{"resourceType":"Patient","request":{"method":"GET","url":"Patient/1"}}]`, "element-unknown structure .resourceType"},
+		{"a misspelt condition", `"entry":[{"request":{"method":"PUT","url":"Patient/1","IfMatch":"W/\"1\""}}]`, "unknown-element structure .request.IfMatch"},
+		{"a misspelt fullUrl", `"entry":[{"fullURL":"urn:uuid:1","request":{"method":"GET","url":"Patient/1"}}]`, "unknown-element structure .fullURL"},
+		{"an unknown member of the Bundle", `"foo":1`, "unknown-element structure Bundle.foo"},
+		{"a resourceType in an entry", `"entry":[{"resourceType":"Patient","request":{"method":"GET","url":"Patient/1"}}]`, "unknown-element structure .resourceType"},
 		{"no method and no URL", `"entry":[{"request":{}}]`, "element-empty structure .request\nelement-required required .request.method\nelement-required required .request.url"},
 		{"wrong types", `"total":"1","timestamp":"2020","link":[{"relation":1,"url":"x"}],"entry":[{"link":"x","search":{"mode":"maybe"},"response":[],"request":{"method":"GET","url":"x","ifMatch":5}}]`,
 			"element-type structure Bundle.total\nprimitive-format value Bundle.timestamp\nelement-type structure Bundle.link[0].relation\n" +

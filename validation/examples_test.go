@@ -19,7 +19,7 @@ func newValidator(t testing.TB) *Validator {
 }
 
 // invalidExamples are the official examples that are not valid R4, with the ids of all that is wrong with them.
-var invalidExamples = map[string]string{
+var invalidExamples = map[string]fhir.IssueID{
 	"DeviceMetric-example.json":        "reference-target", // parent refers to a DeviceDefinition; the definition allows Device
 	"DeviceUseStatement-example.json":  "reference-target", // reasonReference refers to a Procedure, which is not among its five types
 	"MedicationRequest-medrx0301.json": "reference-target", // dispenseRequest.performer refers to a Practitioner; the definition allows Organization

@@ -18,7 +18,7 @@ type finding struct {
 	node  fhir.Node
 	child string
 	code  fhir.IssueType
-	id    string
+	id    fhir.IssueID
 	text  string
 }
 
@@ -53,7 +53,7 @@ type nested struct {
 }
 
 // add notes a fault of severity error.
-func (w *walker) add(n fhir.Node, child string, code fhir.IssueType, id, text string) {
+func (w *walker) add(n fhir.Node, child string, code fhir.IssueType, id fhir.IssueID, text string) {
 	if w.full() {
 		w.more = true
 		return
@@ -72,7 +72,7 @@ func first[T any](w *walker, messages []T) []T {
 		return messages
 	}
 	if len(w.findings) == 0 {
-		w.add(w.root.Node, "", fhir.IssueTooCostly, "library-cost", "the libraries that validate the resource have more to say about it than is looked at")
+		w.add(w.root.Node, "", fhir.IssueTooCostly, fhir.IDLibraryCost, "the libraries that validate the resource have more to say about it than is looked at")
 	}
 	w.more = true
 	return messages[:maxMessages]
@@ -110,7 +110,7 @@ func partner(n fhir.Node) fhir.Node {
 }
 
 // found reports whether a fault of the id is noted for the value or a child of it.
-func (w *walker) found(n fhir.Node, id string) bool {
+func (w *walker) found(n fhir.Node, id fhir.IssueID) bool {
 	return slices.ContainsFunc(w.findings, func(f finding) bool { return f.node == n && f.id == id })
 }
 
@@ -125,7 +125,7 @@ func (w *walker) issues() []fhir.Issue {
 		out = append(out, fhir.Issue{Severity: fhir.SeverityError, Code: f.code, ID: f.id, Text: f.text, Expression: w.expression(f.node, f.child)})
 	}
 	if w.more {
-		out = append(out, fhir.Issue{Severity: fhir.SeverityInformation, Code: fhir.IssueTooCostly, ID: "issues-truncated",
+		out = append(out, fhir.Issue{Severity: fhir.SeverityInformation, Code: fhir.IssueTooCostly, ID: fhir.IDIssuesTruncated,
 			Text: "there are more faults; the first " + strconv.Itoa(maxIssues) + " are listed"})
 	}
 	return out
@@ -224,7 +224,7 @@ const maxWeight = 32
 // around it, would cost far more than they do to send.
 func (w *walker) affordable() bool {
 	if size := len(w.root.Raw()); w.weight > maxWeight*size+1<<20 {
-		w.add(w.root.Node, "", fhir.IssueTooCostly, "nesting-cost", "the resource is nested too deep for its size")
+		w.add(w.root.Node, "", fhir.IssueTooCostly, fhir.IDNestingCost, "the resource is nested too deep for its size")
 		return false
 	}
 	return true

@@ -119,7 +119,7 @@ func (w *walker) modelOf(r fhir.Resource) {
 	if err != nil {
 		// What the elements' phase has refused may well be more than the library can take.
 		if len(w.findings) == 0 {
-			w.add(r.Node, "", fhir.IssueException, "model-unreadable", "the resource could not be read into the R4 model")
+			w.add(r.Node, "", fhir.IssueException, fhir.IDModelUnreadable, "the resource could not be read into the R4 model")
 		}
 		return
 	}
@@ -177,21 +177,21 @@ func (w *walker) complaint(r fhir.Resource, c complaint) {
 	} else if elementName(c.quoted) {
 		child = c.quoted
 	}
-	if w.known(n, child) || strings.HasPrefix(c.details, "cannot accept multiple") && w.found(n, "element-choice") {
+	if w.known(n, child) || strings.HasPrefix(c.details, "cannot accept multiple") && w.found(n, fhir.IDElementChoice) {
 		return
 	}
-	code, id := fhir.IssueValue, "model-value"
+	code, id := fhir.IssueValue, fhir.IDModelValue
 	switch {
 	case strings.HasPrefix(c.details, "missing required field"):
-		code, id = fhir.IssueRequired, "model-required"
+		code, id = fhir.IssueRequired, fhir.IDModelRequired
 	case c.details == "unknown field":
-		code, id = fhir.IssueStructure, "model-unknown"
+		code, id = fhir.IssueStructure, fhir.IDModelUnknown
 	case c.details == "code type mismatch":
-		code, id = fhir.IssueCodeInvalid, "model-code"
+		code, id = fhir.IssueCodeInvalid, fhir.IDModelCode
 	case strings.HasPrefix(c.details, "invalid reference"):
-		id = "model-reference"
+		id = fhir.IDModelReference
 	case strings.HasPrefix(c.details, "array length"), strings.HasPrefix(c.details, "expected array"), c.details == "invalid JSON":
-		code, id = fhir.IssueStructure, "model-structure"
+		code, id = fhir.IssueStructure, fhir.IDModelStructure
 	}
 	if w.tolerated(id, n, child) {
 		return

@@ -28,9 +28,9 @@ func (w *walker) primitive(n fhir.Node, m member) {
 	text := n.Text()
 	switch {
 	case n.Kind() != want:
-		w.add(n, "", fhir.IssueStructure, "element-type", name+" is of type "+t.Name+", which takes "+wanted(want)+"; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementType, name+" is of type "+t.Name+", which takes "+wanted(want)+"; "+kindName(n)+" stands there")
 	case want == fhir.String && text == "":
-		w.add(n, "", fhir.IssueValue, "element-empty", name+" is an empty string; leave the element out")
+		w.add(n, "", fhir.IssueValue, fhir.IDElementEmpty, name+" is an empty string; leave the element out")
 	case t.Name == "xhtml":
 		w.narrative(n, text)
 		if !needsStandIn(m, text) {
@@ -39,11 +39,11 @@ func (w *walker) primitive(n fhir.Node, m member) {
 	default:
 		switch form := primitiveForm(t.Name, text); {
 		case form == tooLong:
-			w.add(n, "", fhir.IssueTooLong, "primitive-length", name+" is of type "+t.Name+": "+form)
+			w.add(n, "", fhir.IssueTooLong, fhir.IDPrimitiveLength, name+" is of type "+t.Name+": "+form)
 		case form != "":
-			w.add(n, "", fhir.IssueValue, "primitive-format", name+" is of type "+t.Name+": "+form+outline(t.Name, text))
+			w.add(n, "", fhir.IssueValue, fhir.IDPrimitiveFormat, name+" is of type "+t.Name+": "+form+outline(t.Name, text))
 		case !m.codes.contains(text):
-			w.add(n, "", fhir.IssueCodeInvalid, "code-enum", name+" must be one of the codes "+m.codes.expected(text))
+			w.add(n, "", fhir.IssueCodeInvalid, fhir.IDCodeEnum, name+" must be one of the codes "+m.codes.expected(text))
 		case m.element.Path == reference:
 			if text := standInReference(text); text != nil {
 				w.replace(n, text)

@@ -256,7 +256,7 @@ func (w *walker) shapeOf(r fhir.Resource, t *definition.Type) {
 		found, err = s.check(map[string]any{t.Name: b.build(r.Node, true)})
 	}
 	if err != nil {
-		w.add(r.Node, "", fhir.IssueException, "shape-unreadable", "the JSON Schema of "+t.Name+" could not be applied")
+		w.add(r.Node, "", fhir.IssueException, fhir.IDShapeUnreadable, "the JSON Schema of "+t.Name+" could not be applied")
 	}
 	for _, m := range first(w, found) {
 		w.mismatch(r.Node, m)
@@ -284,18 +284,20 @@ func (w *walker) mismatch(r fhir.Node, m mismatch) {
 	}
 	switch m.rule {
 	case "enum":
-		w.add(n, "", fhir.IssueCodeInvalid, "shape-enum", "the value is not one that the JSON Schema of R4 lists")
+		w.add(n, "", fhir.IssueCodeInvalid, fhir.IDShapeEnum, "the value is not one that the JSON Schema of R4 lists")
 	case "required":
-		w.add(n, m.property, fhir.IssueRequired, "shape-required", m.property+" is missing")
+		w.add(n, m.property, fhir.IssueRequired, fhir.IDShapeRequired, m.property+" is missing")
 	case "additional_property_not_allowed":
 		if !elementName(m.property) {
 			m.property = ""
 		}
-		w.add(n, m.property, fhir.IssueStructure, "shape-unknown", "a member is not allowed here by the JSON Schema of R4")
+		w.add(n, m.property, fhir.IssueStructure, fhir.IDShapeUnknown, "a member is not allowed here by the JSON Schema of R4")
 	case "invalid_type":
-		w.add(n, "", fhir.IssueStructure, "shape-type", kindName(n)+" stands where the JSON Schema of R4 has "+m.detail)
+		w.add(n, "", fhir.IssueStructure, fhir.IDShapeType, kindName(n)+" stands where the JSON Schema of R4 has "+m.detail)
+	case "pattern":
+		w.add(n, "", fhir.IssueStructure, fhir.IDShapePattern, "the value does not have the form that the JSON Schema of R4 gives it")
 	default:
-		w.add(n, "", fhir.IssueStructure, "shape-"+strings.ReplaceAll(m.rule, "_", "-"), "the value does not match the JSON Schema of R4")
+		w.add(n, "", fhir.IssueStructure, fhir.IDShapeValue, "the value does not match the JSON Schema of R4")
 	}
 }
 

@@ -86,12 +86,12 @@ func (w *walker) site() {
 	var b builder
 	document := b.build(w.root.Node, true)
 	if b.count > maxSiteValues {
-		w.add(w.root.Node, "", fhir.IssueTooCostly, "site-cost", "the resource has too many values for the site's schema")
+		w.add(w.root.Node, "", fhir.IssueTooCostly, fhir.IDSiteCost, "the resource has too many values for the site's schema")
 		return
 	}
 	found, err := s.check(document)
 	if err != nil {
-		w.add(w.root.Node, "", fhir.IssueException, "site-schema", "the site's schema of "+w.root.Type()+" could not be applied")
+		w.add(w.root.Node, "", fhir.IssueException, fhir.IDSiteSchema, "the site's schema of "+w.root.Type()+" could not be applied")
 	}
 	found = first(w, found)
 	noted := false
@@ -172,5 +172,5 @@ func (w *walker) siteMismatch(m mismatch) {
 	if m.rule != "required" && !elementName(m.property) {
 		m.property = ""
 	}
-	w.add(n, m.property, fhir.IssueBusinessRule, "site-schema", text)
+	w.add(n, m.property, fhir.IssueBusinessRule, fhir.IDSiteSchema, text)
 }

@@ -42,7 +42,7 @@ func TestSiteSchemaIsRequired(t *testing.T) {
 			"site-schema business-rule Organization.address\nsite-schema business-rule Organization.active\nsite-schema business-rule Organization.type"},
 		{"a type without", `{"resourceType":"Basic","code":{"text":"x"}}`, ""},
 		{"inside of another", `{"resourceType":"Basic","code":{"text":"x"},"contained":[{"resourceType":"Patient","active":true}]}`, ""},
-		{"with a fault of R4", patient(`"foo":1`), "site-schema business-rule Patient.identifier\nelement-unknown structure Patient.foo"},
+		{"with a fault of R4", patient(`"foo":1`), "site-schema business-rule Patient.identifier\nunknown-element structure Patient.foo"},
 	} {
 		if got := strings.TrimSuffix(lines(v.Validate(mustResource(t, c.src), Base)), "\n"); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)

@@ -81,7 +81,7 @@ func New(reg *definition.Registry, opt Options) (*Validator, error) {
 func (v *Validator) Validate(r fhir.Resource, level Level) []fhir.Issue {
 	t, ok := v.reg.Resource(r.Type())
 	if !ok {
-		return []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: "resource-type-unknown",
+		return []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: fhir.IDUnknownType,
 			Text: v.unknownType(r.Type()), Expression: "resourceType"}}
 	}
 	w := walker{v: v, root: r, typ: t, path: t.Name}

@@ -51,22 +51,22 @@ func TestUnknownMembersAreNamedUnlessTheirNameMayBeData(t *testing.T) {
 // faults is what Base finds: the resource, and every issue as lines writes it.
 var faults = []struct{ name, src, want string }{
 	{"nothing", patient(`"active":true`), ""},
-	{"an unknown type", `{"resourceType":"Dragon"}`, "resource-type-unknown not-supported resourceType"},
-	{"a type in the wrong case", `{"resourceType":"OBSERVATION"}`, "resource-type-unknown not-supported resourceType"},
-	{"an abstract type", `{"resourceType":"DomainResource"}`, "resource-type-unknown not-supported resourceType"},
+	{"an unknown type", `{"resourceType":"Dragon"}`, "unknown-type not-supported resourceType"},
+	{"a type in the wrong case", `{"resourceType":"OBSERVATION"}`, "unknown-type not-supported resourceType"},
+	{"an abstract type", `{"resourceType":"DomainResource"}`, "unknown-type not-supported resourceType"},
 
 	// Elements.
-	{"an unknown element", patient(`"nam":[]`), "element-unknown structure Patient.nam"},
-	{"an unknown element deeper down", patient(`"contact":[{"name":{"text":"x"}},{"telecom":[{"sytem":"phone","value":"1"}]}]`), "element-unknown structure Patient.contact[1].telecom[0].sytem"},
-	{"an element in the wrong case", patient(`"Active":true`), "element-unknown structure Patient.Active"},
-	{"a name of google/fhir's own", patient(`"managingOrganization":{"organizationId":{"value":"1"}}`), "element-unknown structure Patient.managingOrganization.organizationId"},
-	{"a name that is none", patient(`"given name of Jane":1`), "element-unknown structure Patient"},
-	{"a name with an underscore", patient(`"fhir_comments":["x"]`), "element-unknown structure Patient.fhir_comments"},
-	{"a name that begins with a digit", patient(`"1st":["x"]`), "element-unknown structure Patient"},
-	{"a name with a point", patient(`"a.b":1`), "element-unknown structure Patient"},
-	{"an element of another type", patient(`"valueString":"x"`), "element-unknown structure Patient.valueString"},
-	{"a choice without type", observation(`"value":1`), "element-unknown structure Observation.value"},
-	{"a choice of a type that it does not have", observation(`"valueUri":"urn:x"`), "element-unknown structure Observation.valueUri"},
+	{"an unknown element", patient(`"nam":[]`), "unknown-element structure Patient.nam"},
+	{"an unknown element deeper down", patient(`"contact":[{"name":{"text":"x"}},{"telecom":[{"sytem":"phone","value":"1"}]}]`), "unknown-element structure Patient.contact[1].telecom[0].sytem"},
+	{"an element in the wrong case", patient(`"Active":true`), "unknown-element structure Patient.Active"},
+	{"a name of google/fhir's own", patient(`"managingOrganization":{"organizationId":{"value":"1"}}`), "unknown-element structure Patient.managingOrganization.organizationId"},
+	{"a name that is none", patient(`"given name of Jane":1`), "unknown-element structure Patient"},
+	{"a name with an underscore", patient(`"fhir_comments":["x"]`), "unknown-element structure Patient.fhir_comments"},
+	{"a name that begins with a digit", patient(`"1st":["x"]`), "unknown-element structure Patient"},
+	{"a name with a point", patient(`"a.b":1`), "unknown-element structure Patient"},
+	{"an element of another type", patient(`"valueString":"x"`), "unknown-element structure Patient.valueString"},
+	{"a choice without type", observation(`"value":1`), "unknown-element structure Observation.value"},
+	{"a choice of a type that it does not have", observation(`"valueUri":"urn:x"`), "unknown-element structure Observation.valueUri"},
 	{"a missing element", `{"resourceType":"Observation","code":{"text":"x"}}`, "element-required required Observation.status"},
 	{"two missing elements", `{"resourceType":"Observation"}`, "element-required required Observation.status\nelement-required required Observation.code"},
 	{"a missing element deeper down", patient(`"link":[{"other":{"reference":"Patient/1"}}]`), "element-required required Patient.link[0].type"},
@@ -90,10 +90,10 @@ var faults = []struct{ name, src, want string }{
 	{"a string for a boolean", patient(`"active":"true"`), "element-type structure Patient.active"},
 	{"a number for a string", patient(`"name":[{"family":1}]`), "element-type structure Patient.name[0].family"},
 	{"a string for a number", observation(`"valueQuantity":{"value":"1"}`), "element-type structure Observation.value.ofType(Quantity).value"},
-	{"a sibling of an object", patient(`"_name":[{"id":"x"}]`), "element-unknown structure Patient._name"},
-	{"a sibling of an id", patient(`"id":"1","_id":{"extension":[{"url":"u","valueCode":"x"}]}`), "element-unknown structure Patient._id"},
+	{"a sibling of an object", patient(`"_name":[{"id":"x"}]`), "unknown-element structure Patient._name"},
+	{"a sibling of an id", patient(`"id":"1","_id":{"extension":[{"url":"u","valueCode":"x"}]}`), "unknown-element structure Patient._id"},
 	{"all at once", patient(`"id":"a b","gender":"m","name":[{"given":[1]}],"foo":1`),
-		"primitive-format value Patient.id\ncode-enum code-invalid Patient.gender\nelement-type structure Patient.name[0].given[0]\nelement-unknown structure Patient.foo"},
+		"primitive-format value Patient.id\ncode-enum code-invalid Patient.gender\nelement-type structure Patient.name[0].given[0]\nunknown-element structure Patient.foo"},
 
 	// Null padding.
 	{"lists padded with null", patient(`"name":[{"given":["a",null,"c"],"_given":[null,{"id":"x"},null]}]`), ""},
@@ -107,7 +107,7 @@ var faults = []struct{ name, src, want string }{
 	{"null in a lone sibling", patient(`"name":[{"_given":[{"id":"x"},null]}]`), "element-null structure Patient.name[0].given[1]"},
 	{"a sibling that is an object where the element repeats", patient(`"name":[{"given":["a"],"_given":{"id":"x"}}]`), "element-array structure Patient.name[0].given"},
 	{"a sibling that is a list where the element does not", patient(`"birthDate":"2000","_birthDate":[{"id":"x"}]`), "element-type structure Patient.birthDate"},
-	{"a value in a sibling", patient(`"birthDate":"2000","_birthDate":{"value":"x"}`), "element-unknown structure Patient.birthDate.value"},
+	{"a value in a sibling", patient(`"birthDate":"2000","_birthDate":{"value":"x"}`), "unknown-element structure Patient.birthDate.value"},
 	{"an extension of a primitive", patient(`"birthDate":"2000","_birthDate":{"extension":[{"url":"u","valueDateTime":"nope"}]}`), "primitive-format value Patient.birthDate.extension[0].value.ofType(dateTime)"},
 
 	// Primitives.
@@ -127,7 +127,7 @@ var faults = []struct{ name, src, want string }{
 	{"a decimal with an exponent", observation(`"valueQuantity":{"value":1.50e3}`), ""},
 	{"a decimal of 40 digits", observation(`"valueQuantity":{"value":0.1234567890123456789012345678901234567890}`), ""},
 	{"a decimal that explodes", observation(`"valueQuantity":{"value":1e999999999}`), "primitive-format value Observation.value.ofType(Quantity).value"},
-	{"a number that explodes where nothing is known", patient(`"foo":1e999999999`), "element-unknown structure Patient.foo"},
+	{"a number that explodes where nothing is known", patient(`"foo":1e999999999`), "unknown-element structure Patient.foo"},
 	{"base64 in groups with spaces", `{"resourceType":"Binary","contentType":"a/b","data":"QUJD REVG\nAA=="}`, ""},
 	{"base64 with an escaped slash", `{"resourceType":"Binary","contentType":"a/b","data":"QUJD\/\/\/\/"}`, ""},
 	{"base64 that ends early", `{"resourceType":"Binary","contentType":"a/b","data":"QUJ"}`, "primitive-format value Binary.data"},
@@ -161,9 +161,9 @@ var faults = []struct{ name, src, want string }{
 
 	// Nested resources.
 	{"a fault in a contained resource", patient(`"contained":[{"resourceType":"Organization","id":"o","name":"x"},{"resourceType":"Observation","id":"a","status":"done","code":{"text":"x"},"foo":1}]`),
-		"code-enum code-invalid Patient.contained[1].status\nelement-unknown structure Patient.contained[1].foo"},
+		"code-enum code-invalid Patient.contained[1].status\nunknown-element structure Patient.contained[1].foo"},
 	{"a contained resource without type", patient(`"contained":[{"id":"a"}]`), "resource-type required Patient.contained[0].resourceType"},
-	{"a contained resource of an unknown type", patient(`"contained":[{"resourceType":"Dragon"}]`), "resource-type-unknown not-supported Patient.contained[0].resourceType"},
+	{"a contained resource of an unknown type", patient(`"contained":[{"resourceType":"Dragon"}]`), "unknown-type not-supported Patient.contained[0].resourceType"},
 	{"a contained resource that lacks an element", patient(`"contained":[{"resourceType":"Observation","status":"final"}]`), "element-required required Patient.contained[0].code"},
 	{"a fault in a bundle's entry", `{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient"}},{"resource":{"resourceType":"Patient","name":[{"use":"x"}],"link":[{"type":"seealso"}]}}]}`,
 		"code-enum code-invalid Bundle.entry[1].resource.name[0].use\nelement-required required Bundle.entry[1].resource.link[0].other"},
@@ -173,7 +173,7 @@ var faults = []struct{ name, src, want string }{
 		{"name":"c","valueTime":"23:59:60","resource":{"resourceType":"Patient","link":[{"other":{"reference":"urn:oid:1.2"},"type":"seealso"}]}}]}},{"name":"d","valueTime":"23:59:60"}]}`, ""},
 	{"a resource in a parameter in a bundle", `{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Parameters","parameter":[{"name":"a","resource":{"resourceType":"Patient","gender":"x"}}]},"request":{"method":"POST","url":"$x"}}]}`,
 		"code-enum code-invalid Bundle.entry[0].resource.parameter[0].resource.gender"},
-	{"resourceType where no resource stands", patient(`"name":[{"resourceType":"HumanName","family":"x"}]`), "element-unknown structure Patient.name[0].resourceType"},
+	{"resourceType where no resource stands", patient(`"name":[{"resourceType":"HumanName","family":"x"}]`), "unknown-element structure Patient.name[0].resourceType"},
 
 	// Narrative.
 	{"a narrative", div(`<p style="color:red" class="a">x &lt; y<br/></p><table><tr><td colspan="2">x</td></tr></table><img src="data:image/png;base64,AAAA" alt="x"/><a href="https://x.org#a">x</a><!-- x -->`), ""},
@@ -221,7 +221,7 @@ func TestValidateASubtree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := lines(v.Validate(r, Base)), "code-enum code-invalid Patient.gender\nelement-unknown structure Patient.contact[0].foo\n"; got != want {
+	if got, want := lines(v.Validate(r, Base)), "code-enum code-invalid Patient.gender\nunknown-element structure Patient.contact[0].foo\n"; got != want {
 		t.Errorf("got %s; want %s", got, want)
 	}
 }
@@ -265,7 +265,7 @@ func TestOffChecksTheNarrativeAlone(t *testing.T) {
 	if got := lines(v.Validate(mustResource(t, div("<script/>")), Off)); got != "narrative-script security Patient.text.div\n" {
 		t.Error(got)
 	}
-	if got := lines(v.Validate(mustResource(t, `{"resourceType":"Dragon"}`), Off)); got != "resource-type-unknown not-supported resourceType\n" {
+	if got := lines(v.Validate(mustResource(t, `{"resourceType":"Dragon"}`), Off)); got != "unknown-type not-supported resourceType\n" {
 		t.Error(got)
 	}
 }
@@ -331,7 +331,7 @@ func TestManyAreValidatedInOrder(t *testing.T) {
 		rs = append(rs, mustResource(t, patient(fmt.Sprintf(`"x%d":1`, i))))
 	}
 	for i, issues := range v.ValidateMany(rs, Base) {
-		if got, want := lines(issues), fmt.Sprintf("element-unknown structure Patient.x%d\n", i); got != want {
+		if got, want := lines(issues), fmt.Sprintf("unknown-element structure Patient.x%d\n", i); got != want {
 			t.Errorf("%d: %s", i, got)
 		}
 	}

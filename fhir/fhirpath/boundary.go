@@ -50,7 +50,7 @@ func boundary(high bool) func(*machine, *callExpr, int) error {
 			if valueless(&it) {
 				return nil
 			}
-			return m.fail(x.pos, idType, "the input has no boundaries", "a number, a Quantity, a date or a time")
+			return m.fail(x.pos, fhir.IDFHIRPathType, "the input has no boundaries", "a number, a Quantity, a date or a time")
 		case Integer, DecimalKind, QuantityKind:
 			if !given {
 				n = 8
@@ -75,7 +75,7 @@ func boundary(high bool) func(*machine, *callExpr, int) error {
 			}
 			v.t, ok = momentBoundary(v.t, int(n), high)
 		default:
-			return m.fail(x.pos, idType, "the input has no boundaries", "a number, a Quantity, a date or a time")
+			return m.fail(x.pos, fhir.IDFHIRPathType, "the input has no boundaries", "a number, a Quantity, a date or a time")
 		}
 		if ok {
 			m.push(v.item())

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 )
 
@@ -167,11 +168,11 @@ func (c *compiler) noElement(s static, name string, pos int) error {
 	for _, t := range s.types {
 		if t.fhir != nil {
 			if e, _ := t.fhir.JSONChild(name); e != nil && e.Choice {
-				return c.fail(pos, idElement, s.describe()+" has no such element", "the choice element by its own name, '"+e.Name+"'")
+				return c.fail(pos, fhir.IDFHIRPathElement, s.describe()+" has no such element", "the choice element by its own name, '"+e.Name+"'")
 			}
 		}
 	}
-	return c.fail(pos, idElement, s.describe()+" has no such element", expected+didYouMean(name, s.elementNames()))
+	return c.fail(pos, fhir.IDFHIRPathElement, s.describe()+" has no such element", expected+didYouMean(name, s.elementNames()))
 }
 
 // typeTest is a type specifier that was looked up.
@@ -185,7 +186,7 @@ type typeTest struct {
 // specifier looks a type specifier up: FHIR.name, System.name, or name in either.
 func (c *compiler) specifier(names []string, pos int) (typeTest, error) {
 	unknown := func() (typeTest, error) {
-		return typeTest{}, c.fail(pos, idType, "an unknown type", "a type of FHIR or of System")
+		return typeTest{}, c.fail(pos, fhir.IDFHIRPathType, "an unknown type", "a type of FHIR or of System")
 	}
 	name := names[len(names)-1]
 	namespace := strings.Join(names[:len(names)-1], ".")

@@ -39,7 +39,7 @@ func (e *Expression) Compile(opts ...Option) (*Program, error) {
 		}
 		t, ok := c.reg.Type(name)
 		if !ok {
-			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, idType, "FHIRPath: the type of the context is not known")
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDFHIRPathType, "FHIRPath: the type of the context is not known")
 		}
 		c.context = c.context.join(typed(t))
 	}
@@ -79,7 +79,7 @@ type compiler struct {
 // maxWork bounds compiling: some nodes are compiled more than once, which must not multiply where they nest.
 const maxWork = 20 * maxNodes
 
-func (c *compiler) fail(pos int, id, wrong, expected string) error {
+func (c *compiler) fail(pos int, id fhir.IssueID, wrong, expected string) error {
 	return fail(c.src, pos, id, wrong, expected)
 }
 
@@ -150,7 +150,7 @@ func (x *indexExpr) eval(m *machine) error {
 		return err
 	}
 	if ok && v.kind != Integer {
-		return m.fail(x.pos, idType, "an index is no integer", "an Integer")
+		return m.fail(x.pos, fhir.IDFHIRPathType, "an index is no integer", "an Integer")
 	}
 	if !ok || v.i < 0 || v.i >= int64(len(m.stack)-base) {
 		m.cut(base)
@@ -162,7 +162,7 @@ func (x *indexExpr) eval(m *machine) error {
 // expr compiles one node.
 func (c *compiler) expr(a *ast) (expr, static, error) {
 	if c.work++; c.work > maxWork {
-		return nil, anything, c.fail(a.pos, idLimit, "the expression takes too long to compile", "a simpler one")
+		return nil, anything, c.fail(a.pos, fhir.IDFHIRPathLimit, "the expression takes too long to compile", "a simpler one")
 	}
 	switch a.kind {
 	case astEmpty:
@@ -198,7 +198,7 @@ func (c *compiler) expr(a *ast) (expr, static, error) {
 		}
 		index, is, err := c.scoped(a.args[0])
 		if err == nil && !is.may(Integer) {
-			err = c.fail(a.args[0].pos, idType, "an index is "+is.describe(), "an Integer")
+			err = c.fail(a.args[0].pos, fhir.IDFHIRPathType, "an index is "+is.describe(), "an Integer")
 		}
 		return &indexExpr{in, index, a.pos}, s.one(), err
 	case astUnary:
@@ -242,7 +242,7 @@ func (c *compiler) lambda(a *ast, in static) (expr, static, error) {
 // ordered refuses collections without order where WithOrderCheck asks for it.
 func (c *compiler) ordered(s static, pos int) error {
 	if c.opts.ordered && s.unordered {
-		return c.fail(pos, idOrder, "the order of children() and descendants() is not defined", "an ordered collection")
+		return c.fail(pos, fhir.IDFHIRPathOrder, "the order of children() and descendants() is not defined", "an ordered collection")
 	}
 	return nil
 }
@@ -303,7 +303,7 @@ func (c *compiler) root(a *ast) (expr, static, error) {
 	case c.opts.search:
 		return emptyExpr{}, static{}, nil
 	}
-	return nil, r, c.fail(a.pos, idElement, "the context is "+s.describe()+", not this type", "a path that begins with "+s.describe()+" or one of its elements")
+	return nil, r, c.fail(a.pos, fhir.IDFHIRPathElement, "the context is "+s.describe()+", not this type", "a path that begins with "+s.describe()+" or one of its elements")
 }
 
 // callExpr is a call of a function on in.
@@ -330,10 +330,10 @@ func (x *callExpr) eval(m *machine) error {
 func (c *compiler) call(a *ast) (expr, static, error) {
 	fn := functions[a.text]
 	if fn == nil {
-		return nil, anything, c.fail(a.pos, idFunction, "an unknown function", "a function of FHIRPath or of FHIR"+didYouMean(a.text, functionNames()))
+		return nil, anything, c.fail(a.pos, fhir.IDFHIRPathFunction, "an unknown function", "a function of FHIRPath or of FHIR"+didYouMean(a.text, functionNames()))
 	}
 	if len(a.args) < fn.min || len(a.args) > fn.max {
-		return nil, anything, c.fail(a.pos, idFunction, "the function "+a.text+" does not take this number of arguments", fn.arity())
+		return nil, anything, c.fail(a.pos, fhir.IDFHIRPathFunction, "the function "+a.text+" does not take this number of arguments", fn.arity())
 	}
 	if a.text == "is" {
 		if names := qualifiedNames(a.args[0]); names != nil {
@@ -345,7 +345,7 @@ func (c *compiler) call(a *ast) (expr, static, error) {
 		}
 	}
 	if c.opts.search && fn.outside {
-		return nil, anything, c.fail(a.pos, idUnsupported, "what search finds can't depend on "+a.text+"(), which asks beyond the resource", "an expression over the resource itself; resolve() is T is decided by the reference")
+		return nil, anything, c.fail(a.pos, fhir.IDFHIRPathUnsupported, "what search finds can't depend on "+a.text+"(), which asks beyond the resource", "an expression over the resource itself; resolve() is T is decided by the reference")
 	}
 	var in expr = thisExpr{}
 	s := c.this
@@ -356,7 +356,7 @@ func (c *compiler) call(a *ast) (expr, static, error) {
 		}
 	}
 	if len(fn.input) > 0 && !s.may(fn.input...) {
-		return nil, s, c.fail(a.pos, idType, a.text+"() is called on "+s.describe(), kindList(fn.input))
+		return nil, s, c.fail(a.pos, fhir.IDFHIRPathType, a.text+"() is called on "+s.describe(), kindList(fn.input))
 	}
 	if fn.needsOrder {
 		if err := c.ordered(s, a.pos); err != nil {
@@ -382,7 +382,7 @@ func (c *compiler) call(a *ast) (expr, static, error) {
 			return nil, s, err
 		}
 		if i < len(fn.params) && len(fn.params[i]) > 0 && !as.may(fn.params[i]...) {
-			return nil, s, c.fail(arg.pos, idType, "an argument of "+a.text+"() is "+as.describe(), kindList(fn.params[i]))
+			return nil, s, c.fail(arg.pos, fhir.IDFHIRPathType, "an argument of "+a.text+"() is "+as.describe(), kindList(fn.params[i]))
 		}
 		x.args, args = append(x.args, ax), append(args, as)
 	}

@@ -1,21 +1,26 @@
 package fhirpath
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
 
 func TestTheContextMayBeASystemValue(t *testing.T) {
 	for _, c := range []struct {
-		typ, expr, want, id string
-		focus               Item
+		typ, expr, want string
+		id              fhir.IssueID
+		focus           Item
 	}{
 		{"System.Integer", "$this + 1", "4", "", IntegerItem(3)},
 		{"System.String", "length()", "2", "", StringItem("ab")},
 		{"System.String", "%context & 'c'", "abc", "", StringItem("ab")},
 		{"System.Quantity", "$this = 1 'g'", "false", "", QuantityItem(Quantity{Unit: "g"})},
-		{"System.Integer", "family", "", idElement, IntegerItem(3)},
-		{"System.Integer", "Patient.name", "", idElement, IntegerItem(3)},
+		{"System.Integer", "family", "", fhir.IDFHIRPathElement, IntegerItem(3)},
+		{"System.Integer", "Patient.name", "", fhir.IDFHIRPathElement, IntegerItem(3)},
 		{"System.Integer", "%resource", "", "", IntegerItem(3)},
-		{"System.String", "$this + 1", "", idType, StringItem("ab")},
-		{"System.Nothing", "1", "", idType, Item{}},
+		{"System.String", "$this + 1", "", fhir.IDFHIRPathType, StringItem("ab")},
+		{"System.Nothing", "1", "", fhir.IDFHIRPathType, Item{}},
 	} {
 		p, err := Compile(c.expr, WithType(c.typ))
 		if err == nil {

@@ -43,7 +43,7 @@ func compileIif(c *compiler, a *ast, x *callExpr, in static) (expr, static, erro
 			continue
 		}
 		if !as.any && len(as.types) > 0 && !as.may(Boolean) {
-			return nil, in, c.fail(arg.pos, idType, "the criterion is "+as.describe(), "a Boolean")
+			return nil, in, c.fail(arg.pos, fhir.IDFHIRPathType, "the criterion is "+as.describe(), "a Boolean")
 		}
 	}
 	return x, s, nil

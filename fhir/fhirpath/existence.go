@@ -1,5 +1,7 @@
 package fhirpath
 
+import "github.com/fhirgate/fhirgate/fhir"
+
 // Functions of N1, Existence.
 
 var boolean = []Kind{Boolean}
@@ -69,7 +71,7 @@ func (m *machine) booleans(x *callExpr, base int, f func(bool)) error {
 			continue
 		}
 		if v.kind != Boolean {
-			return m.fail(x.pos, idType, "an item of the input is no Boolean", "Booleans")
+			return m.fail(x.pos, fhir.IDFHIRPathType, "an item of the input is no Boolean", "Booleans")
 		}
 		f(v.b)
 	}

@@ -1,6 +1,10 @@
 package fhirpath
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
 
 // externalExpr yields an external constant that the Env holds.
 type externalExpr struct {
@@ -28,7 +32,7 @@ func (x *externalExpr) eval(m *machine) error {
 	}
 	items, ok := m.env.Variables[x.name]
 	if !ok {
-		return m.fail(x.pos, idVariable, "an external constant was given no value", "a value in the environment")
+		return m.fail(x.pos, fhir.IDFHIRPathVariable, "an external constant was given no value", "a value in the environment")
 	}
 	m.stack = append(m.stack, items...)
 	return m.step(1+len(items), x.pos)
@@ -70,5 +74,5 @@ func (c *compiler) external(a *ast) (expr, static, error) {
 	if name, ok := strings.CutPrefix(a.text, "ext-"); ok {
 		return text("http://hl7.org/fhir/StructureDefinition/" + name)
 	}
-	return nil, anything, c.fail(a.pos, idVariable, "an unknown external constant", "%resource, %context, %rootResource, %ucum, %sct, %loinc, %`vs-name`, %`ext-name` or a variable that is defined")
+	return nil, anything, c.fail(a.pos, fhir.IDFHIRPathVariable, "an unknown external constant", "%resource, %context, %rootResource, %ucum, %sct, %loinc, %`vs-name`, %`ext-name` or a variable that is defined")
 }

@@ -93,7 +93,7 @@ func runSlice(m *machine, x *callExpr, base int) error {
 	}
 	slicer, ok := m.env.Conformance.(Slicer)
 	if !ok {
-		return m.fail(x.pos, idUnsupported, "slice() needs the profiles of a validator", "an environment with profiles")
+		return m.fail(x.pos, fhir.IDFHIRPathUnsupported, "slice() needs the profiles of a validator", "an environment with profiles")
 	}
 	out := base
 	for i := base; i < len(m.stack); i++ {
@@ -102,7 +102,7 @@ func runSlice(m *machine, x *callExpr, base int) error {
 			return m.failed(err)
 		}
 		if !known {
-			return m.fail(x.pos, idTerminology, "the slice is not known", "a slice of a known StructureDefinition")
+			return m.fail(x.pos, fhir.IDFHIRPathTerminology, "the slice is not known", "a slice of a known StructureDefinition")
 		}
 		if in {
 			m.stack[out] = m.stack[i]
@@ -132,7 +132,7 @@ func runCheckModifiers(m *machine, x *callExpr, base int) error {
 				ok = ok || url == e.Get("url").Text()
 			}
 			if !ok {
-				return m.fail(x.pos, idType, "an element has a modifier extension that is not understood", "the modifier extensions that checkModifiers() names")
+				return m.fail(x.pos, fhir.IDFHIRPathType, "an element has a modifier extension that is not understood", "the modifier extensions that checkModifiers() names")
 			}
 		}
 	}
@@ -159,14 +159,14 @@ func runConformsTo(m *machine, x *callExpr, base int) error {
 		}
 	}
 	if m.env.Conformance == nil {
-		return m.fail(x.pos, idUnsupported, "conformsTo() of a profile that is no base definition needs a validator", "a base definition, or an environment with profiles")
+		return m.fail(x.pos, fhir.IDFHIRPathUnsupported, "conformsTo() of a profile that is no base definition needs a validator", "a base definition, or an environment with profiles")
 	}
 	conforms, known, err := m.env.Conformance.ConformsTo(m.context(), it, profile)
 	if err != nil {
 		return m.failed(err)
 	}
 	if !known {
-		return m.fail(x.pos, idTerminology, "the profile of conformsTo() is not known", "the canonical of a known StructureDefinition")
+		return m.fail(x.pos, fhir.IDFHIRPathTerminology, "the profile of conformsTo() is not known", "the canonical of a known StructureDefinition")
 	}
 	m.push(BooleanItem(conforms))
 	return nil
@@ -175,7 +175,7 @@ func runConformsTo(m *machine, x *callExpr, base int) error {
 // failed wraps an error of an interface.
 func (m *machine) failed(err error) error {
 	return &fhir.Error{Kind: fhir.KindOf(err), Op: "fhirpath", Err: err, Issues: []fhir.Issue{{Severity: fhir.SeverityError,
-		Code: fhir.IssueProcessing, ID: idTerminology, Text: "FHIRPath: a terminology or a resource could not be reached"}}}
+		Code: fhir.IssueProcessing, ID: fhir.IDFHIRPathTerminology, Text: "FHIRPath: a terminology or a resource could not be reached"}}}
 }
 
 // codes yields the codings of a code, Coding or CodeableConcept, and a string as a code without a system.
@@ -212,7 +212,7 @@ func runMemberOf(m *machine, x *callExpr, base int) error {
 		return err
 	}
 	if m.env.Terminology == nil {
-		return m.fail(x.pos, idUnsupported, "memberOf() needs a terminology", "an environment with one")
+		return m.fail(x.pos, fhir.IDFHIRPathUnsupported, "memberOf() needs a terminology", "an environment with one")
 	}
 	member, known, err := m.env.Terminology.MemberOf(m.context(), codes(it), valueSet)
 	if err != nil {
@@ -242,7 +242,7 @@ func subsumption(swap bool) func(*machine, *callExpr, int) error {
 			return err
 		}
 		if m.env.Terminology == nil {
-			return m.fail(x.pos, idUnsupported, "subsumption needs a terminology", "an environment with one")
+			return m.fail(x.pos, fhir.IDFHIRPathUnsupported, "subsumption needs a terminology", "an environment with one")
 		}
 		if swap {
 			it, other = other, it

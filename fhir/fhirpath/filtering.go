@@ -1,5 +1,7 @@
 package fhirpath
 
+import "github.com/fhirgate/fhirgate/fhir"
+
 // Functions of N1, Filtering and projection, Subsetting, Combining and Aggregates.
 
 var _ = define(map[string]*function{
@@ -72,7 +74,7 @@ func (m *machine) slice(base, skip, n int) error {
 func (m *machine) integerArgument(x *callExpr, i int) (n int64, ok bool, err error) {
 	v, ok, err := m.argument(x, i)
 	if err == nil && ok && v.kind != Integer {
-		err = m.fail(x.pos, idType, "an argument is no integer", "an Integer")
+		err = m.fail(x.pos, fhir.IDFHIRPathType, "an argument is no integer", "an Integer")
 	}
 	return v.i, ok, err
 }
@@ -104,7 +106,7 @@ func compileWhere(c *compiler, a *ast, x *callExpr, in static) (expr, static, er
 		return nil, in, err
 	}
 	if !as.any && len(as.types) > 0 && !as.may(Boolean) {
-		return nil, in, c.fail(a.args[0].pos, idType, "the criterion is "+as.describe(), "a Boolean")
+		return nil, in, c.fail(a.args[0].pos, fhir.IDFHIRPathType, "the criterion is "+as.describe(), "a Boolean")
 	}
 	x.args = []expr{arg}
 	if !c.opts.plain {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir"
 )
 
 func TestRepeatComparesEachItemOnce(t *testing.T) {
@@ -36,7 +38,7 @@ func TestWhatCostsMoreCountsMore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := cheap.Eval(Item{}, nil); issueOf(err).ID != idLimit {
+		if _, err := cheap.Eval(Item{}, nil); issueOf(err).ID != fhir.IDFHIRPathLimit {
 			t.Errorf("%.40s: %v", expr, err)
 		}
 	}
@@ -56,13 +58,13 @@ func TestEvaluationsShareTheirSteps(t *testing.T) {
 	for range 1_000 / once {
 		_, err = p.Eval(Item{}, env)
 	}
-	if issueOf(err).ID != idLimit {
+	if issueOf(err).ID != fhir.IDFHIRPathLimit {
 		t.Errorf("%d steps of 1,000 were taken: %v", spent, err)
 	}
-	if err := p.Each(Item{}, env, func(Item) bool { return true }); issueOf(err).ID != idLimit {
+	if err := p.Each(Item{}, env, func(Item) bool { return true }); issueOf(err).ID != fhir.IDFHIRPathLimit {
 		t.Errorf("what was spent is spent for Each: %v", err)
 	}
-	if _, _, err := p.True(Item{}, env); issueOf(err).ID != idLimit {
+	if _, _, err := p.True(Item{}, env); issueOf(err).ID != fhir.IDFHIRPathLimit {
 		t.Errorf("what was spent is spent for True: %v", err)
 	}
 	if _, err := p.Eval(Item{}, &Env{Context: context.Background()}); err != nil {

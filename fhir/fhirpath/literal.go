@@ -9,7 +9,7 @@ import (
 // literal returns the value of a literal.
 func (c *compiler) literal(a *ast) (Item, error) {
 	bad := func(expected string) (Item, error) {
-		return Item{}, c.fail(a.pos, idSyntax, "a literal is out of range", expected)
+		return Item{}, c.fail(a.pos, fhir.IDFHIRPathSyntax, "a literal is out of range", expected)
 	}
 	switch a.kind {
 	case astBool:

@@ -147,7 +147,7 @@ func (c *compiler) binary(a *ast) (expr, static, error) {
 	case "<", ">", "<=", ">=":
 		x.run = (*machine).compares
 		if !ls.comparable(rs) {
-			return nil, ls, c.fail(a.pos, idType, "can't compare "+ls.describe()+" with "+rs.describe(), "two values of one ordered type")
+			return nil, ls, c.fail(a.pos, fhir.IDFHIRPathType, "can't compare "+ls.describe()+" with "+rs.describe(), "two values of one ordered type")
 		}
 		return x, system(Boolean), nil
 	case "in", "contains":
@@ -160,7 +160,7 @@ func (c *compiler) binary(a *ast) (expr, static, error) {
 	x.run = (*machine).arithmetic
 	s, ok := arithmeticType(a.text, ls, rs)
 	if !ok {
-		return nil, s, c.fail(a.pos, idType, "can't apply "+a.text+" to "+ls.describe()+" and "+rs.describe(), "operands that the operator is defined for")
+		return nil, s, c.fail(a.pos, fhir.IDFHIRPathType, "can't apply "+a.text+" to "+ls.describe()+" and "+rs.describe(), "operands that the operator is defined for")
 	}
 	return x, s, nil
 }
@@ -228,7 +228,7 @@ func (m *machine) equivalents(x *binaryExpr, base, mid int) error {
 // operands reads both sides as at most one item each; ok is false where a side is empty.
 func (m *machine) operands(x *binaryExpr, base, mid int) (a, b Item, ok bool, err error) {
 	if mid-base > 1 || len(m.stack)-mid > 1 {
-		return a, b, false, m.fail(x.pos, idSingleton, "an operand of "+x.op+" has several items", "at most one item on each side")
+		return a, b, false, m.fail(x.pos, fhir.IDFHIRPathSingleton, "an operand of "+x.op+" has several items", "at most one item on each side")
 	}
 	if base == mid || mid == len(m.stack) {
 		m.cut(base)
@@ -254,7 +254,7 @@ func (m *machine) compares(x *binaryExpr, base, mid int) error {
 			m.cut(base)
 			return nil
 		}
-		return m.fail(x.pos, idType, "the operands of "+x.op+" do not compare", "two values of one ordered type")
+		return m.fail(x.pos, fhir.IDFHIRPathType, "the operands of "+x.op+" do not compare", "two values of one ordered type")
 	}
 	if !known {
 		m.cut(base)
@@ -309,21 +309,21 @@ func (m *machine) membership(x *binaryExpr, base, mid int) error {
 		m.cut(base)
 		return nil
 	case len(one) > 1:
-		return m.fail(x.pos, idSingleton, "the item that is looked for is several", "one item")
+		return m.fail(x.pos, fhir.IDFHIRPathSingleton, "the item that is looked for is several", "one item")
 	}
 	return m.answerBool(base, m.contains(set, &one[0]))
 }
 
 func (m *machine) concatenate(x *binaryExpr, base, mid int) error {
 	if mid-base > 1 || len(m.stack)-mid > 1 {
-		return m.fail(x.pos, idSingleton, "an operand of & has several items", "at most one item on each side")
+		return m.fail(x.pos, fhir.IDFHIRPathSingleton, "an operand of & has several items", "at most one item on each side")
 	}
 	var s string
 	for i := base; i < len(m.stack); i++ {
 		v := m.stack[i].value()
 		t, ok := v.text()
 		if !ok && !valueless(&m.stack[i]) {
-			return m.fail(x.pos, idType, "an operand of & is no primitive", "a String")
+			return m.fail(x.pos, fhir.IDFHIRPathType, "an operand of & is no primitive", "a String")
 		}
 		s += t
 	}
@@ -333,7 +333,7 @@ func (m *machine) concatenate(x *binaryExpr, base, mid int) error {
 // answerText answers a String within the limit on texts.
 func (m *machine) answerText(base int, s string, pos int) error {
 	if len(s) > m.prog.limits.Text {
-		return m.fail(pos, idLimit, "a computed text is longer than allowed", "a shorter text")
+		return m.fail(pos, fhir.IDFHIRPathLimit, "a computed text is longer than allowed", "a shorter text")
 	}
 	m.answer(base, StringItem(s))
 	return m.step(len(s)>>4, pos)
@@ -355,7 +355,7 @@ func (c *compiler) unary(a *ast) (expr, static, error) {
 		return nil, s, err
 	}
 	if !s.may(Integer, DecimalKind, QuantityKind) {
-		return nil, s, c.fail(a.pos, idType, "can't apply "+a.text+" to "+s.describe(), "a number or a Quantity")
+		return nil, s, c.fail(a.pos, fhir.IDFHIRPathType, "can't apply "+a.text+" to "+s.describe(), "a number or a Quantity")
 	}
 	if !s.any {
 		r := static{}
@@ -383,5 +383,5 @@ func (x *unaryExpr) eval(m *machine) error {
 		m.push(v.item())
 		return m.step(1, x.pos)
 	}
-	return m.fail(x.pos, idType, "the operand of a sign is no number", "a number or a Quantity")
+	return m.fail(x.pos, fhir.IDFHIRPathType, "the operand of a sign is no number", "a number or a Quantity")
 }

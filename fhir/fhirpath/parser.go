@@ -1,6 +1,10 @@
 package fhirpath
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
 
 // Limits on the text of an expression. They bound what parsing, printing and compiling cost.
 const (
@@ -13,7 +17,7 @@ const (
 // The error is an *fhir.Error of KindInvalid with the issue id fhirpath-syntax or fhirpath-limit, the place and what was expected there.
 func Parse(expr string) (*Expression, error) {
 	if len(expr) > maxSource {
-		return nil, fail(expr, 0, idLimit, fmt.Sprintf("the expression is longer than %d bytes", maxSource), "a shorter one")
+		return nil, fail(expr, 0, fhir.IDFHIRPathLimit, fmt.Sprintf("the expression is longer than %d bytes", maxSource), "a shorter one")
 	}
 	p := parser{lex: lexer{src: expr}}
 	if err := p.advance(); err != nil {
@@ -59,7 +63,7 @@ func (p *parser) take(symbol string) error {
 // make counts and returns a node.
 func (p *parser) make(n ast) (*ast, error) {
 	if p.nodes++; p.nodes > maxNodes {
-		return nil, fail(p.lex.src, n.pos, idLimit, fmt.Sprintf("the expression has more than %d parts", maxNodes), "a shorter one")
+		return nil, fail(p.lex.src, n.pos, fhir.IDFHIRPathLimit, fmt.Sprintf("the expression has more than %d parts", maxNodes), "a shorter one")
 	}
 	return &n, nil
 }
@@ -75,7 +79,7 @@ func (p *parser) operator() (string, int) {
 // expression parses operators that bind at least as tightly as bind.
 func (p *parser) expression(bind int) (*ast, error) {
 	if p.nested++; p.nested > maxNested {
-		return nil, fail(p.lex.src, p.tok.pos, idLimit, fmt.Sprintf("nested deeper than %d", maxNested), "a flatter expression")
+		return nil, fail(p.lex.src, p.tok.pos, fhir.IDFHIRPathLimit, fmt.Sprintf("nested deeper than %d", maxNested), "a flatter expression")
 	}
 	defer func() { p.nested-- }()
 	left, err := p.unary()

@@ -180,7 +180,7 @@ func runResolve(m *machine, x *callExpr, base int) error {
 			continue
 		}
 		if m.env.Resolver == nil {
-			return m.fail(x.pos, idUnsupported, "resolve() needs a store", "an environment with a resolver, or a contained reference")
+			return m.fail(x.pos, fhir.IDFHIRPathUnsupported, "resolve() needs a store", "an environment with a resolver, or a contained reference")
 		}
 		from, _ := fhir.AsResource(enclosing(place))
 		r, ok, err := m.env.Resolver.Resolve(m.context(), from, ref)

@@ -5,6 +5,8 @@ import (
 	"regexp/syntax"
 	"strconv"
 	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
 )
 
 // compileRegex compiles the regular expression once where it is a literal.
@@ -15,7 +17,7 @@ func compileRegex(c *compiler, a *ast, x *callExpr, in static) (expr, static, er
 			return nil, in, err
 		}
 		if !as.may(String) {
-			return nil, in, c.fail(arg.pos, idType, "an argument of "+a.text+"() is "+as.describe(), "a String")
+			return nil, in, c.fail(arg.pos, fhir.IDFHIRPathType, "an argument of "+a.text+"() is "+as.describe(), "a String")
 		}
 		x.args = append(x.args, ax)
 		if i == 0 && arg.kind == astString {
@@ -44,7 +46,7 @@ const maxPattern = 10_000
 // compilePattern compiles a regular expression so that the dot matches line ends too (N1, matches).
 func compilePattern(src string, pos int, text string, full bool, limit int) (*pattern, error) {
 	if len(text) > limit {
-		return nil, fail(src, pos, idLimit, "a regular expression is longer than allowed", "a shorter one")
+		return nil, fail(src, pos, fhir.IDFHIRPathLimit, "a regular expression is longer than allowed", "a shorter one")
 	}
 	if full {
 		text = `\A(?:` + text + `)\z`
@@ -52,15 +54,15 @@ func compilePattern(src string, pos int, text string, full bool, limit int) (*pa
 	text = "(?s)" + text
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, fail(src, pos, idRegex, "a regular expression is not understood", "the syntax of RE2, which has no back-references and no look-around")
+		return nil, fail(src, pos, fhir.IDFHIRPathRegex, "a regular expression is not understood", "the syntax of RE2, which has no back-references and no look-around")
 	}
 	prog, err := syntax.Compile(parsed.Simplify())
 	if err != nil || len(prog.Inst) > maxPattern {
-		return nil, fail(src, pos, idLimit, "a regular expression is larger than allowed", "fewer repetitions")
+		return nil, fail(src, pos, fhir.IDFHIRPathLimit, "a regular expression is larger than allowed", "fewer repetitions")
 	}
 	re, err := regexp.Compile(text)
 	if err != nil {
-		return nil, fail(src, pos, idRegex, "a regular expression is not understood", "the syntax of RE2")
+		return nil, fail(src, pos, fhir.IDFHIRPathRegex, "a regular expression is not understood", "the syntax of RE2")
 	}
 	return &pattern{re, len(prog.Inst)}, nil
 }
@@ -102,7 +104,7 @@ func replaceMatches(m *machine, x *callExpr, s string, args []string) error {
 		return err
 	}
 	if len(s)*(len(args[1])+1) > 8*m.prog.limits.Text {
-		return m.fail(x.pos, idLimit, "a computed text may be longer than allowed", "a shorter text")
+		return m.fail(x.pos, fhir.IDFHIRPathLimit, "a computed text may be longer than allowed", "a shorter text")
 	}
 	return m.answerText(len(m.stack), re.ReplaceAllString(s, template(re, args[1])), x.pos)
 }

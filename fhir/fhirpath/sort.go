@@ -1,6 +1,10 @@
 package fhirpath
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
 
 // sortKey is one key of sort(): a projection, descending where it was written with a minus sign.
 type sortKey struct {
@@ -96,7 +100,7 @@ func (m *machine) orderKeys(a, b value, pos int) (int, error) {
 	}
 	c, _, ok := order(a, b)
 	if !ok {
-		return 0, m.fail(pos, idType, "the keys of sort() do not compare", "keys of one ordered type")
+		return 0, m.fail(pos, fhir.IDFHIRPathType, "the keys of sort() do not compare", "keys of one ordered type")
 	}
 	return c, nil
 }

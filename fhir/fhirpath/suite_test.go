@@ -61,10 +61,10 @@ func runSuiteCase(t *testing.T, c suiteCase) error {
 		if err == nil {
 			return fmt.Errorf("got %v, want an error (%s)", got.Lines(), c.Expression.Invalid)
 		}
-		if !strings.HasPrefix(issueOf(err).ID, "fhirpath-") {
+		if !strings.HasPrefix(string(issueOf(err).ID), "fhirpath-") {
 			return fmt.Errorf("an error without an issue id of the package: %v", err)
 		}
-		if (c.Expression.Invalid == "syntax") != (issueOf(err).ID == idSyntax) && c.Expression.Invalid == "syntax" {
+		if (c.Expression.Invalid == "syntax") != (issueOf(err).ID == fhir.IDFHIRPathSyntax) && c.Expression.Invalid == "syntax" {
 			return fmt.Errorf("not a syntax error: %v", err)
 		}
 		return nil

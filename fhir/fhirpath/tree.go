@@ -1,5 +1,7 @@
 package fhirpath
 
+import "github.com/fhirgate/fhirgate/fhir"
+
 // Functions of N1, Tree navigation and Utility functions.
 
 var _ = define(map[string]*function{
@@ -66,7 +68,7 @@ func runTrace(m *machine, x *callExpr, base int) error {
 func compileDefineVariable(c *compiler, a *ast, x *callExpr, in static) (expr, static, error) {
 	name := a.args[0]
 	if name.kind != astString {
-		return nil, in, c.fail(name.pos, idVariable, "the name of a variable is no literal", "a string literal")
+		return nil, in, c.fail(name.pos, fhir.IDFHIRPathVariable, "the name of a variable is no literal", "a string literal")
 	}
 	_, defined := c.vars[name.text]
 	switch name.text {
@@ -74,7 +76,7 @@ func compileDefineVariable(c *compiler, a *ast, x *callExpr, in static) (expr, s
 		defined = true
 	}
 	if defined || c.opts.variables[name.text] {
-		return nil, in, c.fail(name.pos, idVariable, "a variable is defined twice", "another name")
+		return nil, in, c.fail(name.pos, fhir.IDFHIRPathVariable, "a variable is defined twice", "another name")
 	}
 	s := in
 	if len(a.args) > 1 {

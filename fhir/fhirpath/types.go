@@ -1,5 +1,7 @@
 package fhirpath
 
+import "github.com/fhirgate/fhirgate/fhir"
+
 // Operators and functions of N1, Types, and type() of Reflection.
 
 // typeExpr is "in is T" or "in as T".
@@ -26,7 +28,7 @@ func (x *typeExpr) eval(m *machine) error {
 // applyType replaces the items from base on by what is or as make of them.
 func (m *machine) applyType(t typeTest, as, filter bool, base, pos int) error {
 	if !filter && len(m.stack)-base > 1 {
-		return m.fail(pos, idSingleton, "is and as take one item, and there are several", "at most one item; ofType() filters several")
+		return m.fail(pos, fhir.IDFHIRPathSingleton, "is and as take one item, and there are several", "at most one item; ofType() filters several")
 	}
 	if as {
 		m.ofType(t, base)
@@ -83,7 +85,7 @@ var _ = define(map[string]*function{
 func compileTypeCall(c *compiler, a *ast, x *callExpr, in static) (expr, static, error) {
 	names := qualifiedNames(a.args[0])
 	if names == nil {
-		return nil, in, c.fail(a.args[0].pos, idType, "no type specifier", "the name of a type")
+		return nil, in, c.fail(a.args[0].pos, fhir.IDFHIRPathType, "no type specifier", "the name of a type")
 	}
 	t, err := c.specifier(names, a.args[0].pos)
 	if err != nil {

@@ -32,7 +32,7 @@ func (q *reading) checkIDs(p *Parameter, values []string) error {
 	if err != nil || len(types) == 0 {
 		return err
 	}
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueMultiple, "ambiguous-reference",
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueMultiple, fhir.IDAmbiguousReference,
 		"the id alone is that of resources of several types: "+strings.Join(types, ", ")+"; write "+types[0]+"/ in front of it, or "+p.Code+":"+types[0])
 }
 

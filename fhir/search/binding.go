@@ -49,7 +49,7 @@ func (q *reading) checkBinding(p *Parameter, raw string) {
 	if n := len(codes); n > maxNamedCodes {
 		codes, more = codes[:maxNamedCodes], " and "+strconv.Itoa(n-maxNamedCodes)+" more"
 	}
-	q.warnings = append(q.warnings, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueCodeInvalid, ID: "unknown-code",
+	q.warnings = append(q.warnings, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueCodeInvalid, ID: fhir.IDUnknownCode,
 		Text: "parameter " + quote(p.Code) + ": the value is not a code of the element's required value set, so nothing valid has it; the codes are " +
 			strings.Join(codes, ", ") + more})
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/fhirpath"
 )
 
@@ -19,10 +20,10 @@ const maxTuples = 4096
 func (q *reading) compositeCondition(p *Parameter, raw string) ([]condition, error) {
 	parts := splitEscaped(raw, '$')
 	if len(parts) != len(p.components) {
-		return nil, badValue("bad-composite", "a value has a part for each component, separated by $: "+componentNames(p))
+		return nil, badValue(fhir.IDBadComposite, "a value has a part for each component, separated by $: "+componentNames(p))
 	}
 	if slices.Contains(parts, "") {
-		return nil, badValue("empty-value", "a part is empty")
+		return nil, badValue(fhir.IDEmptyValue, "a part is empty")
 	}
 	out, err := q.components(p, parts)
 	if swapped[p.URL] {

@@ -58,6 +58,6 @@ func allOf(list []Expr) Expr {
 
 // badValue is the error of a value that its parameter can't be compared with. The text says what was expected and does not repeat the value,
 // which may be patient data.
-func badValue(id, text string) error {
+func badValue(id fhir.IssueID, text string) error {
 	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, id, text)
 }

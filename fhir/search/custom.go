@@ -72,7 +72,7 @@ func (s *Parameters) accept(set *parameterSet, r fhir.Resource) (*definition.Sea
 	case s.restates(def, textOf(r.Get("derivedFrom"))):
 		return nil, nil
 	case base:
-		issues = []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "parameter-conflict", Expression: "SearchParameter.url",
+		issues = []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDParameterConflict, Expression: "SearchParameter.url",
 			Text: "R4 has a search parameter of this url that finds something else; give this one a url of its own"}}
 	default:
 		issues = s.check(set, def)
@@ -171,7 +171,7 @@ func (s *Parameters) concrete(bases []string) []string {
 func (s *Parameters) readDefinition(r fhir.Resource) (*definition.SearchParameter, []fhir.Issue) {
 	var issues []fhir.Issue
 	fault := func(element, text string) {
-		issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "parameter-invalid", Text: text,
+		issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDParameterInvalid, Text: text,
 			Expression: r.Type() + "." + element})
 	}
 	def := &definition.SearchParameter{
@@ -290,18 +290,18 @@ func stringsOf(n fhir.Node) []string {
 // check holds a definition against the definitions and the parameters that are there.
 func (s *Parameters) check(set *parameterSet, def *definition.SearchParameter) []fhir.Issue {
 	var issues []fhir.Issue
-	fault := func(id, element, text string) {
+	fault := func(id fhir.IssueID, element, text string) {
 		issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: id, Text: text, Expression: "SearchParameter." + element})
 	}
 	p := newParameter(def, s.registry, true)
 	if p.components = componentsOf(p, func(url string) *Parameter { return set.byURL(s.registry, url) }); def.Type == "composite" && p.components == nil {
-		fault("parameter-invalid", "component", "a component's definition is not known here")
+		fault(fhir.IDParameterInvalid, "component", "a component's definition is not known here")
 		return issues
 	}
 	for _, typ := range s.concrete(def.Base) {
 		for _, have := range set.byType[typ] {
 			if have.Code == def.Code && have.URL != def.URL {
-				fault("parameter-conflict", "code", typ+" has another search parameter "+quote(def.Code)+" already, which finds something else: "+have.URL)
+				fault(fhir.IDParameterConflict, "code", typ+" has another search parameter "+quote(def.Code)+" already, which finds something else: "+have.URL)
 				return issues
 			}
 		}
@@ -309,7 +309,7 @@ func (s *Parameters) check(set *parameterSet, def *definition.SearchParameter) [
 			continue
 		}
 		if _, _, err := newRule(p, s.registry, typ); err != nil {
-			fault("parameter-expression", "expression", "the expression can't be compiled for "+typ+": "+err.Error())
+			fault(fhir.IDParameterExpression, "expression", "the expression can't be compiled for "+typ+": "+err.Error())
 			return issues
 		}
 	}

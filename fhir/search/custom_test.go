@@ -128,7 +128,7 @@ func TestCustomParameterThatCannotBeServedIsRefused(t *testing.T) {
 			t.Errorf("%s: Check %v, Add %v", c.new, err, addErr)
 		case c.id == "" && (err != nil || len(changed) > 0):
 			t.Errorf("%s: %v %v", c.new, changed, err)
-		case c.id != "" && (!errors.As(err, &e) || e.Kind != fhir.KindUnprocessable || e.Issues[0].ID != c.id):
+		case c.id != "" && (!errors.As(err, &e) || e.Kind != fhir.KindUnprocessable || string(e.Issues[0].ID) != c.id):
 			t.Errorf("%s: %v, want %s", c.new, err, c.id)
 		}
 	}

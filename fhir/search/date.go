@@ -98,7 +98,7 @@ func (q *reading) dateCondition(value string) ([]condition, error) {
 	}
 	d, ok := parseQueryDate(text)
 	if !ok {
-		return nil, badComparison(text, "bad-date", "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
+		return nil, badComparison(text, fhir.IDBadDate, "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
 	}
 	return alternatives("", p.compare(queryDateInterval(p, d, q.params.zone, q.now))), nil
 }

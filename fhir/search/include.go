@@ -12,7 +12,7 @@ import (
 func (s *Parameters) References(r fhir.Resource, code string) ([]Entry, error) {
 	ex := s.set.Load().extractor(s.registry, r.Type())
 	if ex == nil {
-		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, "unknown-type", "the resource's type is none of R4")
+		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, fhir.IDUnknownType, "the resource's type is none of R4")
 	}
 	x := extractions.Get().(*extraction)
 	defer x.release()

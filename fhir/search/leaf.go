@@ -32,7 +32,7 @@ func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error)
 	var exprs []Expr
 	for _, raw := range list {
 		if raw == "" {
-			return nil, badValue("empty-value", "a value is empty")
+			return nil, badValue(fhir.IDEmptyValue, "a value is empty")
 		}
 		if m == modifierNone || m == modifierNot {
 			q.checkBinding(p, raw)
@@ -73,7 +73,7 @@ func keys(m modifier, list []string) (Expr, error) {
 	ids := make([]string, len(list))
 	for i, raw := range list {
 		if ids[i] = unescape(raw); !fhir.ValidID(ids[i]) {
-			return nil, badValue("bad-id", "an id has 1 to 64 letters, digits, dashes and points")
+			return nil, badValue(fhir.IDInvalidID, "an id has 1 to 64 letters, digits, dashes and points")
 		}
 	}
 	if m == modifierNot {
@@ -143,7 +143,7 @@ func (q *reading) value(p *Parameter, m modifier, of, raw string) ([]condition, 
 			return nearCondition(raw)
 		}
 	}
-	return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: its search type is not known here")
+	return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnsupportedParameter, "not supported: its search type is not known here")
 }
 
 func withSuffix(list []condition, suffix string) []condition {

@@ -3,6 +3,8 @@ package search
 import (
 	"slices"
 	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
 )
 
 // Mime types (https://hl7.org/fhir/R4/search.html#mimetype): "contenttype:below=text/xml" finds "text/xml; charset=UTF-8", too. "Servers are only
@@ -34,7 +36,7 @@ func mimeTypes(m modifier, raw string) ([]condition, error) {
 		parts = parts[1:]
 	}
 	if len(parts) != 1 || parts[0] == "" {
-		return nil, badValue("bad-token", `a mime type is "type/subtype"`)
+		return nil, badValue(fhir.IDBadToken, `a mime type is "type/subtype"`)
 	}
 	code := foldCode(unescape(parts[0]))
 	out := one(Comparison{Field: Code, Op: Eq, Value: code})

@@ -14,7 +14,7 @@ import (
 // missing reads the value of :missing. Every resource has an id.
 func missing(p *Parameter, value string) (Expr, error) {
 	if value != "true" && value != "false" {
-		return nil, badValue("bad-missing", ":missing is true or false")
+		return nil, badValue(fhir.IDBadMissing, ":missing is true or false")
 	}
 	if p.Code == SortByID {
 		if value == "true" {

@@ -3,6 +3,8 @@ package search
 import (
 	"slices"
 	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
 )
 
 // modifier is what stands behind the colon of a parameter's name (https://hl7.org/fhir/R4/search.html#modifiers).
@@ -82,15 +84,15 @@ func (q *reading) readModifier(p *Parameter, name string) (m modifier, of string
 	}
 	if _, isType := q.params.registry.Resource(name); isType && slices.Contains(allowed, modifierType) {
 		if !p.PointsTo(name) {
-			return 0, "", unknown("unknown-modifier", "the parameter "+quote(p.Code)+" does not point to "+name, name, p.Targets())
+			return 0, "", unknown(fhir.IDUnknownModifier, "the parameter "+quote(p.Code)+" does not point to "+name, name, p.Targets())
 		}
 		return modifierType, name, nil
 	}
 	names := p.Modifiers()
 	if len(names) == 0 {
-		return 0, "", unknown("unknown-modifier", "the parameter "+quote(p.Code)+" has no modifiers", name, nil)
+		return 0, "", unknown(fhir.IDUnknownModifier, "the parameter "+quote(p.Code)+" has no modifiers", name, nil)
 	}
-	return 0, "", unknown("unknown-modifier",
+	return 0, "", unknown(fhir.IDUnknownModifier,
 		"the "+p.Type+" parameter "+quote(p.Code)+" has no modifier "+quote(name)+", it has :"+strings.Join(names, " :"), name,
 		append(names, p.Targets()...))
 }

@@ -30,7 +30,7 @@ func (q *reading) condition(types []string, name, value string, depth int) (Expr
 		return nil, err
 	}
 	if code == "" || chained && rest == "" {
-		return nil, badValue("unknown-parameter", "the name of a search parameter is missing")
+		return nil, badValue(fhir.IDUnknownParameter, "the name of a search parameter is missing")
 	}
 	if chained {
 		return q.chain(types, code, modifier, rest, value, depth)
@@ -63,11 +63,11 @@ func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
 			for _, p := range q.params.Served(typ) {
 				names = append(names, p.Code)
 			}
-			return nil, unknown("unknown-parameter", typ+" has no search parameter "+quote(code), code, append(names, "_has", "_list", "_type"))
+			return nil, unknown(fhir.IDUnknownParameter, typ+" has no search parameter "+quote(code), code, append(names, "_has", "_list", "_type"))
 		}
 		q.custom = q.custom || p.Custom
 		if reason, no := p.Unsupported(); no {
-			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: "+reason)
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnsupportedParameter, "not supported: "+reason)
 		}
 		if !slices.Contains(out, p) {
 			out = append(out, p)
@@ -75,7 +75,7 @@ func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
 	}
 	for _, p := range out[1:] {
 		if p.Type != out[0].Type {
-			return nil, badValue("ambiguous-parameter", "the types searched have different parameters of this name; search one type at a time")
+			return nil, badValue(fhir.IDAmbiguousParameter, "the types searched have different parameters of this name; search one type at a time")
 		}
 	}
 	return out, nil
@@ -88,7 +88,7 @@ func (q *reading) reference(types []string, code string) ([]*Parameter, error) {
 		return nil, err
 	}
 	if list[0].Type != "reference" {
-		return nil, badValue("bad-chain", "the parameter "+quote(code)+" is a "+list[0].Type+", and only references can be followed")
+		return nil, badValue(fhir.IDBadChain, "the parameter "+quote(code)+" is a "+list[0].Type+", and only references can be followed")
 	}
 	return list, nil
 }
@@ -115,7 +115,7 @@ func (q *reading) byURL(ref []*Parameter, targets []string) []string {
 // canonicals returns the one of this search, or refuses to follow canonicals where it has none.
 func (q *reading) canonicals() (*Canonicals, error) {
 	if q.opt.Canonicals == nil {
-		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: canonicals are not followed here")
+		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnsupportedParameter, "not supported: canonicals are not followed here")
 	}
 	return q.opt.Canonicals, nil
 }
@@ -136,7 +136,7 @@ func (q *reading) chainTargets(types []string, ref []*Parameter, of, rest string
 	targets = slices.Compact(targets)
 	if of != "" {
 		if !slices.Contains(targets, of) {
-			return nil, unknown("unknown-modifier", "the parameter "+quote(ref[0].Code)+" does not point to "+quote(of), of, targets)
+			return nil, unknown(fhir.IDUnknownModifier, "the parameter "+quote(ref[0].Code)+" does not point to "+quote(of), of, targets)
 		}
 		return []string{of}, nil
 	}
@@ -158,7 +158,7 @@ func (q *reading) chainTargets(types []string, ref []*Parameter, of, rest string
 		}
 	}
 	if len(known) == 0 {
-		return nil, unknown("unknown-parameter", "nothing that "+quote(ref[0].Code)+" points to has a search parameter "+quote(code), code, names)
+		return nil, unknown(fhir.IDUnknownParameter, "nothing that "+quote(ref[0].Code)+" points to has a search parameter "+quote(code), code, names)
 	}
 	return known, nil
 }
@@ -179,7 +179,7 @@ func (q *reading) chain(types []string, code, of, rest, value string, depth int)
 	named := q.byURL(ref, targets)
 	if canonicalOnly(ref) {
 		if targets = named; len(targets) == 0 {
-			return nil, badValue("bad-chain", "the parameter "+quote(code)+" names resources by their url, and none that could be meant has one")
+			return nil, badValue(fhir.IDBadChain, "the parameter "+quote(code)+" names resources by their url, and none that could be meant has one")
 		}
 	}
 	var list []Expr
@@ -240,11 +240,11 @@ const (
 func (q *reading) has(types []string, name, value string, depth int) (Expr, error) {
 	parts := strings.SplitN(name, ":", 3)
 	if len(parts) < 3 || parts[2] == "" {
-		return nil, badValue("bad-chain", `_has is "_has:Type:reference:parameter"`)
+		return nil, badValue(fhir.IDBadChain, `_has is "_has:Type:reference:parameter"`)
 	}
 	source, code, rest := parts[0], parts[1], parts[2]
 	if _, ok := q.params.registry.Resource(source); !ok {
-		return nil, unknown("unknown-type", "there is no resource type "+quote(source), source, q.params.registry.ResourceTypes())
+		return nil, unknown(fhir.IDUnknownType, "there is no resource type "+quote(source), source, q.params.registry.ResourceTypes())
 	}
 	ref, err := q.reference([]string{source}, code)
 	if err != nil {
@@ -252,10 +252,10 @@ func (q *reading) has(types []string, name, value string, depth int) (Expr, erro
 	}
 	named := slices.DeleteFunc(q.byURL(ref, types), func(t string) bool { return !ref[0].PointsTo(t) })
 	if !slices.ContainsFunc(types, ref[0].PointsTo) || len(named) == 0 && canonicalOnly(ref) {
-		return nil, badValue("bad-chain", "the parameter "+quote(code)+" of "+source+" does not point to what is searched")
+		return nil, badValue(fhir.IDBadChain, "the parameter "+quote(code)+" of "+source+" does not point to what is searched")
 	}
 	if len(named) > 0 && len(types) > 1 {
-		return nil, badValue("ambiguous-parameter", "the parameter "+quote(code)+" of "+source+" names resources by their url; search one type at a time")
+		return nil, badValue(fhir.IDAmbiguousParameter, "the parameter "+quote(code)+" of "+source+" names resources by their url; search one type at a time")
 	}
 	where, err := q.condition([]string{source}, rest, value, depth+1)
 	if err != nil {
@@ -282,7 +282,7 @@ func (q *reading) has(types []string, name, value string, depth int) (Expr, erro
 // leaf reads a parameter that no chain leads on from.
 func (q *reading) leaf(types []string, code, modifier, value string) (Expr, error) {
 	if !wellEscaped(value) {
-		return nil, badValue("bad-escape", `a backslash stands before "," "$" "|" or "\"; write "\\" for one that belongs to the value`)
+		return nil, badValue(fhir.IDBadEscape, `a backslash stands before "," "$" "|" or "\"; write "\\" for one that belongs to the value`)
 	}
 	if code == "_list" {
 		return q.list(modifier, value)
@@ -307,7 +307,7 @@ func (q *reading) leaf(types []string, code, modifier, value string) (Expr, erro
 	}
 	if len(out) > 1 && list[0].Type == "token" {
 		// The required value sets of the types' elements imply other systems: what finds one type's codes would find another's, too.
-		return nil, badValue("ambiguous-parameter", "the value means something else for each of the types searched; search one type at a time")
+		return nil, badValue(fhir.IDAmbiguousParameter, "the value means something else for each of the types searched; search one type at a time")
 	}
 	return anyOf(out), nil
 }
@@ -324,19 +324,19 @@ func unsupportedCode(code string) (Unsupported, bool) {
 func (q *reading) list(modifier, value string) (Expr, error) {
 	def, ok := q.params.registry.SearchParameterByURL(listItem)
 	if modifier != "" || !ok {
-		return nil, unknown("unknown-modifier", `"_list" has no modifiers`, modifier, nil)
+		return nil, unknown(fhir.IDUnknownModifier, `"_list" has no modifiers`, modifier, nil)
 	}
 	var ids []string
 	for _, raw := range splitEscaped(value, ',') {
 		if strings.HasPrefix(raw, "$") {
-			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "bad-list", "not supported: functional lists are not kept here")
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDBadList, "not supported: functional lists are not kept here")
 		}
 		id := unescape(raw)
 		if typ, local, ok := splitLocal(id); ok && typ == def.Base[0] {
 			id = local
 		}
 		if !fhir.ValidID(id) {
-			return nil, badValue("bad-list", "_list has ids of lists")
+			return nil, badValue(fhir.IDBadList, "_list has ids of lists")
 		}
 		ids = append(ids, id)
 	}

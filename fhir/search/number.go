@@ -160,7 +160,7 @@ func numberCondition(value string) ([]condition, error) {
 	}
 	n, ok := parseQueryNumber(text)
 	if !ok {
-		return nil, badComparison(text, "bad-number", "a number is decimal, as 5.4 or 1e2")
+		return nil, badComparison(text, fhir.IDBadNumber, "a number is decimal, as 5.4 or 1e2")
 	}
 	return alternatives("", p.compare(n.interval(p))), nil
 }

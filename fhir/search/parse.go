@@ -31,10 +31,10 @@ func ReadQuery(raw string) ([]Pair, error) {
 		n, err1 := url.QueryUnescape(name)
 		v, err2 := url.QueryUnescape(value)
 		if err1 != nil || err2 != nil {
-			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "an escape in the parameters is not % and two hexadecimal digits")
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "an escape in the parameters is not % and two hexadecimal digits")
 		}
 		if !clean(n) || !clean(v) {
-			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "the parameters hold control characters or are not UTF-8")
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "the parameters hold control characters or are not UTF-8")
 		}
 		pairs = append(pairs, Pair{n, v})
 	}
@@ -110,7 +110,7 @@ type reading struct {
 // text returns an unescaped value that must not be empty.
 func (q *reading) text(raw string) (string, error) {
 	if raw == "" {
-		return "", badValue("empty-value", "a value is empty")
+		return "", badValue(fhir.IDEmptyValue, "a value is empty")
 	}
 	return unescape(raw), nil
 }
@@ -120,10 +120,7 @@ func (q *reading) text(raw string) (string, error) {
 // Everything is understood or refused: the error is an *fhir.Error of KindInvalid with an issue for each parameter that is at fault, whose
 // text names the parameter, what was expected and the nearest valid names, and never repeats a value. With ParseOptions.Lenient the
 // parameters of unknown-parameter and unsupported-parameter are left out instead, and these issues are returned as warnings. Parameters without
-// a value are ignored, as R4 says. Issue ids: unknown-parameter, unsupported-parameter,
-// unknown-modifier, unknown-type, unknown-element, unknown-value-set, unknown-hierarchy, unknown-code (a warning), ambiguous-parameter,
-// ambiguous-reference, repeated-parameter, bad-chain, bad-prefix, bad-date, bad-number, bad-quantity, bad-token, bad-string, bad-reference, bad-uri, bad-composite, bad-near, bad-id, bad-list,
-// bad-text, bad-missing, bad-count, bad-total, bad-summary, bad-sort, bad-include, bad-escape, empty-value, bad-encoding, search-too-costly.
+// a value are ignored, as R4 says.
 func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Request, []fhir.Issue, error) {
 	q := &reading{params: s, opt: opt, limits: opt.Limits.withDefaults(), now: opt.Now}
 	if q.now.IsZero() {
@@ -170,7 +167,7 @@ func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Requ
 		}
 	}
 	if req.Summary == SummaryText && len(req.Includes) > 0 {
-		fail("_summary", badValue("bad-summary", "_summary=text cannot be mixed with includes"))
+		fail("_summary", badValue(fhir.IDBadSummary, "_summary=text cannot be mixed with includes"))
 	}
 	if fhir.HasErrors(issues) {
 		return Request{}, nil, &fhir.Error{Kind: fhir.KindInvalid, Op: "search", Issues: issues}
@@ -182,19 +179,19 @@ func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Requ
 // lenient reports whether an issue is one that lenient handling ignores: "servers SHOULD ignore unknown or unsupported parameters", but "SHALL
 // reject any search request that contains a modifier that the server does not support".
 func lenient(i fhir.Issue) bool {
-	return i.ID == "unknown-parameter" || i.ID == "unsupported-parameter"
+	return i.ID == fhir.IDUnknownParameter || i.ID == fhir.IDUnsupportedParameter
 }
 
 // fatal reports whether issues end the reading of a parameter that several types have: what is too costly for one is so for all.
 func fatal(issues []fhir.Issue) bool {
-	return slices.ContainsFunc(issues, func(i fhir.Issue) bool { return i.ID == "search-too-costly" || i.ID == "bad-encoding" })
+	return slices.ContainsFunc(issues, func(i fhir.Issue) bool { return i.ID == fhir.IDSearchTooCostly || i.ID == fhir.IDBadEncoding })
 }
 
 // issuesOf returns the issues of an error with the parameter's name in front of each text.
 func issuesOf(name string, err error) []fhir.Issue {
 	e, ok := err.(*fhir.Error)
 	if !ok {
-		return []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueException, ID: "search", Text: "the parameter " + quote(name) + " can't be read"}}
+		return []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueException, ID: fhir.IDInternal, Text: "the parameter " + quote(name) + " can't be read"}}
 	}
 	out := slices.Clone(e.Issues)
 	for i := range out {
@@ -209,13 +206,13 @@ func (q *reading) checkPair(p Pair) error {
 	case len(p.Name) > maxName:
 		return tooCostly("a parameter's name has at most " + strconv.Itoa(maxName) + " bytes")
 	case !clean(p.Name) || !clean(p.Value):
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "control characters or invalid UTF-8")
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "control characters or invalid UTF-8")
 	}
 	if err := comparesInName(p.Name); err != nil {
 		return err
 	}
 	if p.Value == "" {
-		return badValue("empty-value", "the value is empty")
+		return badValue(fhir.IDEmptyValue, "the value is empty")
 	}
 	return nil
 }
@@ -234,7 +231,7 @@ func (q *reading) searched(types []string, pairs []Pair, req *Request, fail func
 		var named []string
 		for _, t := range splitEscaped(p.Value, ',') {
 			if _, ok := q.params.registry.Resource(t); !ok {
-				fail(p.Name, unknown("unknown-type", "there is no resource type "+quote(t), t, q.params.registry.ResourceTypes()))
+				fail(p.Name, unknown(fhir.IDUnknownType, "there is no resource type "+quote(t), t, q.params.registry.ResourceTypes()))
 				continue
 			}
 			if slices.Contains(out, t) && !slices.Contains(named, t) {
@@ -242,7 +239,7 @@ func (q *reading) searched(types []string, pairs []Pair, req *Request, fail func
 			}
 		}
 		if len(named) == 0 {
-			fail(p.Name, badValue("unknown-type", "none of the types can be searched here"))
+			fail(p.Name, badValue(fhir.IDUnknownType, "none of the types can be searched here"))
 			continue
 		}
 		out = named

@@ -34,7 +34,7 @@ func issueIDs(err error) []string {
 	}
 	var ids []string
 	for _, i := range e.Issues {
-		ids = append(ids, i.ID)
+		ids = append(ids, string(i.ID))
 	}
 	return ids
 }

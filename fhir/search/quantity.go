@@ -18,7 +18,7 @@ const ucumSystem = "http://unitsofmeasure.org"
 func quantityCondition(raw string) ([]condition, error) {
 	parts := splitEscaped(raw, '|')
 	if len(parts) != 1 && len(parts) != 3 {
-		return nil, badValue("bad-quantity", `a quantity is "[prefix]number", "[prefix]number|system|code" or "[prefix]number||unit"`)
+		return nil, badValue(fhir.IDBadQuantity, `a quantity is "[prefix]number", "[prefix]number|system|code" or "[prefix]number||unit"`)
 	}
 	p, text, ok := cutPrefix(parts[0])
 	if !ok {
@@ -26,7 +26,7 @@ func quantityCondition(raw string) ([]condition, error) {
 	}
 	n, ok := parseQueryNumber(text)
 	if !ok {
-		return nil, badComparison(text, "bad-quantity", "a quantity begins with a decimal number")
+		return nil, badComparison(text, fhir.IDBadQuantity, "a quantity begins with a decimal number")
 	}
 	iv := n.interval(p)
 	if len(parts) == 1 {

@@ -87,13 +87,13 @@ func (q *reading) referenceCondition(p *Parameter, of, value string) ([]conditio
 	t, ok := q.params.readReference(value)
 	switch {
 	case !ok:
-		return nil, badValue("bad-reference", `a reference is "id", "Type/id" or a URL`)
+		return nil, badValue(fhir.IDBadReference, `a reference is "id", "Type/id" or a URL`)
 	case t.uri == "":
 		if _, known := q.params.registry.Resource(t.typ); !known {
-			return nil, badValue("bad-reference", `a reference is "Type/id" with a resource type of R4`)
+			return nil, badValue(fhir.IDBadReference, `a reference is "Type/id" with a resource type of R4`)
 		}
 		if of != "" && of != t.typ {
-			return nil, badValue("bad-reference", "the reference is not of the type that the modifier names")
+			return nil, badValue(fhir.IDBadReference, "the reference is not of the type that the modifier names")
 		}
 		local := []condition{localTarget(t.typ, t.id)}
 		if p.namesByURL() && strings.IndexByte(value, ':') > 0 {
@@ -101,9 +101,9 @@ func (q *reading) referenceCondition(p *Parameter, of, value string) ([]conditio
 		}
 		return local, nil
 	case strings.IndexByte(value, ':') <= 0:
-		return nil, badValue("bad-reference", `a reference is "id", "Type/id" or a URL`)
+		return nil, badValue(fhir.IDBadReference, `a reference is "id", "Type/id" or a URL`)
 	case of != "":
-		return nil, badValue("bad-reference", "what lies on another server is of no known type, and so has no modifier that names one")
+		return nil, badValue(fhir.IDBadReference, "what lies on another server is of no known type, and so has no modifier that names one")
 	}
 	return canonicalCondition(value, p.has("canonical")), nil
 }
@@ -134,7 +134,7 @@ func (q *reading) hierarchyCondition(p *Parameter, m modifier, value string) (Ex
 		if targets := q.targets(p); len(targets) == 1 && fhir.ValidID(value) {
 			typ, id = targets[0], value
 		} else {
-			return nil, badValue("bad-reference", `with :above and :below a reference is "Type/id"`)
+			return nil, badValue(fhir.IDBadReference, `with :above and :below a reference is "Type/id"`)
 		}
 	}
 	var parent string
@@ -144,7 +144,7 @@ func (q *reading) hierarchyCondition(p *Parameter, m modifier, value string) (Ex
 		}
 	}
 	if parent == "" {
-		return nil, badValue("bad-reference", "resources of that type form no hierarchy")
+		return nil, badValue(fhir.IDBadReference, "resources of that type form no hierarchy")
 	}
 	self := Some{Param: p.Code, Where: localTarget(typ, id).where}
 	list := Or{self}

@@ -89,10 +89,10 @@ func (q *reading) readResult(req *Request, p Pair, seen map[string]bool) (known 
 		return false, nil
 	}
 	if modifier != "" {
-		return true, unknown("unknown-modifier", quote(name)+" has no modifiers", modifier, nil)
+		return true, unknown(fhir.IDUnknownModifier, quote(name)+" has no modifiers", modifier, nil)
 	}
 	if seen[name] && name != "_type" && name != "_sort" {
-		return true, badValue("repeated-parameter", "it is given more than once")
+		return true, badValue(fhir.IDRepeatedParameter, "it is given more than once")
 	}
 	seen[name] = true
 	switch name {
@@ -106,18 +106,18 @@ func (q *reading) readResult(req *Request, p Pair, seen map[string]bool) (known 
 		req.Count, err = strconv.Atoi(p.Value)
 		if err != nil || req.Count < 0 || p.Value[0] == '+' {
 			req.Count = -1
-			return true, badValue("bad-count", "_count is a whole number of 0 or more")
+			return true, badValue(fhir.IDBadCount, "_count is a whole number of 0 or more")
 		}
 	case "_total":
 		i := slices.Index([]string{"", "none", "estimate", "accurate"}, p.Value)
 		if i < 1 {
-			return true, badValue("bad-total", "_total is none, estimate or accurate")
+			return true, badValue(fhir.IDBadTotal, "_total is none, estimate or accurate")
 		}
 		req.Total = Total(i)
 	case "_summary":
 		i := slices.Index(summaryNames[:], p.Value)
 		if i < 0 {
-			return true, badValue("bad-summary", "_summary is true, text, data, count or false")
+			return true, badValue(fhir.IDBadSummary, "_summary is true, text, data, count or false")
 		}
 		req.Summary = Summary(i)
 	case "_elements":
@@ -138,10 +138,10 @@ func (q *reading) readResult(req *Request, p Pair, seen map[string]bool) (known 
 func unsupportedName(name string) error {
 	for _, u := range unsupported {
 		if u.Name == name {
-			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported: "+u.Reason)
+			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnsupportedParameter, "not supported: "+u.Reason)
 		}
 	}
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unsupported-parameter", "not supported")
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnsupportedParameter, "not supported")
 }
 
 // readElements reads the names of top-level elements that at least one of the types has.
@@ -166,7 +166,7 @@ func (q *reading) readElements(types []string, value string) ([]string, error) {
 			}
 		}
 		if !found {
-			return nil, unknown("unknown-element", "there is no top-level element "+quote(name), name, names)
+			return nil, unknown(fhir.IDUnknownElement, "there is no top-level element "+quote(name), name, names)
 		}
 		if !slices.Contains(out, name) {
 			out = append(out, name)
@@ -205,19 +205,19 @@ func (q *reading) readSort(types []string, before []Sort, value string) ([]Sort,
 				return nil, err
 			}
 			if len(targets) != 1 {
-				return nil, badValue("bad-sort", "the reference may point to several types that have the parameter; name one, as in subject:"+targets[0]+"."+code)
+				return nil, badValue(fhir.IDBadSort, "the reference may point to several types that have the parameter; name one, as in subject:"+targets[0]+"."+code)
 			}
 			s.Chain = &SortChain{Param: name, Target: targets[0]}
 			sorted = targets
 		}
 		if code == "" {
-			return nil, badValue("bad-sort", "a key of _sort is missing: keys are names of parameters, separated by commas, after - for descending")
+			return nil, badValue(fhir.IDBadSort, "a key of _sort is missing: keys are names of parameters, separated by commas, after - for descending")
 		}
 		switch code {
 		case "_score":
 			return nil, unsupportedName(code)
 		case "_type", "_list", "_has", "_filter":
-			return nil, badValue("bad-sort", quote(code)+" has no order: keys are parameters with values, and _id and _lastUpdated")
+			return nil, badValue(fhir.IDBadSort, quote(code)+" has no order: keys are parameters with values, and _id and _lastUpdated")
 		}
 		if code != SortByID {
 			list, err := q.lookup(sorted, code)
@@ -225,7 +225,7 @@ func (q *reading) readSort(types []string, before []Sort, value string) ([]Sort,
 				return nil, err
 			}
 			if t := list[0].Type; t == "composite" || t == "special" || code == "_text" || code == "_content" {
-				return nil, badValue("bad-sort", "a "+t+" parameter has no order")
+				return nil, badValue(fhir.IDBadSort, "a "+t+" parameter has no order")
 			}
 		}
 		s.Param = code
@@ -246,23 +246,23 @@ func (q *reading) readInclude(reverse bool, modifier, value string) (Include, er
 	case "iterate":
 		inc.Iterate = true
 	default:
-		return inc, unknown("unknown-modifier", "includes have no modifier "+quote(modifier)+", they have :iterate", modifier, []string{"iterate"})
+		return inc, unknown(fhir.IDUnknownModifier, "includes have no modifier "+quote(modifier)+", they have :iterate", modifier, []string{"iterate"})
 	}
 	if value == "*" {
 		return inc, nil
 	}
 	parts := strings.Split(value, ":")
 	if len(parts) < 2 || len(parts) > 3 {
-		return inc, badValue("bad-include", `an include is "Type:parameter", "Type:parameter:TargetType", "Type:*" or "*"`)
+		return inc, badValue(fhir.IDBadInclude, `an include is "Type:parameter", "Type:parameter:TargetType", "Type:*" or "*"`)
 	}
 	inc.Source, inc.Param = parts[0], parts[1]
 	if _, ok := q.params.registry.Resource(inc.Source); !ok {
-		return inc, unknown("unknown-type", "there is no resource type "+quote(inc.Source), inc.Source, q.params.registry.ResourceTypes())
+		return inc, unknown(fhir.IDUnknownType, "there is no resource type "+quote(inc.Source), inc.Source, q.params.registry.ResourceTypes())
 	}
 	if len(parts) == 3 {
 		inc.Target = parts[2]
 		if _, ok := q.params.registry.Resource(inc.Target); !ok {
-			return inc, unknown("unknown-type", "there is no resource type "+quote(inc.Target), inc.Target, q.params.registry.ResourceTypes())
+			return inc, unknown(fhir.IDUnknownType, "there is no resource type "+quote(inc.Target), inc.Target, q.params.registry.ResourceTypes())
 		}
 	}
 	if inc.Param == "*" {
@@ -274,7 +274,7 @@ func (q *reading) readInclude(reverse bool, modifier, value string) (Include, er
 		return inc, err
 	}
 	if inc.Target != "" && !p[0].PointsTo(inc.Target) {
-		return inc, unknown("bad-include", "the parameter "+quote(inc.Param)+" does not point to "+inc.Target, inc.Target, p[0].Targets())
+		return inc, unknown(fhir.IDBadInclude, "the parameter "+quote(inc.Param)+" does not point to "+inc.Target, inc.Target, p[0].Targets())
 	}
 	return inc, nil
 }

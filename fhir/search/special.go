@@ -29,7 +29,7 @@ const nearDefault = 50
 func nearCondition(raw string) ([]condition, error) {
 	parts := splitEscaped(raw, '|')
 	bad := func() ([]condition, error) {
-		return nil, badValue("bad-near", `near is "latitude|longitude|distance|units" in degrees, with units km, m, [mi_i] or [nmi_i]`)
+		return nil, badValue(fhir.IDBadNear, `near is "latitude|longitude|distance|units" in degrees, with units km, m, [mi_i] or [nmi_i]`)
 	}
 	if len(parts) < 2 || len(parts) > 4 {
 		return bad()
@@ -185,7 +185,7 @@ func phoneticExpr(p *Parameter, value string) (Expr, error) {
 		list = append(list, Some{Param: p.Code, Where: []Comparison{{Field: Folded, Op: Eq, Value: soundex(w)}}})
 	})
 	if len(list) == 0 {
-		return nil, badValue("bad-string", "a name has at least one letter or digit")
+		return nil, badValue(fhir.IDBadString, "a name has at least one letter or digit")
 	}
 	return allOf(list), nil
 }

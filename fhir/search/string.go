@@ -108,7 +108,7 @@ func stringCondition(m modifier, value string) ([]condition, error) {
 	}
 	folded := fold(value)
 	if folded == "" {
-		return nil, badValue("bad-string", "a text of punctuation or spaces alone matches nothing; with :exact it is compared as it is")
+		return nil, badValue(fhir.IDBadString, "a text of punctuation or spaces alone matches nothing; with :exact it is compared as it is")
 	}
 	op := Prefix
 	if m == modifierContains {

@@ -8,7 +8,7 @@ import (
 )
 
 // unknown is the error of a name that means nothing here. The text ends with the nearest of the names that do.
-func unknown(id, text, name string, names []string) error {
+func unknown(id fhir.IssueID, text, name string, names []string) error {
 	if near := nearest(name, names); len(near) > 0 {
 		text += "; nearest: " + strings.Join(near, ", ")
 	}
@@ -87,12 +87,12 @@ func quote(name string) string {
 
 // tooCostly is the error of a search past a limit.
 func tooCostly(text string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "search-too-costly", text)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDSearchTooCostly, text)
 }
 
 // badPrefix is the error of letters that are no prefix.
 func badPrefix() error {
-	return unknown("bad-prefix", "a prefix is one of "+strings.Join(prefixNames[:], " "), "", nil)
+	return unknown(fhir.IDBadPrefix, "a prefix is one of "+strings.Join(prefixNames[:], " "), "", nil)
 }
 
 // operators are what stands for a prefix in other languages, longest first.
@@ -100,10 +100,10 @@ var operators = []struct{ sign, prefix string }{{">=", "ge"}, {"<=", "le"}, {"!=
 
 // badComparison is the error of a value that can't be compared: of its sign where it begins with one that a prefix stands for, otherwise id
 // and text.
-func badComparison(value, id, text string) error {
+func badComparison(value string, id fhir.IssueID, text string) error {
 	for _, o := range operators {
 		if strings.HasPrefix(value, o.sign) {
-			return badValue("bad-prefix", "comparisons are prefixes of the value: write "+o.prefix+" in place of "+o.sign)
+			return badValue(fhir.IDBadPrefix, "comparisons are prefixes of the value: write "+o.prefix+" in place of "+o.sign)
 		}
 	}
 	return badValue(id, text)
@@ -115,7 +115,7 @@ func comparesInName(name string) error {
 	if i < 0 {
 		return nil
 	}
-	return badValue("unknown-parameter", "comparisons are prefixes of the value: write "+quote(name[:i]+"=gt...")+" or ge, lt, le, ne, ap")
+	return badValue(fhir.IDUnknownParameter, "comparisons are prefixes of the value: write "+quote(name[:i]+"=gt...")+" or ge, lt, le, ne, ap")
 }
 
 // typeInName is the error of a name with the resource type in front, as "Observation.patient"; nil for any other.
@@ -136,9 +136,9 @@ func (q *reading) typeInName(types []string, head, rest string) error {
 	}
 	text := "a search parameter has no resource type in front"
 	if len(names) > 0 {
-		return badValue("unknown-parameter", text+": write "+strings.Join(names, " or "))
+		return badValue(fhir.IDUnknownParameter, text+": write "+strings.Join(names, " or "))
 	}
-	return unknown("unknown-parameter", text, name, codesOf(q.params.Served(head)))
+	return unknown(fhir.IDUnknownParameter, text, name, codesOf(q.params.Served(head)))
 }
 
 // codesOf returns the codes of parameters.

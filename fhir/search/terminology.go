@@ -28,7 +28,7 @@ func NewTerminology(reg *definition.Registry) Terminology { return reg }
 func (q *reading) valueSetConditions(p *Parameter, valueSet string) ([]condition, error) {
 	codes, ok := q.terminology().Expand(valueSet)
 	if !ok {
-		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unknown-value-set",
+		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownValueSet,
 			"the value set is not known here, or its members can't be enumerated")
 	}
 	var out []condition
@@ -55,7 +55,7 @@ func (q *reading) subsumption(p *Parameter, m modifier, raw string) ([]condition
 		}
 	}
 	if len(parts) != 2 || parts[0] == "" || parts[1] == "" {
-		return nil, badValue("bad-token", `with :above and :below a token is "system|code"; the system may be left out where a required binding of the element tells it`)
+		return nil, badValue(fhir.IDBadToken, `with :above and :below a token is "system|code"; the system may be left out where a required binding of the element tells it`)
 	}
 	return q.hierarchy(p, m, unescape(parts[0]), unescape(parts[1]))
 }
@@ -99,7 +99,7 @@ func (q *reading) hierarchy(p *Parameter, m modifier, system, code string) ([]co
 	}
 	codes, ok := find(system, code)
 	if !ok {
-		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unknown-hierarchy",
+		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownHierarchy,
 			"the hierarchy of the code system is not known here, or it has no such code")
 	}
 	out := q.codingCondition(p, system, code)

@@ -4,6 +4,8 @@ import (
 	"html"
 	"strconv"
 	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
 )
 
 // _text and _content (https://hl7.org/fhir/R4/search.html#content): words of the narrative, and of all text of the resource. "For example:
@@ -30,7 +32,7 @@ func textExpr(param, value string) (Expr, error) {
 }
 
 func badText() error {
-	return badValue("bad-text", "a text is words, AND, OR, NOT and parentheses; phrases in quotes and wildcards are not supported")
+	return badValue(fhir.IDBadText, "a text is words, AND, OR, NOT and parentheses; phrases in quotes and wildcards are not supported")
 }
 
 // textQuery is a recursive descent over what is left of a text query.

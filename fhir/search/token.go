@@ -26,15 +26,15 @@ func (q *reading) tokenCondition(p *Parameter, raw string) ([]condition, error) 
 		return one(Comparison{Field: Code, Op: Eq, Value: foldCode(code)}), nil
 	case 2:
 		if p.unscoped() {
-			return nil, badValue("bad-token", "the elements of this parameter have no system: give the value alone")
+			return nil, badValue(fhir.IDBadToken, "the elements of this parameter have no system: give the value alone")
 		}
 		system, code := unescape(parts[0]), unescape(parts[1])
 		if system == "" && code == "" {
-			return nil, badValue("bad-token", `a token is "code", "system|code", "|code" or "system|"`)
+			return nil, badValue(fhir.IDBadToken, `a token is "code", "system|code", "|code" or "system|"`)
 		}
 		return q.codingCondition(p, system, code), nil
 	}
-	return nil, badValue("bad-token", `a token has at most one "|"; write "\|" for one that belongs to the code`)
+	return nil, badValue(fhir.IDBadToken, `a token has at most one "|"; write "\|" for one that belongs to the code`)
 }
 
 // unscoped reports whether a token parameter reads elements alone for which "the presence of the pipe symbol SHALL NOT be used". Of the true
@@ -66,7 +66,7 @@ const ofTypeSeparator = "|"
 func ofTypeCondition(raw string) ([]condition, error) {
 	parts := splitEscaped(raw, '|')
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
-		return nil, badValue("bad-token", `with :of-type a value is "system|code|value"`)
+		return nil, badValue(fhir.IDBadToken, `with :of-type a value is "system|code|value"`)
 	}
 	return []condition{{":of-type", []Comparison{
 		{Field: System, Op: Eq, Value: unescape(parts[0])},

@@ -3,6 +3,7 @@ package search
 import (
 	"strings"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/fhirpath"
 )
 
@@ -18,13 +19,13 @@ func (q *reading) uriCondition(p *Parameter, m modifier, value string) ([]condit
 	switch m {
 	case modifierBelow:
 		if !isURL(value) {
-			return nil, badValue("bad-uri", ":below compares URLs only, not URNs")
+			return nil, badValue(fhir.IDBadURI, ":below compares URLs only, not URNs")
 		}
 		stem := strings.TrimRight(value, "/")
 		return append(canonicalCondition(stem, canonical), condition{where: []Comparison{{Field: URI, Op: Prefix, Value: stem + "/"}}}), nil
 	case modifierAbove:
 		if !isURL(value) {
-			return nil, badValue("bad-uri", ":above compares URLs only, not URNs")
+			return nil, badValue(fhir.IDBadURI, ":above compares URLs only, not URNs")
 		}
 		return uriAbove(value)
 	}
@@ -81,7 +82,7 @@ func uriAbove(value string) ([]condition, error) {
 		add(stem[:i])
 		add(stem[:i+1])
 		if len(out) > 2*maxSegments {
-			return nil, badValue("bad-uri", "the URL has too many segments for :above")
+			return nil, badValue(fhir.IDBadURI, "the URL has too many segments for :above")
 		}
 	}
 	add(stem)
@@ -94,7 +95,7 @@ func uriAbove(value string) ([]condition, error) {
 func canonicalVersion(m modifier, value string) ([]condition, error) {
 	_, version, ok := strings.Cut(value, "|")
 	if ok && version == "" || m == modifierAbove {
-		return nil, badValue("bad-uri", `a canonical is compared with :below as "url" or "url|version", and not with :above`)
+		return nil, badValue(fhir.IDBadURI, `a canonical is compared with :below as "url" or "url|version", and not with :above`)
 	}
 	if !ok {
 		return canonicalCondition(value, true), nil

@@ -333,7 +333,7 @@ func memory() int64 {
 
 // errFull is what writes get while the disk is full.
 func errFull(dir string) error {
-	e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, "storage-full", "the disk of the data folder is full; reads are served, writes are not until there is space")
+	e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, fhir.IDStorageFull, "the disk of the data folder is full; reads are served, writes are not until there is space")
 	e.Err = fmt.Errorf("no space for %s", filepath.Clean(dir))
 	return e
 }

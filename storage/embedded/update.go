@@ -163,7 +163,7 @@ func (s *Store) fail(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken == nil {
-		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, "storage-log", "the store can't write; it must be restarted")
+		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, fhir.IDStorageLog, "the store can't write; it must be restarted")
 		e.Err = err
 		s.broken = e
 		s.opt.Log.Error("the log of the store failed; nothing can be written until it is opened again", "error", err.Error())

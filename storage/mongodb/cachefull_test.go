@@ -36,7 +36,7 @@ func TestATransactionThatDoesNotFitInTheCacheIsRefusedAsThat(t *testing.T) {
 		})
 	}
 	var e *fhir.Error
-	if err := update("large", 800); !errors.As(err, &e) || e.Kind != fhir.KindTooLarge || e.Issues[0].ID != "transaction-limit" || !strings.Contains(e.Issues[0].Text, "Split it") {
+	if err := update("large", 800); !errors.As(err, &e) || e.Kind != fhir.KindTooLarge || e.Issues[0].ID != fhir.IDTransactionLimit || !strings.Contains(e.Issues[0].Text, "Split it") {
 		t.Errorf("%v", err)
 	}
 	if err := update("small", 20); err != nil {

@@ -1,6 +1,9 @@
 package mongodb
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // The clock is the wall clock of this process, moved forward by what it reads. Within a process the promises about Moment hold exactly:
 // pin and committing see to it. Between processes they hold as far as the clocks agree and up to the time that a commit takes: an Update in
@@ -32,14 +35,26 @@ func (s *Store) saw(t time.Time) {
 
 // pin returns a moment and calls begin, which makes a snapshot, while nothing commits: what is visible is stamped before the moment, and what
 // commits later after it.
-func (s *Store) pin(begin func()) time.Time {
+//
+// Where the server does not answer, those who waited for their turn meanwhile would each wait for it again: what one of them was told holds for all.
+func (s *Store) pin(begin func() error) (time.Time, error) {
+	asked := time.Now()
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	t := s.tick()
+	if s.unpinned.After(asked) {
+		return t, errNoMoment
+	}
 	s.pinned.Store(t.UnixMicro())
-	begin()
-	return t
+	err := begin()
+	if err != nil {
+		s.unpinned = time.Now()
+	}
+	return t, err
 }
+
+// errNoMoment means that a view could not begin because another one just could not.
+var errNoMoment = errors.New("no server has answered in time")
 
 // committing keeps pin out until unlock is called. It returns errStale where a moment after now was given out: the Update then takes a later
 // instant and runs again. An Update that met this time and again goes ahead, at the price that a process pays to others.

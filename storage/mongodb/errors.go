@@ -26,6 +26,7 @@ const (
 	codeObjectTooLarge           = 10334
 	codeOutOfDiskSpace           = 14031
 	codeTransactionTooLargeCache = 334
+	codeTemporarilyUnavailable   = 365
 	codeDuplicateKey             = 11000
 )
 
@@ -50,9 +51,11 @@ func wrap(op string, err error) error {
 		case se.HasErrorLabel("TransientTransactionError"), se.HasErrorLabel("UnknownTransactionCommitResult"):
 			return err
 		case se.HasErrorCode(codeOutOfDiskSpace):
-			e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, "storage-full", "the database has no space left for writes")
+			e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, fhir.IDStorageFull, "the database has no space left for writes")
 			e.Op, e.Err = op, err
 			return e
+		case se.HasErrorCode(codeTemporarilyUnavailable): // a write outside of a transaction
+			return crowded(err)
 		case se.HasErrorCode(codeObjectTooLarge):
 			return tooLarge(op, err)
 		case se.HasErrorCode(codeSnapshotTooOld), se.HasErrorCode(codeSnapshotUnavailable):
@@ -76,20 +79,20 @@ func wrap(op string, err error) error {
 }
 
 func unavailable(op string, err error) error {
-	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "storage-unavailable", "the database can't be reached; try again")
+	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, fhir.IDStorageUnavailable, "the database can't be reached; try again")
 	e.Op, e.Err = op, err
 	return e
 }
 
 // locked says that the transaction of another, which may have died without an end to it, holds what is written.
 func locked(op string, err error) error {
-	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "storage-locked", "another write holds the resource or condition and does not end; try again")
+	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, fhir.IDStorageLocked, "another write holds the resource or condition and does not end; try again")
 	e.Op, e.Err = op, fmt.Errorf("%w: %w", storage.ErrConflict, err)
 	return e
 }
 
 func tooLarge(op string, err error) error {
-	e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, "storage-too-large", "the resource is larger than the database stores (16 MB with its index entries)")
+	e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, fhir.IDStorageTooLarge, "the resource is larger than the database stores (16 MB with its index entries)")
 	e.Op, e.Err = op, err
 	return e
 }
@@ -132,7 +135,7 @@ func cacheFull(err error) bool {
 
 // transactionLimit says that a transaction is too large or too slow for the database.
 func transactionLimit(err error) error {
-	e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, "transaction-limit",
+	e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, fhir.IDTransactionLimit,
 		"the transaction is too large for the database: its changes do not fit in the storage engine's cache, or it takes longer than 60 s; nothing of it is stored. "+
 			"Split it into smaller ones, or give the database a larger cache (mongod --wiredTigerCacheSizeGB)")
 	e.Op, e.Err = "update", err
@@ -141,7 +144,7 @@ func transactionLimit(err error) error {
 
 // crowded says that the transactions of others fill the storage engine's cache.
 func crowded(err error) error {
-	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "storage-busy", "other large transactions fill the database's cache; try again")
+	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, fhir.IDStorageBusy, "other large transactions fill the database's cache; try again")
 	e.Op, e.Err = "update", err
 	return e
 }

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/description"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/fhirgate/fhirgate/storage"
@@ -27,8 +29,9 @@ type Options struct {
 	URI string
 	// MaxPool is the greatest number of connections a server; 0 means 100. It is overridden by maxPoolSize in the URI.
 	MaxPool uint64
-	// Timeout bounds how long one operation waits for a server that can take it; 0 means 5 s. It is overridden by
-	// serverSelectionTimeoutMS in the URI.
+	// Timeout bounds how long one operation waits for a server that can take it, for a connection to one and for its signs of life; 0 means 5 s.
+	// It is overridden by serverSelectionTimeoutMS and connectTimeoutMS in the URI. A server that stands still is given up after heartbeatFrequencyMS
+	// (5 s) and connectTimeoutMS: what it was asked then fails, or is asked of another.
 	Timeout time.Duration
 	// Logger gets a line for each state of the connection; nil discards them.
 	Logger *slog.Logger
@@ -36,6 +39,9 @@ type Options struct {
 
 // defaultDatabase is the database where the URI names none.
 const defaultDatabase = "fhir"
+
+// heartbeat is how often a server is looked at that says nothing by itself.
+const heartbeat = 5 * time.Second
 
 // minVersion is the oldest major version of the server that has what the engine needs.
 const minVersion = 6
@@ -51,6 +57,10 @@ type Store struct {
 	// last is the greatest instant given out or read, pinned the last moment, in microseconds; commits hold gate. See clock.go.
 	last, pinned atomic.Int64
 	gate         sync.RWMutex
+	// unpinned is when a moment could not be had last; gate guards it.
+	unpinned time.Time
+	// timeout is how long one operation waits for a server.
+	timeout time.Duration
 
 	ready  atomic.Pointer[readiness]
 	opened chan struct{} // closed when the server has been reached and accepted, and the collections are there
@@ -112,6 +122,8 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 	client, err := mongo.Connect(with.
 		SetMaxPoolSize(opt.MaxPool).
 		SetServerSelectionTimeout(opt.Timeout).
+		SetConnectTimeout(opt.Timeout).
+		SetHeartbeatInterval(heartbeat).
 		SetAppName("fhirgate").
 		ApplyURI(opt.URI).
 		// What the contract promises needs these, whatever the URI says.
@@ -124,7 +136,7 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, timeout: cmp.Or(cs.ServerSelectionTimeout, opt.Timeout), tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
 	s.ready.Store(&readiness{err: errConnecting})
 	begun := time.Now()
 	s.work.Add(1)
@@ -262,6 +274,9 @@ func (s *Store) noAnswer(ctx context.Context, err error, uri string) error {
 	var why []string
 	for _, server := range selection.Desc.Servers {
 		what := "no primary"
+		if server.Kind == description.ServerKindRSGhost {
+			what = uninitiated(string(server.Addr))
+		}
 		if server.LastError != nil {
 			what = strings.Join(strings.Fields(server.LastError.Error()), " ") + s.advice(server.LastError)
 		}
@@ -271,6 +286,11 @@ func (s *Store) noAnswer(ctx context.Context, err error, uri string) error {
 		why = []string{noMember(ctx, uri)}
 	}
 	return fmt.Errorf("mongodb: no server answers: %s", strings.Join(why, ", "))
+}
+
+// uninitiated says what a member of a set waits for that has no configuration.
+func uninitiated(addr string) string {
+	return "its replica set was never initiated, or it is starting: run `mongosh --host " + addr + " --eval 'rs.initiate()'` once"
 }
 
 // advice says what may be wrong where a server ended the connection in the middle of the handshake, which it does without a word.

@@ -97,6 +97,9 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		if slow > 1 || full > fullTries || filled && time.Since(begun) > retryFor || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
 			return transactionLimit(err)
 		}
+		if noServer(err) { // which has waited for one
+			return unavailable("update", err)
+		}
 		superseded := errors.Is(err, errSuperseded) || errors.Is(err, errStale) || code(err, codeDuplicateKey)
 		if !superseded && !filled && !label(err, "TransientTransactionError") || ctx.Err() != nil {
 			if own {
@@ -245,7 +248,7 @@ func (t *tx) startTransaction() error {
 }
 
 // commitFor is how long a commit whose result is unknown is asked for again.
-const commitFor = 30 * time.Second
+const commitFor = 15 * time.Second
 
 // commit commits the transaction. A commit whose result is unknown is sent again; the server answers it once.
 func (t *tx) commit(ctx context.Context) error {

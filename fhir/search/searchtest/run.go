@@ -137,7 +137,7 @@ func find(backend Backend, rest string) string {
 		switch {
 		case err == nil:
 			return fmt.Sprintf("%s: found %s, want error %s", url, strings.Join(show(url, keys), " "), id)
-		case !errors.As(err, &e) || !slices.ContainsFunc(e.Issues, func(i fhir.Issue) bool { return i.ID == id }):
+		case !errors.As(err, &e) || !slices.ContainsFunc(e.Issues, func(i fhir.Issue) bool { return i.ID == fhir.IssueID(id) }):
 			return fmt.Sprintf("%s: error %v, want error %s", url, err, id)
 		}
 		return ""

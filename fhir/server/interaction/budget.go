@@ -100,7 +100,7 @@ func (s *Service) fill(ctx context.Context, r storage.Reader, found *page, back 
 			return matches, included, err
 		}
 		if len(matches) == 1 {
-			return nil, nil, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "too-many-includes",
+			return nil, nil, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDTooManyIncludes,
 				fmt.Sprintf("one match includes more than %d resources or %d bytes; search for them by themselves", maxIncluded, room))
 		}
 		n := len(matches) / 2
@@ -154,7 +154,7 @@ type reads struct{ bytes atomic.Int64 }
 // get is Service.get, and refuses the reads that come when the answers before have passed what one answer may hold.
 func (n *reads) get(ctx context.Context, s *Service, r storage.Reader, e *bundleEntry, q BundleRequest) (reply, error) {
 	if most := pagesAtMost * s.opt.PageBytes; n.bytes.Load() > most {
-		return reply{}, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "too-much-read",
+		return reply{}, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDTooMuchRead,
 			fmt.Sprintf("the reads of this Bundle answer more than %d bytes; send the others by themselves", most))
 	}
 	out, err := s.get(ctx, r, e, q)

@@ -16,7 +16,7 @@ import (
 func (s *Service) Bundle(ctx context.Context, q BundleRequest) (Bundle, error) {
 	const op = "bundle"
 	if q.Bundle.Type() != "Bundle" {
-		return Bundle{}, failure(op, fhir.Key{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "resource-type", "a batch or transaction is a Bundle"))
+		return Bundle{}, failure(op, fhir.Key{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType, "a batch or transaction is a Bundle"))
 	}
 	whole := s.readEnvelope(q.Bundle)
 	kind := q.Bundle.Get("type").Text()
@@ -40,10 +40,10 @@ func (s *Service) readEnvelope(b fhir.Resource) error {
 	var err error
 	if kind := b.Get("type").Text(); kind != "batch" && kind != "transaction" {
 		err = &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueValue,
-			ID: "bundle-type", Text: "a Bundle posted here is of type batch or transaction", Expression: "Bundle.type"}}}
+			ID: fhir.IDBundleType, Text: "a Bundle posted here is of type batch or transaction", Expression: "Bundle.type"}}}
 	}
 	if list := b.Get("entry"); list.Valid() && list.Kind() != fhir.Array {
-		err = join(err, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueStructure, ID: "bundle-entry",
+		err = join(err, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueStructure, ID: fhir.IDBundleEntry,
 			Text: "Bundle.entry is an array", Expression: "Bundle.entry"}}})
 	}
 	return join(err, malformed(s.requests.Envelope(b)))

@@ -53,7 +53,7 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 		c.name = "condition " + typ + " " + nameOf(c.query.Where)
 	}
 	if c.query.Where == nil {
-		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueInvalid, "empty-condition", "a condition has at least one search parameter")
+		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueInvalid, fhir.IDEmptyCondition, "a condition has at least one search parameter")
 	}
 	return c, nil
 }
@@ -147,7 +147,7 @@ func (c *condition) find(ctx context.Context, r storage.Reader, limit int, witho
 }
 
 func errSeveral() error {
-	return fhir.NewError(fhir.KindPrecondition, fhir.IssueMultiple, "multiple-matches", "the condition finds several resources and must find one at most")
+	return fhir.NewError(fhir.KindPrecondition, fhir.IssueMultiple, fhir.IDMultipleMatches, "the condition finds several resources and must find one at most")
 }
 
 // UpdateConditional updates the resource that query finds, or creates one where it finds none: under the body's id if it has one, else
@@ -188,19 +188,19 @@ func conditionalKey(ctx context.Context, reader storage.Reader, typ string, r fh
 	id := r.Get("id")
 	switch {
 	case found.ID != "" && id.Valid() && id.Text() != found.ID:
-		return fhir.Key{}, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "id-mismatch",
+		return fhir.Key{}, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDIDMismatch,
 			Text: "the body's id is not that of the resource which the condition finds", Expression: typ + ".id"}}}
 	case found.ID != "":
 		return found, nil
 	case !id.Valid():
 		return fhir.Key{Type: typ, ID: fresh}, nil
 	case !fhir.ValidID(id.Text()):
-		return fhir.Key{}, fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-id", "an id is 1 to 64 letters, digits, dashes and dots")
+		return fhir.Key{}, fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidID, "an id is 1 to 64 letters, digits, dashes and dots")
 	}
 	key := fhir.Key{Type: typ, ID: id.Text()}
 	cur, err := current(ctx, reader, key)
 	if exists(cur) {
-		err = &fhir.Error{Kind: fhir.KindConflict, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueConflict, ID: "id-exists",
+		err = &fhir.Error{Kind: fhir.KindConflict, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueConflict, ID: fhir.IDIDExists,
 			Text: "the condition finds nothing, and the body's id is that of another resource", Expression: typ + ".id"}}}
 	}
 	return key, err
@@ -251,7 +251,7 @@ func (s *Service) deletions(ctx context.Context, r storage.Reader, cond *conditi
 	}
 	keys, err := cond.find(ctx, r, s.opt.MaxDeletes+1, nil)
 	if err == nil && len(keys) > s.opt.MaxDeletes {
-		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueTooCostly, "too-many-matches",
+		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueTooCostly, fhir.IDTooManyMatches,
 			fmt.Sprintf("the condition finds more than the %d resources that one request may delete", s.opt.MaxDeletes))
 	}
 	return keys, err

@@ -125,7 +125,7 @@ func (s *sealer) open(text, binding string) (cursor, error) {
 }
 
 func errCursor(what string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "bad-cursor", "the page link's "+cursorParameter+" "+what)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDBadCursor, "the page link's "+cursorParameter+" "+what)
 }
 
 // The first byte of a cursor's plain text tells whether it has a mark.

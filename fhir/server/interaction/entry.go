@@ -55,7 +55,7 @@ func (s *Service) readEntries(ctx context.Context, q BundleRequest) ([]*bundleEn
 		return nil, nil
 	}
 	if n := list.Len(); n > s.opt.MaxBundleEntries {
-		return nil, &fhir.Error{Kind: fhir.KindTooLarge, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTooLong, ID: "bundle-entries",
+		return nil, &fhir.Error{Kind: fhir.KindTooLarge, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTooLong, ID: fhir.IDBundleEntries,
 			Text: fmt.Sprintf("the Bundle has %d entries; this server takes %d at once", n, s.opt.MaxBundleEntries), Expression: "Bundle.entry"}}}
 	}
 	all := make([]bundleEntry, list.Len())
@@ -69,14 +69,14 @@ func (s *Service) readEntries(ctx context.Context, q BundleRequest) ([]*bundleEn
 	return entries, nil
 }
 
-func badEntry(id, text, where string) error {
+func badEntry(id fhir.IssueID, text, where string) error {
 	return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: id, Text: text, Expression: where}}}
 }
 
 // readEntry fills e from Bundle.entry. Its faults are told from the entry, as atEntry expects.
 func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node, base string) {
 	if n.Kind() != fhir.Object {
-		e.fault(badEntry("entry-request", "an entry of a batch or transaction is an object with a request", ""))
+		e.fault(badEntry(fhir.IDEntryRequest, "an entry of a batch or transaction is an object with a request", ""))
 		return
 	}
 	if res := n.Get("resource"); res.Valid() {
@@ -91,9 +91,9 @@ func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node, ba
 	case request.Kind() == fhir.Object:
 		s.readRequest(ctx, e, request, base)
 	case request.Valid():
-		e.fault(badEntry("entry-request", "request is an object with a method and a url", ".request"))
+		e.fault(badEntry(fhir.IDEntryRequest, "request is an object with a method and a url", ".request"))
 	default:
-		e.fault(badEntry("entry-request", "each entry of a batch or transaction has a request", ""))
+		e.fault(badEntry(fhir.IDEntryRequest, "each entry of a batch or transaction has a request", ""))
 	}
 	e.fault(malformed(s.requests.EnvelopeEntry(n)))
 }
@@ -110,7 +110,7 @@ func (e *bundleEntry) readFullURL(n fhir.Node, base string) error {
 		e.fullURL = base + "/" + e.fullURL
 	}
 	if n.Kind() != fhir.String || !relative && strings.IndexByte(e.fullURL, ':') < 1 || strings.Contains(e.fullURL, "/_history/") {
-		return badEntry("entry-fullurl", "fullUrl is an absolute URL, or a type and an id of this server, without a version", ".fullUrl")
+		return badEntry(fhir.IDEntryFullURL, "fullUrl is an absolute URL, or a type and an id of this server, without a version", ".fullUrl")
 	}
 	if !e.resource.Valid() || e.method == http.MethodPost {
 		return nil
@@ -119,7 +119,7 @@ func (e *bundleEntry) readFullURL(n fhir.Node, base string) error {
 		_, key, relative = splitRESTful(e.fullURL)
 	}
 	if relative && e.resource.ID() != "" && key != e.resource.Key() {
-		return badEntry("entry-fullurl", "fullUrl ends with the resource's type and id", ".fullUrl")
+		return badEntry(fhir.IDEntryFullURL, "fullUrl ends with the resource's type and id", ".fullUrl")
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (s *Service) readRequest(ctx context.Context, e *bundleEntry, request fhir.
 		e.key = fhir.Key{Type: e.url.typ, ID: e.url.id}
 	}
 	if e.url.metadata && e.writes() {
-		e.fault(badEntry("entry-method", "the method of metadata is GET or HEAD", ".request.method"))
+		e.fault(badEntry(fhir.IDEntryMethod, "the method of metadata is GET or HEAD", ".request.method"))
 		return
 	}
 	switch e.method {
@@ -148,9 +148,9 @@ func (s *Service) readRequest(ctx context.Context, e *bundleEntry, request fhir.
 		e.refuseConditions(request, "ifNoneExist", "ifModifiedSince")
 		s.readWrite(ctx, e, request, located)
 	case "":
-		e.fault(badEntry("entry-method", "request.method is missing; it is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method"))
+		e.fault(badEntry(fhir.IDEntryMethod, "request.method is missing; it is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method"))
 	default:
-		e.fault(badEntry("entry-method", "request.method is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method"))
+		e.fault(badEntry(fhir.IDEntryMethod, "request.method is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method"))
 	}
 }
 
@@ -158,7 +158,7 @@ func (s *Service) readRequest(ctx context.Context, e *bundleEntry, request fhir.
 func (e *bundleEntry) refuseConditions(request fhir.Node, names ...string) {
 	for _, name := range names {
 		if request.Get(name).Valid() {
-			e.fault(badEntry("entry-condition", name+" is no condition of "+e.method, ".request."+name))
+			e.fault(badEntry(fhir.IDEntryCondition, name+" is no condition of "+e.method, ".request."+name))
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (e *bundleEntry) readReadConditions(request fhir.Node) error {
 	if since := request.Get("ifModifiedSince"); since.Valid() {
 		at, err := fhir.ParseInstant(since.Text())
 		if err != nil {
-			return badEntry("entry-condition", "ifModifiedSince is an instant", ".request.ifModifiedSince")
+			return badEntry(fhir.IDEntryCondition, "ifModifiedSince is an instant", ".request.ifModifiedSince")
 		}
 		e.modifiedSince, _ = at.Range(nil)
 	}
@@ -180,15 +180,15 @@ func (s *Service) readPost(ctx context.Context, e *bundleEntry, request fhir.Nod
 	switch u := e.url; {
 	case !located:
 	case u.search:
-		e.fault(badEntry("entry-url", "a search in a Bundle is a GET request with its parameters in the URL", ".request.url"))
+		e.fault(badEntry(fhir.IDEntryURL, "a search in a Bundle is a GET request with its parameters in the URL", ".request.url"))
 		return
 	case u.id != "" || u.hasQuery || u.typ == "" || u.history:
-		e.fault(badEntry("entry-url", "the URL of a create is a resource type", ".request.url"))
+		e.fault(badEntry(fhir.IDEntryURL, "the URL of a create is a resource type", ".request.url"))
 	case e.resource.Valid():
 		e.fault(s.checkType(u.typ, e.resource))
 	}
 	if !e.resource.Valid() && e.err == nil {
-		e.fault(badEntry("entry-resource", "a create has a resource", ""))
+		e.fault(badEntry(fhir.IDEntryResource, "a create has a resource", ""))
 	}
 	e.key.ID = s.ids.next()
 	if c := request.Get("ifNoneExist"); c.Kind() == fhir.String && located {
@@ -210,11 +210,11 @@ func (s *Service) readWrite(ctx context.Context, e *bundleEntry, request fhir.No
 	case e.method == http.MethodDelete:
 	case !e.resource.Valid():
 		if e.err == nil {
-			e.fault(badEntry("entry-resource", map[string]string{http.MethodPut: "an update has a resource", http.MethodPatch: "a patch has a Binary or Parameters resource"}[e.method], ""))
+			e.fault(badEntry(fhir.IDEntryResource, map[string]string{http.MethodPut: "an update has a resource", http.MethodPatch: "a patch has a Binary or Parameters resource"}[e.method], ""))
 		}
 	case e.method == http.MethodPatch:
 		if s.opt.Patch == nil {
-			e.fault(fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "patch-not-supported", "PATCH is not served in a Bundle"))
+			e.fault(fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDPatchNotSupported, "PATCH is not served in a Bundle"))
 			return
 		}
 		var err error
@@ -238,11 +238,11 @@ func (s *Service) readTarget(ctx context.Context, e *bundleEntry) bool {
 	var err error
 	switch {
 	case u.typ == "" || u.history || u.search || u.version != "" || u.inside != "" || u.id == "" && !u.hasQuery || u.id != "" && u.query != "":
-		err = badEntry("entry-url", "the URL of an update, patch or delete is Type/id or Type?condition", "")
+		err = badEntry(fhir.IDEntryURL, "the URL of an update, patch or delete is Type/id or Type?condition", "")
 	case u.id == "":
 		e.cond, err = s.parseCondition(ctx, u.typ, u.query)
 	case !fhir.ValidID(u.id):
-		err = badEntry("invalid-id", "an id is 1 to 64 letters, digits, dashes and dots", "")
+		err = badEntry(fhir.IDInvalidID, "an id is 1 to 64 letters, digits, dashes and dots", "")
 	}
 	e.fault(whereNone(err, ".request.url"))
 	return err == nil
@@ -263,7 +263,7 @@ func (c *Conditions) read(request fhir.Node) error {
 	}
 	if m := request.Get("ifNoneMatch"); m.Kind() == fhir.String {
 		if m.Text() != "*" {
-			return badEntry("entry-condition", "the ifNoneMatch of a write is *", ".request.ifNoneMatch")
+			return badEntry(fhir.IDEntryCondition, "the ifNoneMatch of a write is *", ".request.ifNoneMatch")
 		}
 		c.NoneMatch = true
 	}

@@ -18,7 +18,7 @@ func told(err error) string {
 	}
 	var out []string
 	for _, is := range e.Issues {
-		out = append(out, is.ID+" "+is.Expression)
+		out = append(out, string(is.ID)+" "+is.Expression)
 	}
 	return strings.Join(out, ", ")
 }
@@ -28,11 +28,11 @@ func told(err error) string {
 func TestMisspeltMembersOfEntriesAreRefused(t *testing.T) {
 	const patient = `{"resourceType":"Patient","id":"a","active":true}`
 	for _, c := range []struct{ name, entry, want, text string }{
-		{"IfMatch", request("PUT", "Patient/a", "", patient, `"IfMatch":"W/\"77\""`), "element-unknown .request.IfMatch", "did you mean ifMatch?"},
-		{"ifNoneExists", request("POST", "Patient", "", patient, `"ifNoneExists":"_id=a"`), "element-unknown .request.ifNoneExists", "did you mean ifNoneExist?"},
-		{"fullURL", `{"fullURL":"urn:uuid:1","resource":` + patient + `,"request":{"method":"POST","url":"Patient"}}`, "element-unknown .fullURL", "did you mean fullUrl?"},
-		{"an unknown member", `{"foo":1,"resource":` + patient + `,"request":{"method":"POST","url":"Patient"}}`, "element-unknown .foo", ""},
-		{"Resource", `{"Resource":1,"resource":` + patient + `,"request":{"method":"POST","url":"Patient"}}`, "element-unknown .Resource", "did you mean resource?"},
+		{"IfMatch", request("PUT", "Patient/a", "", patient, `"IfMatch":"W/\"77\""`), "unknown-element .request.IfMatch", "did you mean ifMatch?"},
+		{"ifNoneExists", request("POST", "Patient", "", patient, `"ifNoneExists":"_id=a"`), "unknown-element .request.ifNoneExists", "did you mean ifNoneExist?"},
+		{"fullURL", `{"fullURL":"urn:uuid:1","resource":` + patient + `,"request":{"method":"POST","url":"Patient"}}`, "unknown-element .fullURL", "did you mean fullUrl?"},
+		{"an unknown member", `{"foo":1,"resource":` + patient + `,"request":{"method":"POST","url":"Patient"}}`, "unknown-element .foo", ""},
+		{"Resource", `{"Resource":1,"resource":` + patient + `,"request":{"method":"POST","url":"Patient"}}`, "unknown-element .Resource", "did you mean resource?"},
 		{"link", `{"link":"x","resource":` + patient + `,"request":{"method":"POST","url":"Patient"}}`, "element-array .link", ""},
 		{"search", `{"search":[],"resource":` + patient + `,"request":{"method":"POST","url":"Patient"}}`, "element-array .search", ""},
 		{"response", `{"response":5,"resource":` + patient + `,"request":{"method":"POST","url":"Patient"}}`, "element-type .response", ""},
@@ -46,7 +46,7 @@ func TestMisspeltMembersOfEntriesAreRefused(t *testing.T) {
 		{"a URL of a number", `{"resource":` + patient + `,"request":{"method":"POST","url":5}}`, "entry-url .request.url", ""},
 		{"a request of text", `{"request":"POST Patient"}`, "entry-request .request", ""},
 		{"no object", `null`, "entry-request ", ""},
-		{"two faults", request("PUT", "Patient/a", "a b", patient, `"ifMatsch":"W/\"1\""`), "entry-fullurl .fullUrl, element-unknown .request.ifMatsch", ""},
+		{"two faults", request("PUT", "Patient/a", "a b", patient, `"ifMatsch":"W/\"1\""`), "entry-fullurl .fullUrl, unknown-element .request.ifMatsch", ""},
 	} {
 		s := open(t, Options{})
 		put(t, s, `{"resourceType":"Patient","id":"a"}`)
@@ -75,12 +75,12 @@ func TestMisspeltMembersOfTheBundleAreRefused(t *testing.T) {
 	entry := request("PUT", "Patient/a", "", `{"resourceType":"Patient","id":"a"}`)
 	for _, kind := range []string{"batch", "transaction"} {
 		for _, c := range []struct{ bundle, want string }{
-			{`"type":"` + kind + `","foo":1,"entry":[` + entry + `]`, "element-unknown Bundle.foo"},
-			{`"type":"` + kind + `","entries":[` + entry + `]`, "element-unknown Bundle.entries"},
+			{`"type":"` + kind + `","foo":1,"entry":[` + entry + `]`, "unknown-element Bundle.foo"},
+			{`"type":"` + kind + `","entries":[` + entry + `]`, "unknown-element Bundle.entries"},
 			{`"type":"` + kind + `","entry":` + entry, "bundle-entry Bundle.entry"},
 			{`"type":"` + kind + `","total":"x","timestamp":"now","signature":1,"link":{},"identifier":"x","entry":[` + entry + `,{"fullUrl":"urn:uuid:1"}]`,
 				"element-type Bundle.total, primitive-format Bundle.timestamp, element-type Bundle.signature, element-array Bundle.link, element-type Bundle.identifier, entry-request Bundle.entry[1]"},
-			{`"type":"collection","Entry":[]`, "bundle-type Bundle.type, element-unknown Bundle.Entry"},
+			{`"type":"collection","Entry":[]`, "bundle-type Bundle.type, unknown-element Bundle.Entry"},
 		} {
 			_, err := s.Bundle(t.Context(), BundleRequest{Base: base, Bundle: resource(t, "%s", `{"resourceType":"Bundle",`+c.bundle+`}`)})
 			if got := told(err); fhir.KindOf(err) != fhir.KindInvalid || got != c.want {

@@ -72,15 +72,15 @@ func add(all *search.Plan, plan search.Plan) {
 // that was searched for.
 func appendPlan(dst []byte, plan *search.Plan) []byte {
 	var issues []fhir.Issue
-	add := func(id, text string) {
+	add := func(id fhir.IssueID, text string) {
 		issues = append(issues, fhir.Issue{Severity: fhir.SeverityInformation, Code: fhir.IssueInformational, ID: id, Text: text})
 	}
 	for i, step := range plan.Steps {
-		add("plan-step", fmt.Sprintf("%d. %s %s %s (%d rows)", i+1, step.Kind, step.Index, step.Detail, step.Rows))
+		add(fhir.IDPlanStep, fmt.Sprintf("%d. %s %s %s (%d rows)", i+1, step.Kind, step.Index, step.Detail, step.Rows))
 	}
 	for _, name := range plan.Unindexed {
-		add("plan-unindexed", "no index served "+name)
+		add(fhir.IDPlanUnindexed, "no index served "+name)
 	}
-	add("plan-cost", "index rows read "+strconv.Itoa(plan.Examined)+", resources looked up "+strconv.Itoa(plan.Fetched)+", rows returned "+strconv.Itoa(plan.Returned))
+	add(fhir.IDPlanCost, "index rows read "+strconv.Itoa(plan.Examined)+", resources looked up "+strconv.Itoa(plan.Fetched)+", rows returned "+strconv.Itoa(plan.Returned))
 	return fhir.AppendOutcome(dst, issues)
 }

@@ -27,13 +27,13 @@ func failure(op string, key fhir.Key, err error) error {
 		}
 		return &c
 	case errors.Is(err, storage.ErrConflict):
-		e = fhir.NewError(fhir.KindConflict, fhir.IssueConflict, "conflict", "another write to the same resource or condition came first; try again")
+		e = fhir.NewError(fhir.KindConflict, fhir.IssueConflict, fhir.IDConflict, "another write to the same resource or condition came first; try again")
 	case errors.Is(err, storage.ErrNotFound):
 		e = errNotFound(key)
 	case errors.Is(err, storage.ErrDeleted):
 		e = errGone(key)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, "timeout", "the request was given up before it was answered; nothing of it is stored")
+		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, fhir.IDTimeout, "the request was given up before it was answered; nothing of it is stored")
 	default:
 		e = &fhir.Error{Kind: fhir.KindInternal}
 	}
@@ -42,20 +42,20 @@ func failure(op string, key fhir.Key, err error) error {
 }
 
 func errNotFound(key fhir.Key) *fhir.Error {
-	e := fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-found", key.String()+" does not exist")
+	e := fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotFound, key.String()+" does not exist")
 	e.Key = key
 	return e
 }
 
 // errNoVersion says that a resource which is there, or was, has no such version.
 func errNoVersion(key fhir.Key) *fhir.Error {
-	e := fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-found", key.String()+" has no version of this id")
+	e := fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotFound, key.String()+" has no version of this id")
 	e.Key = key
 	return e
 }
 
 func errGone(key fhir.Key) *fhir.Error {
-	e := fhir.NewError(fhir.KindGone, fhir.IssueDeleted, "deleted", key.String()+" is deleted")
+	e := fhir.NewError(fhir.KindGone, fhir.IssueDeleted, fhir.IDDeleted, key.String()+" is deleted")
 	e.Key = key
 	return e
 }

@@ -93,7 +93,7 @@ func failures(whole error, entries []*bundleEntry) error {
 			continue
 		}
 		if slices.ContainsFunc(entries[i+1:], func(e *bundleEntry) bool { return e.err != nil }) {
-			return join(all, &fhir.Error{Kind: told.Kind, Issues: []fhir.Issue{{Severity: fhir.SeverityInformation, Code: fhir.IssueTooCostly, ID: "issues-truncated",
+			return join(all, &fhir.Error{Kind: told.Kind, Issues: []fhir.Issue{{Severity: fhir.SeverityInformation, Code: fhir.IssueTooCostly, ID: fhir.IDIssuesTruncated,
 				Text: fmt.Sprintf("there are more faults; those up to entry %d are listed", e.index)}}})
 		}
 		return all

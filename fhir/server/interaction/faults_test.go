@@ -23,16 +23,16 @@ func TestTransactionsTellAllFaultsAtOnce(t *testing.T) {
 			request("POST", "Observation", "", unknownURN),
 			request("POST", "Patient", "", `{"resourceType":"Patient","gender":"x"}`, `"ifNoneExist":"foo=1"`),
 			request("PUT", "Patient?foo=1", "", `{"resourceType":"Patient","active":1}`),
-		}, `element-unknown Bundle.entry[0].resource.foo, unresolved-reference Bundle.entry[1].resource.subject.reference, unresolved-reference Bundle.entry[1].resource.focus[0].reference, ` +
+		}, `unknown-element Bundle.entry[0].resource.foo, unresolved-reference Bundle.entry[1].resource.subject.reference, unresolved-reference Bundle.entry[1].resource.focus[0].reference, ` +
 			`unknown-parameter Bundle.entry[2].request.ifNoneExist, code-enum Bundle.entry[2].resource.gender, unknown-parameter Bundle.entry[3].request.url, element-type Bundle.entry[3].resource.active`},
 		{"structure and contents", fhir.KindInvalid, []string{
 			request("LINK", "Patient", "", `{"resourceType":"Patient","foo":1}`), `{"resource":{"resourceType":"Patient","foo":1}}`,
 			request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"2","foo":1}`), request("POST", "Patient", "", `{"resourceType":"Patient","foo":1}`), request("DELETE", "Nothing/1", "", ""),
-		}, `entry-method Bundle.entry[0].request.method, element-unknown Bundle.entry[0].resource.foo, entry-request Bundle.entry[1], element-unknown Bundle.entry[1].resource.foo, ` +
-			`id-mismatch Bundle.entry[2].resource.id, element-unknown Bundle.entry[2].resource.foo, element-unknown Bundle.entry[3].resource.foo, unknown-resource-type Bundle.entry[4].request.url`},
+		}, `entry-method Bundle.entry[0].request.method, unknown-element Bundle.entry[0].resource.foo, entry-request Bundle.entry[1], unknown-element Bundle.entry[1].resource.foo, ` +
+			`id-mismatch Bundle.entry[2].resource.id, unknown-element Bundle.entry[2].resource.foo, unknown-element Bundle.entry[3].resource.foo, unknown-type Bundle.entry[4].request.url`},
 		{"contents alone", fhir.KindUnprocessable, []string{
 			request("POST", "Patient", "", `{"resourceType":"Patient","foo":1}`), request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"1","foo":1}`),
-		}, `element-unknown Bundle.entry[0].resource.foo, element-unknown Bundle.entry[1].resource.foo`},
+		}, `unknown-element Bundle.entry[0].resource.foo, unknown-element Bundle.entry[1].resource.foo`},
 		{"what conditions find", fhir.KindUnprocessable, []string{
 			request("POST", "Patient", "", `{"resourceType":"Patient"}`, `"ifNoneExist":"identifier=s|k2"`), request("PATCH", "Patient?identifier=s|k2", "", `{"resourceType":"Parameters"}`),
 			request("DELETE", "Patient?identifier=s|k2", "", ""),
@@ -40,20 +40,20 @@ func TestTransactionsTellAllFaultsAtOnce(t *testing.T) {
 			request("POST", "Observation", "", observation+`"subject":{"reference":"Patient?identifier=s|none"},"foo":1}`),
 		}, `multiple-matches Bundle.entry[0], multiple-matches Bundle.entry[1], multiple-matches Bundle.entry[2], ` +
 			`conditional-reference Bundle.entry[3].resource.subject.reference, conditional-reference Bundle.entry[3].resource.focus[0].reference, conditional-reference Bundle.entry[3].resource.focus[1].reference, ` +
-			`conditional-reference Bundle.entry[4].resource.subject.reference, element-unknown Bundle.entry[4].resource.foo`},
+			`conditional-reference Bundle.entry[4].resource.subject.reference, unknown-element Bundle.entry[4].resource.foo`},
 		{"several matches alone", fhir.KindPrecondition, []string{
 			request("POST", "Patient", "", `{"resourceType":"Patient"}`, `"ifNoneExist":"identifier=s|k2"`), request("PUT", "Patient?identifier=s|k2", "", `{"resourceType":"Patient"}`),
 		}, `multiple-matches Bundle.entry[0], multiple-matches Bundle.entry[1]`},
 		{"conditional references that can't be asked", fhir.KindInvalid, []string{
 			request("POST", "Observation", "", observation+`"subject":{"reference":"Patient?foo=1"},"focus":[{"reference":"Nothing?foo=1"}]}`),
 			request("POST", "Observation", "", observation+`"subject":{"reference":"Patient?foo=1"}}`),
-		}, `unknown-parameter Bundle.entry[0].resource.subject.reference, unknown-resource-type Bundle.entry[0].resource.focus[0].reference, unknown-parameter Bundle.entry[1].resource.subject.reference`},
+		}, `unknown-parameter Bundle.entry[0].resource.subject.reference, unknown-type Bundle.entry[0].resource.focus[0].reference, unknown-parameter Bundle.entry[1].resource.subject.reference`},
 		{"two writes to one resource, and contents", fhir.KindInvalid, []string{
 			request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"1"}`), request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"1","foo":1}`), request("DELETE", "Patient/1", "", ""),
-		}, `duplicate-entry Bundle.entry[1], element-unknown Bundle.entry[1].resource.foo, duplicate-entry Bundle.entry[2]`},
+		}, `duplicate-entry Bundle.entry[1], unknown-element Bundle.entry[1].resource.foo, duplicate-entry Bundle.entry[2]`},
 		{"a reference to an entry of the wrong type", fhir.KindUnprocessable, []string{
 			request("POST", "Practitioner", "urn:uuid:2", `{"resourceType":"Practitioner","foo":1}`), request("POST", "Encounter", "", `{"resourceType":"Encounter","status":"planned","class":{"code":"AMB"},"subject":{"reference":"urn:uuid:2"}}`),
-		}, `element-unknown Bundle.entry[0].resource.foo, reference-target Bundle.entry[1].resource.subject`},
+		}, `unknown-element Bundle.entry[0].resource.foo, reference-target Bundle.entry[1].resource.subject`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := validating(t)

@@ -88,7 +88,7 @@ func (e *bundleEntry) notModified(rec storage.Record) bool {
 // metadata answers with the CapabilityStatement (R4 http, 3.1.0.10), which the caller of Bundle has.
 func (s *Service) metadata(e *bundleEntry, q BundleRequest) (reply, error) {
 	if q.Metadata == nil {
-		return reply{}, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "entry-metadata", "the CapabilityStatement is not served in a Bundle; read [base]/metadata by itself")
+		return reply{}, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDEntryMetadata, "the CapabilityStatement is not served in a Bundle; read [base]/metadata by itself")
 	}
 	query := slices.DeleteFunc(strings.Split(e.url.query, "&"), func(pair string) bool { return pair == "mode=full" || pair == "mode=normative" })
 	body, err := s.view(q.Metadata(), strings.Join(query, "&"))

@@ -257,7 +257,7 @@ func (s *Service) parseHistory(query string) (historyParameters, error) {
 	p := historyParameters{count: s.opt.DefaultPage, links: url.Values{}}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return p, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "invalid-url", "the query is not escaped as URLs are")
+		return p, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "the query is not escaped as URLs are")
 	}
 	for name, all := range values {
 		if len(all) > 1 {
@@ -290,7 +290,7 @@ func (s *Service) parseHistory(query string) (historyParameters, error) {
 			}
 			p.from, p.until = at.Range(nil)
 		default:
-			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unknown-parameter", "a history takes _since, _at and _count; the URL has another parameter")
+			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, "a history takes _since, _at and _count; the URL has another parameter")
 		}
 	}
 	return p, nil
@@ -300,5 +300,5 @@ func (s *Service) parseHistory(query string) (historyParameters, error) {
 func plus(s string) string { return strings.ReplaceAll(s, " ", "+") }
 
 func errParameter(name, what string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-parameter", name+" "+what)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidParameter, name+" "+what)
 }

@@ -138,15 +138,15 @@ func TestHistoryTellsWhatEachWriteWasAnswered(t *testing.T) {
 
 func TestHistoryRefusesWhatItDoesNotKnow(t *testing.T) {
 	s := open(t, Options{})
-	for query, issue := range map[string]string{
+	for query, issue := range map[string]fhir.IssueID{
 		"_since=yesterday": "invalid-parameter", "_since=2024-01-01": "invalid-parameter", "_at=x": "invalid-parameter", "_count=-1": "invalid-parameter",
-		"_count=1&_count=2": "invalid-parameter", "code=x": "unknown-parameter", "_cursor=AAAA": "bad-cursor", "_count=%zz": "invalid-url",
+		"_count=1&_count=2": "invalid-parameter", "code=x": "unknown-parameter", "_cursor=AAAA": "bad-cursor", "_count=%zz": "bad-encoding",
 	} {
 		_, err := s.History(t.Context(), HistoryRequest{Base: base, Query: query})
 		check(t, err, fhir.KindInvalid, issue)
 	}
 	_, err := s.History(t.Context(), HistoryRequest{Base: base, Type: "Nothing"})
-	check(t, err, fhir.KindNotFound, "unknown-resource-type")
+	check(t, err, fhir.KindNotFound, "unknown-type")
 }
 
 func TestHistoryCursorIsBoundToItsHistory(t *testing.T) {

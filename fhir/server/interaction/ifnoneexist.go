@@ -13,12 +13,12 @@ func ReadIfNoneExist(text, typ, base string) (query string, err error) {
 	query = strings.TrimSpace(text)
 	if head, after, ok := strings.Cut(query, "?"); ok && !strings.Contains(head, "=") {
 		if head = strings.TrimPrefix(head, base+"/"); head != "" && head != typ {
-			return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "if-none-exist", "the condition of a conditional create names what is not "+typ+" on this server")
+			return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDIfNoneExist, "the condition of a conditional create names what is not "+typ+" on this server")
 		}
 		query = after
 	}
 	if query == "" {
-		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "if-none-exist", "the condition of a conditional create needs search parameters, as in identifier=http://example.org|1")
+		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDIfNoneExist, "the condition of a conditional create needs search parameters, as in identifier=http://example.org|1")
 	}
 	return query, nil
 }

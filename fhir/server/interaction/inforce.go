@@ -174,7 +174,7 @@ func (f *inForce) drop(id string) (types []string) {
 // taken refuses a url that is in force for another resource.
 func (f *inForce) taken(id, url string) error {
 	if owner, ok := f.ids[url]; ok && owner != id {
-		return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueDuplicate, ID: "parameter-conflict",
+		return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueDuplicate, ID: fhir.IDParameterConflict,
 			Text: "another stored search parameter has this url", Expression: parameterType + ".url"}}}
 	}
 	return nil
@@ -185,7 +185,7 @@ func (f *inForce) inUse(url string) error {
 	for _, p := range f.parameters.Custom() {
 		for _, c := range p.Components {
 			if definition, _, _ := strings.Cut(c.Definition, "|"); definition == url && p.URL != url {
-				return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, "parameter-in-use",
+				return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, fhir.IDParameterInUse,
 					"the search parameter is a component of "+parameterType+"/"+f.ids[p.URL]+", which has to be deleted or retired first")
 			}
 		}

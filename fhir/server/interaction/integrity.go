@@ -77,7 +77,7 @@ func (s *Service) referencesLead(ctx context.Context, tx storage.Reader, r fhir.
 	var issues []fhir.Issue
 	for i := range found {
 		if found[i].Version == 0 {
-			issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueNotFound, ID: "missing-reference",
+			issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueNotFound, ID: fhir.IDMissingReference,
 				Text: "the reference points to a resource that does not exist here", Expression: nodes[i].Path()})
 		}
 	}
@@ -145,7 +145,7 @@ func (s *Service) noReferrers(ctx context.Context, tx storage.Reader, key fhir.K
 			return err
 		}
 		if len(rows) > 0 {
-			return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, "referenced", "a resource of type "+typ+" refers to this one, which so can't be deleted")
+			return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, fhir.IDReferenced, "a resource of type "+typ+" refers to this one, which so can't be deleted")
 		}
 	}
 	return nil

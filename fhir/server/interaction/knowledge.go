@@ -52,7 +52,7 @@ func (k *Knowledge) view(ctx context.Context, f func(storage.Reader) error) erro
 }
 
 func errLimit(text string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "fhirpath-limit", text)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDFHIRPathLimit, text)
 }
 
 // Resolve implements fhirpath.Resolver: a local reference is the current version of a resource or the one that it names, anything else a

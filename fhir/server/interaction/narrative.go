@@ -1,10 +1,10 @@
 package interaction
 
 import (
-	"iter"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/xhtml"
 )
 
 // namesInNarrative reports whether a link of the XHTML names an entry.
@@ -12,7 +12,7 @@ func namesInNarrative(div string, names entryNames) bool {
 	if len(names) == 0 {
 		return false
 	}
-	for start, end := range narrativeLinks(div) {
+	for start, end := range xhtml.Links(div) {
 		if _, _, ok := names.find(unescapeAmp(div[start:end])); ok {
 			return true
 		}
@@ -25,7 +25,7 @@ func namesInNarrative(div string, names entryNames) bool {
 func rewriteNarrative(div string, names entryNames, keys []fhir.Key) string {
 	var out strings.Builder
 	done := 0
-	for start, end := range narrativeLinks(div) {
+	for start, end := range xhtml.Links(div) {
 		entry, rest, ok := names.find(unescapeAmp(div[start:end]))
 		if !ok || keys[entry] == (fhir.Key{}) {
 			continue
@@ -43,50 +43,3 @@ func rewriteNarrative(div string, names entryNames, keys []fhir.Key) string {
 }
 
 func unescapeAmp(s string) string { return strings.ReplaceAll(s, "&amp;", "&") }
-
-// narrativeLinks yields where the values of href and src attributes start and end, as of the elements a and img. Text and comments that
-// look like attributes are passed over. Input that is not well-formed ends it early.
-func narrativeLinks(s string) iter.Seq2[int, int] {
-	return func(yield func(int, int) bool) {
-		for i := 0; ; {
-			open := strings.IndexByte(s[i:], '<')
-			if open < 0 {
-				return
-			}
-			i += open + 1
-			if strings.HasPrefix(s[i:], "!--") {
-				n := strings.Index(s[i:], "-->")
-				if n < 0 {
-					return
-				}
-				i += n
-				continue
-			}
-			for {
-				stop := strings.IndexAny(s[i:], "=>")
-				if stop < 0 {
-					return
-				}
-				name := strings.TrimSpace(s[i : i+stop])
-				i += stop + 1
-				if s[i-1] == '>' {
-					break
-				}
-				i += len(s[i:]) - len(strings.TrimLeft(s[i:], " \t\r\n"))
-				if i == len(s) || s[i] != '"' && s[i] != '\'' {
-					return
-				}
-				n := strings.IndexByte(s[i+1:], s[i])
-				if n < 0 {
-					return
-				}
-				start, end := i+1, i+1+n
-				i = end + 1
-				name = name[strings.LastIndexAny(name, " \t\r\n")+1:]
-				if (strings.EqualFold(name, "href") || strings.EqualFold(name, "src")) && !yield(start, end) {
-					return
-				}
-			}
-		}
-	}
-}

@@ -37,7 +37,7 @@ func (s *Service) PatchConditional(ctx context.Context, typ string, p Patch, que
 func (c *condition) target(ctx context.Context, r storage.Reader) (fhir.Key, error) {
 	key, err := c.one(ctx, r, nil)
 	if err == nil && key.ID == "" {
-		err = fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-found", "the condition finds no resource")
+		err = fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotFound, "the condition finds no resource")
 	}
 	return key, err
 }
@@ -122,7 +122,7 @@ func (s *Service) patched(p Patch, cur storage.Record) (*draft, error) {
 		return nil, err
 	}
 	if after.Type() != cur.Key.Type || after.ID() != cur.Key.ID {
-		return nil, fhir.NewError(fhir.KindUnprocessable, fhir.IssueBusinessRule, "patch-identity", "a patch keeps the resource's type and id")
+		return nil, fhir.NewError(fhir.KindUnprocessable, fhir.IssueBusinessRule, fhir.IDPatchIdentity, "a patch keeps the resource's type and id")
 	}
 	if err := s.unsettled(after); err != nil {
 		return nil, err

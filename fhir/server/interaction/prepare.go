@@ -63,7 +63,7 @@ func (s *Service) checkType(typ string, r fhir.Resource) error {
 		return err
 	}
 	if got := r.Type(); got != typ {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "resource-type",
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType,
 			fmt.Sprintf("the URL asks for a resource of type %s, the body's resourceType is another", typ))
 	}
 	return nil
@@ -74,21 +74,21 @@ func (s *Service) knownType(typ string) error {
 	if _, ok := s.registry.Resource(typ); ok {
 		return nil
 	}
-	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, "unknown-resource-type", "R4 has no resource type of this name")
+	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, "R4 has no resource type of this name")
 }
 
 // checkID checks that the body's id is the URL's.
 func checkID(key fhir.Key, r fhir.Resource) error {
 	if !fhir.ValidID(key.ID) {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "invalid-id", "an id is 1 to 64 letters, digits, dashes and dots")
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidID, "an id is 1 to 64 letters, digits, dashes and dots")
 	}
 	id := r.Get("id")
 	switch {
 	case !id.Valid():
-		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "id-missing",
+		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDIDMissing,
 			Text: "the body of an update carries the id of the URL", Expression: key.Type + ".id"}}}
 	case id.Kind() != fhir.String || id.Text() != key.ID:
-		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: "id-mismatch",
+		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDIDMismatch,
 			Text: "the body's id is not the URL's", Expression: key.Type + ".id"}}}
 	}
 	return nil
@@ -204,10 +204,10 @@ func exists(rec storage.Record) bool { return rec.Version > 0 && !rec.Deleted }
 // check compares the preconditions with the version that is current (R4 http, 3.1.0.7.3 Managing Resource Contention).
 func (c Conditions) check(cur storage.Record) error {
 	if c.NoneMatch && exists(cur) {
-		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-none-match", "the resource exists, and If-None-Match asks that it does not")
+		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfNoneMatch, "the resource exists, and If-None-Match asks that it does not")
 	}
 	if c.AnyMatch && !exists(cur) {
-		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", "the resource does not exist, and If-Match asks that it does")
+		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfMatch, "the resource does not exist, and If-Match asks that it does")
 	}
 	if c.IfMatch == nil {
 		return nil
@@ -218,7 +218,7 @@ func (c Conditions) check(cur storage.Record) error {
 				return nil
 			}
 		}
-		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", fmt.Sprintf("the current version is %d, and If-Match asks for another", cur.Version))
+		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfMatch, fmt.Sprintf("the current version is %d, and If-Match asks for another", cur.Version))
 	}
-	return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", "the resource does not exist, and If-Match asks for one of its versions")
+	return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfMatch, "the resource does not exist, and If-Match asks for one of its versions")
 }

@@ -120,7 +120,7 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 		}
 	}
 	if len(p.includes) > maxIncludes {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "search-too-costly",
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDSearchTooCostly,
 			fmt.Sprintf("a search has at most %d different includes", maxIncludes))
 	}
 	if p.finding, err = s.findingOf(req, q.Compartment); err != nil {
@@ -195,7 +195,7 @@ func (s *Service) findingOf(req search.Request, compartment fhir.Key) (finding, 
 		f = append(f, search.Query{Types: []string{typ}, Where: where, Sort: order})
 	}
 	if len(f) == 0 {
-		return nil, fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-in-compartment", "there is no such compartment, or the resource type is not in it")
+		return nil, fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotInCompartment, "there is no such compartment, or the resource type is not in it")
 	}
 	return f, nil
 }

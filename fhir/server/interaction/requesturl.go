@@ -18,7 +18,7 @@ type requestURL struct {
 
 // parseRequestURL takes request.url apart: relative to the base, or absolute below it.
 func (s *Service) parseRequestURL(n fhir.Node, base string) (u requestURL, err error) {
-	bad := func(text string) error { return badEntry("entry-url", text, ".request.url") }
+	bad := func(text string) error { return badEntry(fhir.IDEntryURL, text, ".request.url") }
 	const form = "request.url is a URL of this server, relative to its base"
 	text := n.Text()
 	if !n.Valid() || n.Kind() == fhir.String && text == "" {
@@ -46,7 +46,7 @@ func (s *Service) parseRequestURL(n fhir.Node, base string) (u requestURL, err e
 	}
 	for _, part := range parts {
 		if strings.HasPrefix(part, "$") {
-			return u, &fhir.Error{Kind: fhir.KindNotSupported, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: "entry-operation",
+			return u, &fhir.Error{Kind: fhir.KindNotSupported, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: fhir.IDEntryOperation,
 				Text: "operations are not served in a Bundle; ask for one by itself", Expression: ".request.url"}}}
 		}
 	}

@@ -177,7 +177,7 @@ func (t *transaction) resolveEntry(ctx context.Context, r storage.Reader, p *res
 		p.keys[e.index], err = conditionalKey(ctx, r, e.url.typ, e.resource, found, e.key.ID)
 	case http.MethodPatch:
 		if p.keys[e.index] = found; found.ID == "" {
-			err = fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-found", "the condition finds no resource")
+			err = fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotFound, "the condition finds no resource")
 		}
 	}
 	return err
@@ -271,7 +271,7 @@ func (t *transaction) resolveReferences(ctx context.Context, r storage.Reader, p
 }
 
 func errConditionalReference(found int, expression string) error {
-	e := &fhir.Error{Kind: fhir.KindPrecondition, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueMultiple, ID: "conditional-reference",
+	e := &fhir.Error{Kind: fhir.KindPrecondition, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueMultiple, ID: fhir.IDConditionalReference,
 		Text: "the conditional reference finds several resources and must find one", Expression: expression}}}
 	if found == 0 {
 		e.Kind, e.Issues[0].Code = fhir.KindUnprocessable, fhir.IssueNotFound

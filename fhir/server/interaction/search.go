@@ -196,7 +196,7 @@ func (s *Service) indexing(f finding) []fhir.Issue {
 	var issues []fhir.Issue
 	for _, j := range jobs {
 		if used[j.Code] && !j.Removed {
-			issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: "parameter-indexing",
+			issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDParameterIndexing,
 				Text: fmt.Sprintf("the search parameter %s is being indexed: %d of %d resources are done, and the others are not found by it yet", j.Code, j.Done, j.Total)})
 		}
 	}

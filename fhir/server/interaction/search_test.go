@@ -115,7 +115,7 @@ func TestSearchTotals(t *testing.T) {
 
 func TestSearchRefusals(t *testing.T) {
 	s := open(t, Options{})
-	for query, issue := range map[string]string{
+	for query, issue := range map[string]fhir.IssueID{
 		"Patient?nonsense=x": "unknown-parameter", "Patient?_count=-1": "bad-count", "Patient?_cursor=x": "bad-cursor", "Patient?_explain=x": "invalid-parameter",
 		"Patient?_summary=true&_elements=name": "invalid-parameter", "Patient?_sort=nonsense": "unknown-parameter",
 	} {

@@ -209,7 +209,7 @@ func (s *Service) checkParameter(r fhir.Resource) error {
 	err := s.parameters.Check(r)
 	var e *fhir.Error
 	if errors.As(err, &e) && !slices.ContainsFunc(e.Issues, func(i fhir.Issue) bool {
-		return i.ID != "parameter-conflict" && i.Expression != parameterType+".component"
+		return i.ID != fhir.IDParameterConflict && i.Expression != parameterType+".component"
 	}) {
 		return nil // which the Update is to say that stores it: it sees the others
 	}

@@ -93,7 +93,7 @@ func put(t testing.TB, s *Service, src string, args ...any) Result {
 }
 
 // check fails the test where err is not of the kind, or has no issue of the id.
-func check(t testing.TB, err error, kind fhir.Kind, id string) {
+func check(t testing.TB, err error, kind fhir.Kind, id fhir.IssueID) {
 	t.Helper()
 	var e *fhir.Error
 	if !errors.As(err, &e) {

@@ -72,7 +72,7 @@ func (s *Service) settled(ctx context.Context, typ string, r fhir.Resource) (*dr
 func (s *Service) unsettled(r fhir.Resource) error {
 	for _, m := range mentions(s.registry, r, nil, "") {
 		if m.kind == mentionCondition {
-			return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: "conditional-reference",
+			return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: fhir.IDConditionalReference,
 				Text: "a patch makes no conditional references; refer to the resource by its type and id", Expression: m.node.Path()}}}
 		}
 	}
@@ -98,7 +98,7 @@ func (s *Service) refuseLinks(entries []*bundleEntry) {
 		}
 		for _, m := range mentions(s.registry, e.resource, names, "") {
 			if m.kind == mentionLink && m.node.Name() == "reference" {
-				e.fault(&fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueBusinessRule, ID: "batch-reference",
+				e.fault(&fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueBusinessRule, ID: fhir.IDBatchReference,
 					Text: "the reference names an entry of the batch by its fullUrl, and the entries of a batch do not know each other; send a transaction", Expression: m.node.Path()}}})
 			}
 		}

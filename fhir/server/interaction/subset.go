@@ -221,7 +221,7 @@ func (s *Service) view(body []byte, query string) ([]byte, error) {
 			elements = append(elements, strings.Split(strings.ReplaceAll(value, "%2C", ","), ",")...)
 		case "_format", "_pretty", "":
 		default:
-			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unknown-parameter", "a read takes _summary and _elements; the URL has another parameter")
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, "a read takes _summary and _elements; the URL has another parameter")
 		}
 	}
 	return s.Subset(body, summary, elements)

@@ -79,7 +79,7 @@ func (t *transaction) check() {
 	for _, e := range t.entries {
 		if e.fullURL != "" && e.method != http.MethodPatch && (e.resource.Valid() || e.err != nil) {
 			if first, twice := t.names[entryName(e.fullURL)]; twice {
-				e.fault(badEntry("duplicate-fullurl", fmt.Sprintf("entry %d has the same fullUrl", first), ".fullUrl"))
+				e.fault(badEntry(fhir.IDDuplicateFullURL, fmt.Sprintf("entry %d has the same fullUrl", first), ".fullUrl"))
 			}
 			t.names[entryName(e.fullURL)] = e.index
 			if strings.HasPrefix(e.fullURL, own) {
@@ -100,7 +100,7 @@ func (t *transaction) check() {
 func (t *transaction) baseOf(e *bundleEntry) string { return cmp.Or(restfulBase(e.fullURL), t.base) }
 
 func errDuplicateEntry(first int) error {
-	return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueDuplicate, ID: "duplicate-entry",
+	return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueDuplicate, ID: fhir.IDDuplicateEntry,
 		Text: fmt.Sprintf("entry %d writes the same resource; a transaction writes each resource once", first)}}}
 }
 
@@ -114,7 +114,7 @@ func (t *transaction) scan(ctx context.Context) {
 		e.mentions = mentions(t.registry, e.resource, t.names, t.baseOf(e))
 		for _, m := range e.mentions {
 			if m.kind == mentionUnknown {
-				e.fault(&fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotFound, ID: "unresolved-reference",
+				e.fault(&fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotFound, ID: fhir.IDUnresolvedReference,
 					Text: "no entry of the transaction has this urn: as its fullUrl", Expression: m.node.Path()}}})
 			}
 		}

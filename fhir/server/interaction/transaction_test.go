@@ -167,7 +167,7 @@ func TestTransactionIsRefusedAsAWhole(t *testing.T) {
 		{"create with an id", []string{good, request("POST", "Patient/1", "", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
 		{"create of another type", []string{good, request("POST", "Group", "", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "resource-type", "Bundle.entry[1]"},
 		{"create without a resource", []string{good, request("POST", "Patient", "", "")}, fhir.KindInvalid, "entry-resource", "Bundle.entry[1]"},
-		{"unknown type", []string{good, request("GET", "Nothing/1", "", "")}, fhir.KindInvalid, "unknown-resource-type", "Bundle.entry[1].request.url"},
+		{"unknown type", []string{good, request("GET", "Nothing/1", "", "")}, fhir.KindInvalid, "unknown-type", "Bundle.entry[1].request.url"},
 		{"metadata", []string{good, request("GET", "metadata", "", "")}, fhir.KindNotSupported, "entry-metadata", "Bundle.entry[1]"},
 		{"operation", []string{good, request("POST", "Patient/$match", "", `{"resourceType":"Parameters"}`)}, fhir.KindNotSupported, "entry-operation", "Bundle.entry[1].request.url"},
 		{"operation on a resource", []string{good, request("GET", "Patient/1/$everything", "", "")}, fhir.KindNotSupported, "entry-operation", "Bundle.entry[1].request.url"},
@@ -195,7 +195,7 @@ func TestTransactionIsRefusedAsAWhole(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t, Options{})
 			_, err := transact(t, s, c.entries...)
-			check(t, err, c.kind, c.issue)
+			check(t, err, c.kind, fhir.IssueID(c.issue))
 			var e *fhir.Error
 			if errors.As(err, &e); e.Issues[0].Expression != c.expression {
 				t.Errorf("expression %s; want %s", e.Issues[0].Expression, c.expression)
@@ -344,7 +344,7 @@ func TestConditionalReferences(t *testing.T) {
 		t.Errorf("%+v", e.Issues)
 	}
 	_, err = transact(t, s, strings.Replace(about, "Patient?identifier", "Nothing?identifier", 1))
-	check(t, err, fhir.KindInvalid, "unknown-resource-type")
+	check(t, err, fhir.KindInvalid, "unknown-type")
 }
 
 func TestConcurrentConditionalCreatesCreateOne(t *testing.T) {

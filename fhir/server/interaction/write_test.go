@@ -58,7 +58,7 @@ func TestReadOfWhatIsNotThere(t *testing.T) {
 	_, err = s.Read(ctx, key("Patient/not_valid"))
 	check(t, err, fhir.KindNotFound, "not-found")
 	_, err = s.Read(ctx, key("Pateint/1"))
-	check(t, err, fhir.KindNotFound, "unknown-resource-type")
+	check(t, err, fhir.KindNotFound, "unknown-type")
 	put(t, s, `{"resourceType":"Patient","id":"a"}`)
 	for _, v := range []string{"2", "0", "-1", "01", "x", "", "99999999999999999999"} {
 		_, err = s.VRead(ctx, key("Patient/a"), v)
@@ -85,7 +85,7 @@ func TestUpdateRefusesAnotherIDOrType(t *testing.T) {
 		{"Patient/a_b", `{"resourceType":"Patient","id":"a_b"}`, "invalid-id"},
 	} {
 		_, err := s.Update(ctx, key(c.key), resource(t, "%s", c.body), Conditions{})
-		check(t, err, fhir.KindInvalid, c.issue)
+		check(t, err, fhir.KindInvalid, fhir.IssueID(c.issue))
 	}
 }
 
@@ -157,9 +157,9 @@ func TestPreconditionsOfWrites(t *testing.T) {
 		{"a", Conditions{NoneMatch: true}, "if-none-match"},
 	} {
 		_, err := s.Update(ctx, key("Patient/"+c.id), resource(t, `{"resourceType":"Patient","id":"%s"}`, c.id), c.cond)
-		check(t, err, fhir.KindPrecondition, c.issue)
+		check(t, err, fhir.KindPrecondition, fhir.IssueID(c.issue))
 		_, err = s.Delete(ctx, key("Patient/"+c.id), c.cond)
-		check(t, err, fhir.KindPrecondition, c.issue)
+		check(t, err, fhir.KindPrecondition, fhir.IssueID(c.issue))
 	}
 	for _, c := range []struct {
 		id   string

@@ -60,7 +60,7 @@ func boundedFHIRPath(k Knower, reg *definition.Registry, bounds fhirpathBounds) 
 
 // errCostly is the answer to an evaluation that is past the bounds.
 func errCostly(text string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, "fhirpath-limit", "FHIRPath: "+text+"; a cheaper expression or a smaller resource will do")
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDFHIRPathLimit, "FHIRPath: "+text+"; a cheaper expression or a smaller resource will do")
 }
 
 // Knower answers what expressions ask beyond their resource; *interaction.Service is one.
@@ -89,7 +89,7 @@ type evaluation struct {
 
 // errParameter is the answer to a parameter that is missing, unknown or not of the form it must have.
 func errParameter(code fhir.IssueType, text string, at fhir.Node) error {
-	e := fhir.NewError(fhir.KindInvalid, code, "operation-parameter", text)
+	e := fhir.NewError(fhir.KindInvalid, code, fhir.IDOperationParameter, text)
 	if at.Valid() {
 		e.Issues[0].Expression = at.Path()
 	}

@@ -153,7 +153,7 @@ func TestFHIRPathRefuses(t *testing.T) {
 			if !errors.As(err, &e) || len(e.Issues) == 0 {
 				t.Fatalf("%v: %s", err, got)
 			}
-			if c.id != "" && e.Issues[0].ID != c.id || !strings.Contains(e.Issues[0].Text, c.text) {
+			if c.id != "" && string(e.Issues[0].ID) != c.id || !strings.Contains(e.Issues[0].Text, c.text) {
 				t.Errorf("%s: %s", e.Issues[0].ID, e.Issues[0].Text)
 			}
 			if strings.Contains(e.Issues[0].Text, "Jane") {

@@ -30,7 +30,7 @@ func (x *exchange) writtenBinary(id string) (fhir.Resource, error) {
 	contentType := trim(x.r.Header.Get("Content-Type"))
 	m := parseMediaType(contentType)
 	if m.name == "" {
-		return fhir.Resource{}, fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, "content-type-missing", "content needs a Content-Type")
+		return fhir.Resource{}, fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, fhir.IDContentTypeMissing, "content needs a Content-Type")
 	}
 	b, err := x.body()
 	if err != nil {

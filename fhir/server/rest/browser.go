@@ -16,7 +16,7 @@ import (
 // browserAllowed refuses what only a web page sends that has no business here.
 func (h *Handler) browserAllowed(r *http.Request) error {
 	if h.cfg.LoopbackOnly && !h.cfg.TrustProxy && !h.ownHost(r.Host) {
-		return fhir.NewError(fhir.KindForbidden, fhir.IssueForbidden, "foreign-host",
+		return fhir.NewError(fhir.KindForbidden, fhir.IssueForbidden, fhir.IDForeignHost,
 			"the Host header names neither this machine nor the host of --base-url: the server is for programs on this machine")
 	}
 	origin := r.Header["Origin"]
@@ -29,7 +29,7 @@ func (h *Handler) browserAllowed(r *http.Request) error {
 	if h.crossOrigin.Check(r) == nil || len(origin) == 1 && h.baseOrigin != "" && origin[0] == h.baseOrigin {
 		return nil
 	}
-	return fhir.NewError(fhir.KindForbidden, fhir.IssueForbidden, "foreign-origin",
+	return fhir.NewError(fhir.KindForbidden, fhir.IssueForbidden, fhir.IDForeignOrigin,
 		"a page of another origin can't write here; --cors-origins names the origins that may")
 }
 

@@ -30,7 +30,7 @@ func (h *Handler) bundle(x *exchange) error {
 		return err
 	}
 	if r.Type() != "Bundle" {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bundle-expected", "the base takes a Bundle; a resource is created with POST [type]")
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBundleExpected, "the base takes a Bundle; a resource is created with POST [type]")
 	}
 	if r.Get("type").Text() == "transaction" {
 		x.name = "transaction"

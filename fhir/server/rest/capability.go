@@ -79,9 +79,9 @@ func checkMode(query string) error {
 		switch unescapeQuery(value) {
 		case "full", "normative":
 		case "terminology":
-			return fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, "mode", "there is no terminology service, and so no TerminologyCapabilities")
+			return fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDInvalidParameter, "there is no terminology service, and so no TerminologyCapabilities")
 		default:
-			return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "mode", "mode is full, normative or terminology")
+			return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidParameter, "mode is full, normative or terminology")
 		}
 	}
 	return nil

@@ -85,7 +85,7 @@ func TestFailuresShowAReferenceAndNoCause(t *testing.T) {
 	}{
 		{"an engine's error", errors.New("secret cause"), 500, "internal"},
 		{"an error without issues", &fhir.Error{Kind: fhir.KindUnavailable, Err: errors.New("secret cause")}, 503, "unavailable"},
-		{"no space", &fhir.Error{Kind: fhir.KindFull, Err: errors.New("secret cause")}, 507, "full"},
+		{"no space", &fhir.Error{Kind: fhir.KindFull, Err: errors.New("secret cause")}, 507, "storage-full"},
 		{"a panic", nil, 500, "internal"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func versionsOf(tags []string) []int64 {
 
 // errETag is the answer to a condition that can't be read: to pass over it would do what the client wanted to prevent.
 func errETag(header string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "etag", header+` must be * or entity tags, as in W/"3"`)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDETag, header+` must be * or entity tags, as in W/"3"`)
 }
 
 // misplaced refuses headers that state conditions which the request does not have: what is passed over is lost, as an update is without its
@@ -75,7 +75,7 @@ func errETag(header string) error {
 func misplaced(h http.Header, of string, names ...string) error {
 	for _, name := range names {
 		if len(h[name]) > 0 {
-			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "misplaced-condition", name+" is no condition of "+of)
+			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDMisplacedCondition, name+" is no condition of "+of)
 		}
 	}
 	return nil
@@ -102,12 +102,12 @@ func conditions(h http.Header) (interaction.Conditions, error) {
 			return c, errETag("If-None-Match")
 		}
 		if len(tags) > 0 {
-			return c, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "if-none-match", "a write takes If-None-Match: * only")
+			return c, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDIfNoneMatch, "a write takes If-None-Match: * only")
 		}
 		c.NoneMatch = all
 	}
 	if len(h["If-Unmodified-Since"]) > 0 {
-		return c, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "if-unmodified-since", "use If-Match with a version instead of If-Unmodified-Since")
+		return c, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDIfUnmodifiedSince, "use If-Match with a version instead of If-Unmodified-Since")
 	}
 	return c, nil
 }
@@ -160,5 +160,5 @@ func readMatch(h http.Header, version int64) error {
 			return nil
 		}
 	}
-	return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, "if-match", "the version that If-Match names is not the current one")
+	return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfMatch, "the version that If-Match names is not the current one")
 }

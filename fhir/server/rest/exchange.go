@@ -128,7 +128,7 @@ func (x *exchange) fail(err error) {
 	case errors.As(err, &tooLarge):
 		e = errBodyTooLarge(tooLarge.Limit)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, "timeout", "this took longer than the server allows")
+		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, fhir.IDTimeout, "this took longer than the server allows")
 		e.Err = err
 	default:
 		e = &fhir.Error{Kind: fhir.KindInternal, Err: err}

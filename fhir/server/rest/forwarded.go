@@ -29,7 +29,7 @@ func (h *Handler) base(r *http.Request) (string, error) {
 		}
 	}
 	if !validHost(host) {
-		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "host", "the Host header is not a host")
+		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDHost, "the Host header is not a host")
 	}
 	return scheme + "://" + host + prefix + basePath, nil
 }
@@ -67,7 +67,7 @@ func forwarded(h http.Header, scheme, host string) (string, string, string, erro
 	}
 	prefix = strings.TrimRight(firstOf(h, "X-Forwarded-Prefix"), "/")
 	if scheme != "http" && scheme != "https" || !validHost(host) || !validPrefix(prefix) {
-		return "", "", "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "forwarded", "the proxy's Forwarded or X-Forwarded headers name no http address")
+		return "", "", "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDForwarded, "the proxy's Forwarded or X-Forwarded headers name no http address")
 	}
 	return scheme, host, prefix, nil
 }

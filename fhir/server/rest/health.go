@@ -22,7 +22,7 @@ func (h *Handler) readyz(x *exchange) error {
 	defer cancel()
 	if err := h.cfg.Service.Ready(ctx); err != nil {
 		x.w.Header()["Retry-After"] = retryAfter
-		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, "not-ready", "not ready: "+reason(err))
+		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, fhir.IDNotReady, "not ready: "+reason(err))
 		e.Err = err
 		return e
 	}

@@ -18,12 +18,12 @@ import (
 
 // errBodyTooLarge is the answer to a body past the limit.
 func errBodyTooLarge(limit int64) *fhir.Error {
-	return fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, "body-too-large", fmt.Sprintf("a body is at most %d bytes, unpacked", limit))
+	return fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, fhir.IDBodyTooLarge, fmt.Sprintf("a body is at most %d bytes, unpacked", limit))
 }
 
 // errURITooLong is the answer to a URL past the limit.
 func errURITooLong() *fhir.Error {
-	return fhir.NewError(fhir.KindURITooLong, fhir.IssueTooLong, "url-too-long", "the URL is too long; a search can be sent as POST _search")
+	return fhir.NewError(fhir.KindURITooLong, fhir.IssueTooLong, fhir.IDURLTooLong, "the URL is too long; a search can be sent as POST _search")
 }
 
 // decompressors are readers of gzip that are used again.
@@ -47,7 +47,7 @@ func (x *exchange) body() ([]byte, error) {
 		// The size before unpacking is no promise, only a start.
 		return x.readAll(z, 4*max(x.r.ContentLength, 0), limit)
 	}
-	return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, "content-encoding", "bodies are read plain or with Content-Encoding: gzip")
+	return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentEncoding, "bodies are read plain or with Content-Encoding: gzip")
 }
 
 // startSize is the size of a body up to which it costs no more thought than its request.
@@ -93,12 +93,12 @@ func (x *exchange) hold(n int64) error {
 	if x.h.bodies.Add(n) <= x.h.cfg.Limits.Bodies {
 		return nil
 	}
-	return fhir.NewError(fhir.KindUnavailable, fhir.IssueThrottled, "busy", "too many large bodies are being read; send this one again later")
+	return fhir.NewError(fhir.KindUnavailable, fhir.IssueThrottled, fhir.IDBusy, "too many large bodies are being read; send this one again later")
 }
 
 // errBody is the answer to a body that breaks off or can't be unpacked.
 func errBody(err error, text string) error {
-	e := fhir.NewError(fhir.KindInvalid, fhir.IssueIncomplete, "body", text)
+	e := fhir.NewError(fhir.KindInvalid, fhir.IssueIncomplete, fhir.IDBodyIncomplete, text)
 	e.Err = err
 	return e
 }
@@ -145,7 +145,7 @@ func (x *exchange) resource() (fhir.Resource, error) {
 
 // errNoBody is the answer to a write without a body.
 func errNoBody() error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, "body-missing", "this interaction needs a resource in its body")
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDBodyMissing, "this interaction needs a resource in its body")
 }
 
 // limited returns the request's context with the time that a search may take.
@@ -162,13 +162,13 @@ func checkEscapes(raw string) error {
 		if c == '%' {
 			escaped = true
 			if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
-				return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "a percent sign is not followed by two hexadecimal digits")
+				return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "a percent sign is not followed by two hexadecimal digits")
 			}
 			c = byte(unhex(raw[i+1])<<4 | unhex(raw[i+2]))
 			i += 2
 		}
 		if c == 0 {
-			return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "a parameter holds the character NUL")
+			return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "a parameter holds the character NUL")
 		}
 		ascii = ascii && c < utf8.RuneSelf
 	}
@@ -179,7 +179,7 @@ func checkEscapes(raw string) error {
 		raw = unescapeQuery(raw)
 	}
 	if !utf8.ValidString(raw) {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "bad-encoding", "a parameter is not in UTF-8")
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "a parameter is not in UTF-8")
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func errNotAcceptable(native string) error {
 	if native != "" {
 		text += ", and this content in its own type"
 	}
-	return fhir.NewError(fhir.KindNotAcceptable, fhir.IssueNotSupported, "not-acceptable", text)
+	return fhir.NewError(fhir.KindNotAcceptable, fhir.IssueNotSupported, fhir.IDNotAcceptable, text)
 }
 
 // negotiate chooses the Content-Type of an answer in FHIR JSON from the Accept header and _format, which goes before it.
@@ -124,11 +124,11 @@ func checkContentType(header string) error {
 	m := parseMediaType(header)
 	switch {
 	case m.name == "":
-		return fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, "content-type-missing", "a body needs a Content-Type: "+fhirJSON)
+		return fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, fhir.IDContentTypeMissing, "a body needs a Content-Type: "+fhirJSON)
 	case m.name != fhirJSON && m.name != plainJSON:
-		return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, "content-type", "bodies are read as "+fhirJSON+" or "+plainJSON)
+		return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentType, "bodies are read as "+fhirJSON+" or "+plainJSON)
 	case !m.speaksR4():
-		return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, "content-type-parameter", "bodies are read in UTF-8 and FHIR version 4.0")
+		return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentTypeParameter, "bodies are read in UTF-8 and FHIR version 4.0")
 	}
 	return nil
 }

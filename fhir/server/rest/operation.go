@@ -42,7 +42,7 @@ func (h *Handler) runOperation(o *operation.Operation) func(*exchange) error {
 				return err
 			}
 			if q.Parameters.Type() != "Parameters" {
-				return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "parameters-expected", "an operation takes a Parameters resource")
+				return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDParametersExpected, "an operation takes a Parameters resource")
 			}
 		}
 		ctx, cancel := x.limited()

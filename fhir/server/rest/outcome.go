@@ -35,15 +35,15 @@ var noStore = []string{"no-store"}
 
 // withoutDetails is the issue of an error that has none to show.
 func (x *exchange) withoutDetails(k fhir.Kind) fhir.Issue {
-	is := fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueProcessing, ID: "failed", Text: "the request was refused"}
+	is := fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueProcessing, ID: fhir.IDFailed, Text: "the request was refused"}
 	switch k {
 	case fhir.KindInternal:
-		is = fhir.Issue{Severity: fhir.SeverityFatal, Code: fhir.IssueException, ID: "internal",
+		is = fhir.Issue{Severity: fhir.SeverityFatal, Code: fhir.IssueException, ID: fhir.IDInternal,
 			Text: "the server failed; its log says why under reference " + x.requestID()}
 	case fhir.KindUnavailable:
-		is.Code, is.ID, is.Text = fhir.IssueTransient, "unavailable", "the server can't do this for now; try again, reference "+x.requestID()
+		is.Code, is.ID, is.Text = fhir.IssueTransient, fhir.IDUnavailable, "the server can't do this for now; try again, reference "+x.requestID()
 	case fhir.KindFull:
-		is.Code, is.ID, is.Text = fhir.IssueNoStore, "full", "there is no space left to store this, reference "+x.requestID()
+		is.Code, is.ID, is.Text = fhir.IssueNoStore, fhir.IDStorageFull, "there is no space left to store this, reference "+x.requestID()
 	}
 	return is
 }

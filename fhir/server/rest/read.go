@@ -53,7 +53,7 @@ func (x *exchange) readParameters() (general, error) {
 
 // errUnknownParameter is the answer to a parameter that the interaction does not have.
 func errUnknownParameter(known string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "unknown-parameter", "the parameters here are "+known)
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, "the parameters here are "+known)
 }
 
 // version answers with one version of a resource.

@@ -173,7 +173,7 @@ func readGeneral(raw string) (general, error) {
 				g.pretty = true
 			case "false":
 			default:
-				return g, fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "pretty", "_pretty is true or false")
+				return g, fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidParameter, "_pretty is true or false")
 			}
 		case "_summary":
 			g.summary = unescapeQuery(value)
@@ -189,7 +189,7 @@ func readGeneral(raw string) (general, error) {
 		if bit == 0 {
 			kept = append(kept, pair)
 		} else if seen&bit != 0 {
-			return g, fhir.NewError(fhir.KindInvalid, fhir.IssueMultiple, "repeated-parameter", key+" stands twice")
+			return g, fhir.NewError(fhir.KindInvalid, fhir.IssueMultiple, fhir.IDRepeatedParameter, key+" stands twice")
 		}
 		seen |= bit
 	}

@@ -96,7 +96,7 @@ func (h *Handler) unknownPath(x *exchange) error {
 	if strings.HasPrefix(x.r.URL.Path, basePath+"/") {
 		text = "the path is none of R4's: [type], [type]/[id], [type]/[id]/_history/[vid] ..."
 	}
-	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "unknown-path", text)
+	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDUnknownPath, text)
 }
 
 // notAllowed answers a method that the path does not have; Gin has set Allow to those it has.
@@ -129,13 +129,13 @@ func (x *exchange) servedAt(name string, path []string) bool {
 // methodNotAllowed makes the error of a method that a path does not have.
 func methodNotAllowed(x *exchange, allow string) error {
 	x.w.Header().Set("Allow", allow)
-	return fhir.NewError(fhir.KindNotAllowed, fhir.IssueNotSupported, "method-not-allowed", "this path is served with "+allow)
+	return fhir.NewError(fhir.KindNotAllowed, fhir.IssueNotSupported, fhir.IDMethodNotAllowed, "this path is served with "+allow)
 }
 
 // options answers OPTIONS: the CapabilityStatement for the base, and what the path allows for any other.
 func (h *Handler) options(x *exchange, allow string) error {
 	if allow == "" {
-		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "unknown-path", "FHIR is served under "+basePath)
+		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDUnknownPath, "FHIR is served under "+basePath)
 	}
 	x.w.Header().Set("Allow", allow)
 	if x.r.URL.Path == basePath {
@@ -165,7 +165,7 @@ func (x *exchange) typeOf() (string, error) {
 	if n := nearest(name, x.h.typeNames); n != "" {
 		text += "; did you mean " + n + "?"
 	}
-	return "", fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, "unknown-resource-type", text)
+	return "", fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, text)
 }
 
 // keyOf returns the resource type and id of the path.
@@ -193,7 +193,7 @@ func (x *exchange) keyOf() (fhir.Key, error) {
 
 // errID is the answer to an id that is not of R4's form.
 func errID() error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, "id", "an id is 1 to 64 letters, digits, dashes and dots")
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidID, "an id is 1 to 64 letters, digits, dashes and dots")
 }
 
 // unknownOperation answers the name of an operation in a place or with a method that it is not served with.
@@ -217,5 +217,5 @@ func (x *exchange) unknownOperation(name string, here bool) error {
 	if n := nearest(name, names); n != "" {
 		text += "; did you mean $" + n + "?"
 	}
-	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, "unknown-operation", text)
+	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownOperation, text)
 }

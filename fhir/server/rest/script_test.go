@@ -110,7 +110,7 @@ func refusal(a answer) error {
 	for _, is := range o.Issue {
 		issue := fhir.Issue{Text: is.Diagnostics}
 		if len(is.Details.Coding) > 0 {
-			issue.ID = is.Details.Coding[0].Code
+			issue.ID = fhir.IssueID(is.Details.Coding[0].Code)
 		}
 		e.Issues = append(e.Issues, issue)
 	}

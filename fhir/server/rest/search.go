@@ -44,7 +44,7 @@ func (h *Handler) searchCompartment(x *exchange) error {
 	}
 	compartment, ok := h.cfg.Registry.Compartment(key.Type)
 	if !ok {
-		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "unknown-compartment", "there is no compartment of this type; the compartments are Device, Encounter, Patient, Practitioner and RelatedPerson")
+		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDUnknownCompartment, "there is no compartment of this type; the compartments are Device, Encounter, Patient, Practitioner and RelatedPerson")
 	}
 	q := interaction.SearchRequest{Compartment: key, Path: key.String() + "/*"}
 	if sub != "" && sub != "*" {
@@ -53,10 +53,10 @@ func (h *Handler) searchCompartment(x *exchange) error {
 			if n := nearest(sub, h.typeNames); n != "" {
 				text += "; did you mean " + n + "?"
 			}
-			return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, "unknown-resource-type", text)
+			return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, text)
 		}
 		if _, ok := compartment.Links[sub]; !ok {
-			return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, "not-in-compartment", "resources of this type are in no "+key.Type+" compartment")
+			return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotInCompartment, "resources of this type are in no "+key.Type+" compartment")
 		}
 		q.Types, q.Path = []string{sub}, key.String()+"/"+sub
 	}
@@ -106,7 +106,7 @@ func (x *exchange) search(q interaction.SearchRequest) error {
 func (x *exchange) form() (string, error) {
 	m := parseMediaType(x.r.Header.Get("Content-Type"))
 	if m.name != formType && !(m.name == "" && x.r.ContentLength == 0) || m.charset != "" && m.charset != "utf-8" && m.charset != "utf8" {
-		return "", fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, "content-type", "a POST _search carries "+formType+" in UTF-8")
+		return "", fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentType, "a POST _search carries "+formType+" in UTF-8")
 	}
 	b, err := x.body()
 	if err != nil {

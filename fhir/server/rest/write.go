@@ -81,7 +81,7 @@ func (h *Handler) deleteConditional(x *exchange) error {
 		return err
 	}
 	if c := to.conditions; c.AnyMatch || c.NoneMatch || c.IfMatch != nil {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, "conditional-if-match", "a conditional delete takes no If-Match; delete by id instead")
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDConditionalIfMatch, "a conditional delete takes no If-Match; delete by id instead")
 	}
 	results, err := h.cfg.Service.DeleteConditional(x.r.Context(), to.key.Type, to.criteria, to.conditions)
 	if err != nil {
@@ -115,7 +115,7 @@ func (x *exchange) byCriteria() (to target, err error) {
 		to.criteria, err = x.writeParameters()
 	}
 	if err == nil && to.criteria == "" {
-		err = fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, "criteria-missing", "a conditional "+strings.ToLower(x.r.Method)+" needs search parameters, and one by id needs [type]/[id]")
+		err = fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDEmptyCondition, "a conditional "+strings.ToLower(x.r.Method)+" needs search parameters, and one by id needs [type]/[id]")
 	}
 	if err == nil {
 		to.conditions, err = conditions(x.r.Header)
@@ -173,7 +173,7 @@ func ifNoneExist(h http.Header, typ, base string) (string, error) {
 		return "", nil
 	}
 	if len(v) > 1 {
-		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, "if-none-exist", "If-None-Exist stands twice")
+		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDIfNoneExist, "If-None-Exist stands twice")
 	}
 	q, err := interaction.ReadIfNoneExist(v[0], typ, base)
 	if err != nil {
