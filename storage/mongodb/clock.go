@@ -36,30 +36,40 @@ func (s *Store) saw(t time.Time) {
 // pin returns a moment and calls begin, which makes a snapshot, while nothing commits: what is visible is stamped before the moment, and what
 // commits later after it.
 //
-// Where the server does not answer, those who waited for their turn meanwhile would each wait for it again: what one of them was told holds for all.
+// Where no server answers, those who waited for their turn meanwhile would each wait for one again: what one of them was told holds for all.
 func (s *Store) pin(begin func() error) (time.Time, error) {
 	asked := time.Now()
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	t := s.tick()
-	if s.unpinned.After(asked) {
-		return t, errNoMoment
+	if s.missed(asked) {
+		return t, errMissed
 	}
 	s.pinned.Store(t.UnixMicro())
 	err := begin()
 	if err != nil {
-		s.unpinned = time.Now()
+		s.miss()
 	}
 	return t, err
 }
 
-// errNoMoment means that a view could not begin because another one just could not.
-var errNoMoment = errors.New("no server has answered in time")
+// errMissed means that no server has answered another who waited at the same time.
+var errMissed = errors.New("no server has answered in time")
 
-// committing keeps pin out until unlock is called. It returns errStale where a moment after now was given out: the Update then takes a later
+// miss notes that no server has answered in time; missed reports whether that was since.
+func (s *Store) miss() { s.missing.Store(int64(time.Since(s.began))) }
+
+func (s *Store) missed(since time.Time) bool { return s.missing.Load() > int64(since.Sub(s.began)) }
+
+// committing keeps pin out until unlock is called. It returns errMissed where no server answered while it waited. It returns errStale where a moment after now was given out: the Update then takes a later
 // instant and runs again. An Update that met this time and again goes ahead, at the price that a process pays to others.
 func (s *Store) committing(now time.Time, try int) (unlock func(), err error) {
+	asked := time.Now()
 	s.gate.RLock()
+	if s.missed(asked) {
+		s.gate.RUnlock()
+		return nil, errMissed
+	}
 	if now.UnixMicro() <= s.pinned.Load() && try < conflictTries {
 		s.gate.RUnlock()
 		return nil, errStale

@@ -111,10 +111,11 @@ func commitUnknown(err error) bool {
 	return failed || noServer(err) || label(err, "UnknownTransactionCommitResult") || label(err, "RetryableWriteError")
 }
 
-// noServer reports whether err says that no server was there to take a command.
+// noServer reports whether err says that no server was there to take a command, or none with a connection to send it by.
 func noServer(err error) bool {
 	var selection topology.ServerSelectionError
-	return errors.As(err, &selection)
+	var queue topology.WaitQueueTimeoutError
+	return errors.As(err, &selection) || errors.As(err, &queue)
 }
 
 // writeConcernFailed returns the server's word that a command was done but is not known to be on a majority, where the driver passes it on as it

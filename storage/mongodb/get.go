@@ -86,6 +86,7 @@ func (r *reader) read(ctx context.Context, typ, op string, f func(context.Contex
 			return err
 		}
 		if noServer(err) && (r.tx == nil || !r.tx.transaction) {
+			r.s.miss()
 			r.lost = unavailable(op, err)
 			return r.lost
 		}
@@ -152,8 +153,11 @@ func (r *reader) pin() error {
 			}
 			return err
 		})
-		if err == nil || ctx.Err() != nil || noServer(err) || errors.Is(err, errNoMoment) {
+		switch {
+		case err == nil || noServer(err) || errors.Is(err, errMissed):
 			return err
+		case ctx.Err() != nil: // which is the time of this read, and not that of the request
+			return errMissed
 		}
 		r.end(ctx)
 		if err := r.begin(); err != nil {

@@ -57,8 +57,9 @@ type Store struct {
 	// last is the greatest instant given out or read, pinned the last moment, in microseconds; commits hold gate. See clock.go.
 	last, pinned atomic.Int64
 	gate         sync.RWMutex
-	// unpinned is when a moment could not be had last; gate guards it.
-	unpinned time.Time
+	// missing is how long after began it was that no server answered in time; 0 for never.
+	missing atomic.Int64
+	began   time.Time
 	// timeout is how long one operation waits for a server.
 	timeout time.Duration
 
@@ -136,7 +137,7 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, timeout: cmp.Or(cs.ServerSelectionTimeout, opt.Timeout), tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, began: time.Now(), timeout: cmp.Or(cs.ServerSelectionTimeout, opt.Timeout), tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
 	s.ready.Store(&readiness{err: errConnecting})
 	begun := time.Now()
 	s.work.Add(1)

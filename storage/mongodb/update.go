@@ -97,7 +97,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		if slow > 1 || full > fullTries || filled && time.Since(begun) > retryFor || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
 			return transactionLimit(err)
 		}
-		if noServer(err) { // which has waited for one
+		if noServer(err) || errors.Is(err, errMissed) { // which has waited for one
 			return unavailable("update", err)
 		}
 		superseded := errors.Is(err, errSuperseded) || errors.Is(err, errStale) || code(err, codeDuplicateKey)
@@ -152,7 +152,10 @@ func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err
 		return err, false
 	}
 	defer unlock()
-	return t.write(ctx), false
+	if err = t.write(ctx); noServer(err) {
+		s.miss()
+	}
+	return err, false
 }
 
 // write commits.
