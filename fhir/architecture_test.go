@@ -35,6 +35,8 @@ var imports = map[string][]string{
 	"fhir/definition":            {"fhir"},
 	"fhir/definition/generate":   {"fhir"},
 	"fhir/ucum":                  {"fhir"},
+	"fhir/xml":                   {"fhir", "fhir/definition"},
+	"fhir/patch":                 {"fhir", "fhir/definition", "fhir/fhirpath"},
 	"fhir/xhtml":                 {"fhir", "fhir/definition"},
 	"fhir/fhirpath":              {"fhir", "fhir/definition", "fhir/ucum", "fhir/xhtml"},
 	"fhir/search":                {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/ucum"},

@@ -57,6 +57,44 @@ const (
 	IDJSONSize         IssueID = "json-size"          // The document is larger than 4 GiB.
 )
 
+// XML.
+const (
+	IDXMLSyntax          IssueID = "xml-syntax"          // The text is not well-formed XML.
+	IDXMLUTF8            IssueID = "xml-utf8"            // The text is not valid UTF-8.
+	IDXMLEncoding        IssueID = "xml-encoding"        // The document is in another encoding than UTF-8.
+	IDXMLCharacter       IssueID = "xml-character"       // The text has a character that XML does not allow.
+	IDXMLDoctype         IssueID = "xml-doctype"         // The document has a document type declaration.
+	IDXMLEntity          IssueID = "xml-entity"          // An & begins none of the five entities of XML and no character reference.
+	IDXMLInstruction     IssueID = "xml-instruction"     // The document has a processing instruction.
+	IDXMLNamespace       IssueID = "xml-namespace"       // An element, attribute or prefix is not of the namespace that it must be of.
+	IDXMLElement         IssueID = "xml-element"         // The definitions do not know the element, or it holds nothing or too much.
+	IDXMLAttribute       IssueID = "xml-attribute"       // The element does not have this attribute.
+	IDXMLOrder           IssueID = "xml-order"           // An element is out of order, or there more often than it may be.
+	IDXMLText            IssueID = "xml-text"            // Text stands between elements.
+	IDXMLNarrative       IssueID = "xml-narrative"       // The narrative is not one div of XHTML.
+	IDXMLDepth           IssueID = "xml-depth"           // Elements are nested deeper than the server reads.
+	IDXMLSize            IssueID = "xml-size"            // The document is larger than the server reads.
+	IDXMLUnrepresentable IssueID = "xml-unrepresentable" // The resource has something that XML cannot hold, or that the definitions do not know; read it as JSON.
+)
+
+// Patches.
+const (
+	IDPatchMalformed  IssueID = "patch-malformed"  // The body is not a JSON Patch or FHIRPath Patch.
+	IDPatchPath       IssueID = "patch-path"       // The path of an operation does not select what it must.
+	IDPatchIndex      IssueID = "patch-index"      // An index is not one of the list.
+	IDPatchTest       IssueID = "patch-test"       // A test of a JSON Patch failed.
+	IDPatchRoot       IssueID = "patch-root"       // The operation would take the whole resource away.
+	IDPatchMove       IssueID = "patch-move"       // A value would be moved into itself.
+	IDPatchName       IssueID = "patch-name"       // The type has no element of the name that is added.
+	IDPatchExists     IssueID = "patch-exists"     // The element that is added exists and does not repeat.
+	IDPatchValue      IssueID = "patch-value"      // The value is not one that the element takes.
+	IDPatchList       IssueID = "patch-list"       // The path of an insert or move does not select one whole list.
+	IDPatchOperations IssueID = "patch-operations" // The patch has more operations than the server applies.
+	IDPatchSize       IssueID = "patch-size"       // The patch copies more than the server allows.
+	IDPatchDepth      IssueID = "patch-depth"      // The result would be nested deeper than the server allows.
+	IDPatchCost       IssueID = "patch-cost"       // The operations together cost more than the server allows.
+)
+
 // Preconditions.
 const (
 	IDETag               IssueID = "etag"                 // A header with entity tags cannot be read.

@@ -82,4 +82,7 @@
 //     bounded as one evaluation is.
 //  13. The operator & takes any value with a text (2026-11-23). Context: N1 speaks of strings; the engines in use write numbers and dates as
 //     toString() does, and expressions rely on it. Choice: as they do. Consequence: 'n: ' & count() is a text, while + stays strict.
+//  14. Behind a dot a keyword is a name (2026-11-30). Context: N1 wants `div` in back-quotes; published paths, as the official FHIRPath Patch
+//     cases, write Patient.text.div, and nothing else than a name can stand there. Choice: it is read as the name. Consequence: a keyword at
+//     the beginning of a path still needs them.
 package fhirpath

@@ -243,13 +243,21 @@ func (p *parser) identifier() (string, error) {
 	return "", p.unexpected("a name")
 }
 
-// invocation parses a member, a call or a $variable on in.
+// invocation parses a member, a call or a $variable on in. Behind a dot a keyword can only be a name, as in Patient.text.div, which published
+// paths write without back-quotes.
 func (p *parser) invocation(in *ast) (*ast, error) {
 	pos := p.tok.pos
 	if p.tok.kind == tokDollar {
 		return p.literal(ast{kind: astDollar, pos: pos, text: p.tok.text, in: in})
 	}
-	name, err := p.identifier()
+	var name string
+	var err error
+	if in != nil && p.tok.kind == tokWord && reserved[p.tok.text] {
+		name = p.tok.text
+		err = p.advance()
+	} else {
+		name, err = p.identifier()
+	}
 	if err != nil {
 		return nil, err
 	}

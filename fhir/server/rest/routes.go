@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -161,10 +162,7 @@ func (x *exchange) typeOf() (string, error) {
 	if strings.HasPrefix(name, "$") {
 		return "", x.unknownOperation(name[1:], x.h.operations[name[1:]] != nil && x.h.operations[name[1:]].System)
 	}
-	text := "this is no resource type of R4"
-	if n := nearest(name, x.h.typeNames); n != "" {
-		text += "; did you mean " + n + "?"
-	}
+	text := "this is not a resource type of R4" + fhir.DidYouMean(name, slices.Values(x.h.typeNames))
 	return "", fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, text)
 }
 
@@ -209,13 +207,10 @@ func (x *exchange) unknownOperation(name string, here bool) error {
 		}
 		return methodNotAllowed(x, allow)
 	}
-	text := "no operation of this name is served here"
 	names := make([]string, 0, len(x.h.cfg.Operations))
 	for i := range x.h.cfg.Operations {
-		names = append(names, x.h.cfg.Operations[i].Name)
+		names = append(names, "$"+x.h.cfg.Operations[i].Name)
 	}
-	if n := nearest(name, names); n != "" {
-		text += "; did you mean $" + n + "?"
-	}
+	text := "no operation of this name is served here" + fhir.DidYouMean("$"+name, slices.Values(names))
 	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownOperation, text)
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -49,10 +50,7 @@ func (h *Handler) searchCompartment(x *exchange) error {
 	q := interaction.SearchRequest{Compartment: key, Path: key.String() + "/*"}
 	if sub != "" && sub != "*" {
 		if !h.types[sub] {
-			text := "this is no resource type of R4"
-			if n := nearest(sub, h.typeNames); n != "" {
-				text += "; did you mean " + n + "?"
-			}
+			text := "this is not a resource type of R4" + fhir.DidYouMean(sub, slices.Values(h.typeNames))
 			return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, text)
 		}
 		if _, ok := compartment.Links[sub]; !ok {

@@ -1,0 +1,16 @@
+// Package patch changes resources by JSON Patch (RFC 6902) and by FHIRPath Patch (http://hl7.org/fhir/R4/fhirpatch.html).
+//
+// # Design
+//
+// Both languages change one structure: value, a JSON document of which only those objects and arrays are opened that an operation enters.
+// All else stays a node of the parsed tree and is written back byte for byte, so members keep their order and decimals their digits.
+//
+// JSON Patch finds its places by JSON Pointer. FHIRPath Patch evaluates each path on the tree that the operations before it have made, finds
+// the element's place in the definitions, and keeps a primitive together with its "_" sibling.
+//
+// Limits bound the number of operations, the depth of the result and the bytes that copies add; a FHIRPath Patch has one limit on evaluation
+// steps for all its paths.
+//
+// A patch that cannot be understood is KindInvalid, one that cannot be applied KindUnprocessable. Both name the operation by its index and
+// path. Nothing is changed then: a patch is applied as a whole or not at all.
+package patch
