@@ -1,11 +1,18 @@
 package mongodb
 
 import (
+	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// The clock is the wall clock of this process, moved forward by what it reads. Within a process the promises about Moment hold exactly:
+// The clock is the wall clock of this process, moved forward by what is stored when it starts and by what it reads. Within a process the promises about Moment hold exactly:
 // pin and committing see to it. Between processes they hold as far as the clocks agree and up to the time that a commit takes: an Update in
 // flight elsewhere may commit with an earlier instant than a Moment that was given out here, and who asks for what changed since is not told of it.
 // So pages do not rest on it while the server keeps the snapshot of the first one: they are read at its mark (mark.go). Only after that can a
@@ -15,7 +22,7 @@ import (
 func (s *Store) tick() time.Time {
 	for {
 		last := s.last.Load()
-		t := max(time.Now().UnixMicro(), last+1)
+		t := max(s.wall().UnixMicro(), last+1)
 		if s.last.CompareAndSwap(last, t) {
 			return time.UnixMicro(t).UTC()
 		}
@@ -31,6 +38,28 @@ func (s *Store) saw(t time.Time) {
 			return
 		}
 	}
+}
+
+// catchUp moves the clock past all that is stored, so that instants do not go back where the clock of this machine was set back since. A superseded
+// version is never later than the one that superseded it.
+func (s *Store) catchUp(ctx context.Context) error {
+	s.collections.mu.Lock()
+	types := slices.Sorted(maps.Keys(s.collections.known))
+	s.collections.mu.Unlock()
+	for _, typ := range types {
+		raw, err := s.current(typ).FindOne(ctx, bson.D{}, options.FindOne().SetSort(bson.D{{Key: fieldUpdated, Value: -1}, {Key: fieldID, Value: 1}}).
+			SetProjection(bson.D{{Key: fieldUpdated, Value: 1}})).Raw()
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			continue
+		}
+		if err != nil {
+			return wrap("clock", err)
+		}
+		if us, ok := raw.Lookup(fieldUpdated).AsInt64OK(); ok {
+			s.saw(time.UnixMicro(us))
+		}
+	}
+	return nil
 }
 
 // pin returns a moment and calls begin, which makes a snapshot, while nothing commits: what is visible is stamped before the moment, and what

@@ -40,6 +40,9 @@ type Options struct {
 // defaultDatabase is the database where the URI names none.
 const defaultDatabase = "fhir"
 
+// application is the name of this program to the server, where the URI has no appName.
+const application = "fhirgate"
+
 // heartbeat is how often a server is looked at that says nothing by itself.
 const heartbeat = 5 * time.Second
 
@@ -53,9 +56,12 @@ type Store struct {
 	// tls and certified tell whether the connection string asks for TLS, and names a certificate of the client.
 	tls, certified bool
 	log            *slog.Logger
+	// app is the name that the server knows this program by.
+	app string
 
 	// last is the greatest instant given out or read, pinned the last moment, in microseconds; commits hold gate. See clock.go.
 	last, pinned atomic.Int64
+	wall         func() time.Time // the clock of this machine
 	gate         sync.RWMutex
 	// missing is how long after began it was that no server answered in time; 0 for never.
 	missing atomic.Int64
@@ -125,7 +131,7 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 		SetServerSelectionTimeout(opt.Timeout).
 		SetConnectTimeout(opt.Timeout).
 		SetHeartbeatInterval(heartbeat).
-		SetAppName("fhirgate").
+		SetAppName(application).
 		ApplyURI(opt.URI).
 		// What the contract promises needs these, whatever the URI says.
 		SetReadConcern(readconcern.Majority()).
@@ -137,7 +143,7 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, began: time.Now(), timeout: cmp.Or(cs.ServerSelectionTimeout, opt.Timeout), tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, began: time.Now(), wall: time.Now, app: cmp.Or(cs.AppName, application), timeout: cmp.Or(cs.ServerSelectionTimeout, opt.Timeout), tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
 	s.ready.Store(&readiness{err: errConnecting})
 	begun := time.Now()
 	s.work.Add(1)
@@ -183,7 +189,9 @@ func (s *Store) connect(run context.Context, uri string) {
 		err := s.check(run, uri)
 		if err == nil {
 			accepted.Do(func() { close(s.answered) })
-			err = s.collections.list(run, s)
+			if err = s.collections.list(run, s); err == nil {
+				err = s.catchUp(run)
+			}
 		}
 		if run.Err() != nil {
 			return

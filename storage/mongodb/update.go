@@ -64,7 +64,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		return err
 	}
 	begun, slow, full := time.Now(), 0, 0
-	var conflicted time.Time // when the first conflict was
+	var conflicted, looked time.Time // when the first conflict was, and when what it may be with was looked for
 	for try := 0; ; try++ {
 		start := time.Now()
 		err, own := s.try(ctx, f, try)
@@ -109,7 +109,11 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		}
 		if code(err, codeWriteConflict) && !filled {
 			if conflicted.IsZero() {
-				conflicted = time.Now()
+				conflicted, looked = time.Now(), time.Now().Add(abandonedAfter-lookEach)
+			}
+			if time.Since(looked) > lookEach {
+				s.endAbandoned(ctx)
+				looked = time.Now()
 			}
 			if time.Since(conflicted) > s.limits.locked {
 				return locked("update", err)
@@ -194,6 +198,7 @@ func (t *tx) write(ctx context.Context) error {
 func (t *tx) insert(ctx context.Context, typ string, doc any) error {
 	within, cancel := context.WithTimeout(ctx, 2*t.s.limits.locked)
 	defer cancel()
+	defer t.s.whileWaiting(within)()
 	_, err := t.s.current(typ).InsertOne(within, doc)
 	if err != nil && ctx.Err() == nil && (within.Err() != nil || code(err, codeMaxTimeExpired) || errors.Is(err, context.DeadlineExceeded)) {
 		return unavailable("update", err)
