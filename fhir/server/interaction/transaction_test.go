@@ -164,18 +164,17 @@ func TestTransactionIsRefusedAsAWhole(t *testing.T) {
 		{"unknown method", []string{good, request("LINK", "Patient/1", "", "")}, fhir.KindInvalid, "entry-method", "Bundle.entry[1].request.method"},
 		{"no URL", []string{good, `{"request":{"method":"GET"}}`}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
 		{"another server", []string{good, request("GET", "http://example.org/Patient/1", "", "")}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
-		{"create with an id", []string{good, request("POST", "Patient/1", "", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
+		{"create with an id", []string{good, request("POST", "Patient/1", "", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "method-not-allowed", "Bundle.entry[1].request.method"},
 		{"create of another type", []string{good, request("POST", "Group", "", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "resource-type", "Bundle.entry[1]"},
-		{"create without a resource", []string{good, request("POST", "Patient", "", "")}, fhir.KindInvalid, "entry-resource", "Bundle.entry[1]"},
+		{"create without a resource", []string{good, request("POST", "Patient", "", "")}, fhir.KindInvalid, "body-missing", "Bundle.entry[1]"},
 		{"unknown type", []string{good, request("GET", "Nothing/1", "", "")}, fhir.KindInvalid, "unknown-type", "Bundle.entry[1].request.url"},
-		{"metadata", []string{good, request("GET", "metadata", "", "")}, fhir.KindNotSupported, "entry-metadata", "Bundle.entry[1]"},
-		{"operation", []string{good, request("POST", "Patient/$match", "", `{"resourceType":"Parameters"}`)}, fhir.KindNotSupported, "entry-operation", "Bundle.entry[1].request.url"},
-		{"operation on a resource", []string{good, request("GET", "Patient/1/$everything", "", "")}, fhir.KindNotSupported, "entry-operation", "Bundle.entry[1].request.url"},
-		{"update of a version", []string{good, request("PUT", "Patient/1/_history/3", "", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
-		{"update with parameters", []string{good, request("PUT", "Patient/1?active=true", "", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
-		{"delete of a search", []string{good, request("DELETE", "Patient/_search?active=true", "", "")}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
-		{"search by POST", []string{good, request("POST", "Patient/_search?active=true", "", "")}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
-		{"update in a compartment", []string{good, request("PUT", "Patient/1/Observation", "", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "entry-url", "Bundle.entry[1].request.url"},
+		{"metadata", []string{good, request("GET", "metadata", "", "")}, fhir.KindNotSupported, "no-capabilities", "Bundle.entry[1]"},
+		{"operation", []string{good, request("POST", "Patient/$match", "", `{"resourceType":"Parameters"}`)}, fhir.KindInvalid, "unknown-operation", "Bundle.entry[1].request.url"},
+		{"operation on a resource", []string{good, request("GET", "Patient/1/$everything", "", "")}, fhir.KindInvalid, "unknown-operation", "Bundle.entry[1].request.url"},
+		{"update of a version", []string{good, request("PUT", "Patient/1/_history/3", "", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "method-not-allowed", "Bundle.entry[1].request.method"},
+		{"update with parameters", []string{good, request("PUT", "Patient/1?active=true", "", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "misplaced-parameter", "Bundle.entry[1].request.url"},
+		{"delete of a search", []string{good, request("DELETE", "Patient/_search?active=true", "", "")}, fhir.KindInvalid, "method-not-allowed", "Bundle.entry[1].request.method"},
+		{"update in a compartment", []string{good, request("PUT", "Patient/1/Observation", "", `{"resourceType":"Patient","id":"1"}`)}, fhir.KindInvalid, "method-not-allowed", "Bundle.entry[1].request.method"},
 		{"a resource without a type", []string{good, request("POST", "Patient", "", `{"id":"1"}`)}, fhir.KindInvalid, "resource-type", "Bundle.entry[1].resource"},
 		{"update of another id", []string{good, request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"2"}`)}, fhir.KindInvalid, "id-mismatch", "Bundle.entry[1].resource.id"},
 		{"fullUrl that is no URL", []string{good, request("POST", "Patient", "Patient", `{"resourceType":"Patient"}`)}, fhir.KindInvalid, "entry-fullurl", "Bundle.entry[1].fullUrl"},
@@ -190,7 +189,7 @@ func TestTransactionIsRefusedAsAWhole(t *testing.T) {
 			fhir.KindInvalid, "unresolved-reference", "Bundle.entry[1].resource.performer[1].reference"},
 		{"stale If-Match", []string{good, request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"1"}`, `"ifMatch":"W/\"3\""`)}, fhir.KindPrecondition, "if-match", "Bundle.entry[1]"},
 		{"read of what is not there", []string{good, request("GET", "Patient/none", "", "")}, fhir.KindInvalid, "not-found", "Bundle.entry[1]"},
-		{"patch", []string{good, request("PATCH", "Patient/1", "", `{"resourceType":"Binary"}`)}, fhir.KindNotSupported, "patch-not-supported", "Bundle.entry[1]"},
+		{"patch", []string{good, request("PATCH", "Patient/1", "", `{"resourceType":"Binary"}`)}, fhir.KindInvalid, "method-not-allowed", "Bundle.entry[1].request.method"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t, Options{})
@@ -225,8 +224,13 @@ func TestBundleLimits(t *testing.T) {
 		check(t, err, fhir.KindTooLarge, "bundle-entries")
 	}
 	must(t, s, e, e)
-	_, err := send(t, s, "collection", "")
-	check(t, err, fhir.KindInvalid, "bundle-type")
+	for kind, advice := range map[string]string{"collection": "fhirgate load", "history": "fhirgate load", "document": "POST it to Bundle", "": "batch or transaction"} {
+		_, err := send(t, s, kind, "")
+		check(t, err, fhir.KindInvalid, "bundle-type")
+		if e := (*fhir.Error)(nil); !errors.As(err, &e) || !strings.Contains(e.Issues[0].Text, advice) {
+			t.Errorf("%s: %v does not say %q", kind, err, advice)
+		}
+	}
 	if b := must(t, s); len(b.Entry) != 0 {
 		t.Errorf("%+v", b)
 	}
