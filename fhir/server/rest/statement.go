@@ -222,6 +222,7 @@ type systemParameter struct{ name, typ, text string }
 var systemParameters = []systemParameter{
 	{"_type", "token", "The resource types that a search of the system is about, separated by commas."},
 	{"_list", "special", "The resources that a List refers to, named by its id."},
+	{"_filter", "special", "Tests joined by and, or, not and parentheses: name co \"pet\" and birthdate ge 2014."},
 	{"_has", "special", "Selects resources by those that refer to them: _has:Observation:patient:code=1234-5."},
 }
 
