@@ -3,10 +3,10 @@ package validation
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,21 +14,18 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
 )
 
-// invalidInPackages are the resources of published packages that are not valid R4, with the id of what is wrong with them.
-var invalidInPackages = map[string]fhir.IssueID{
-	"package/other/validation-oo.json": fhir.IDElementRequired, // the publisher's reports: a Bundle of OperationOutcomes without an issue, which is 1..*
+// invalidInPackages are the resources of published packages that are not valid R4, with the ids of what is wrong with them.
+var invalidInPackages = map[string][]fhir.IssueID{
+	// The publisher's reports: Bundles of OperationOutcomes, some without an issue, which is 1..*, and one with an id of 67 characters.
+	"package/other/validation-oo.json": {fhir.IDElementRequired, fhir.IDPrimitiveFormat},
 }
 
 // TestPublishedPackagesAreValid: each resource of US Core and of IPS passes, conformance resources and examples, but for those listed.
 func TestPublishedPackagesAreValid(t *testing.T) {
 	v := newValidator(t)
 	for _, name := range corpustest.Files(t, "packages/*.tgz") {
-		z, err := gzip.NewReader(bytes.NewReader(corpustest.Read(t, name)))
-		if err != nil {
-			t.Fatal(err)
-		}
 		resources := 0
-		for r := tar.NewReader(z); ; {
+		for r := tar.NewReader(bytes.NewReader(corpustest.Read(t, name))); ; {
 			h, err := r.Next()
 			if errors.Is(err, io.EOF) {
 				break
@@ -52,11 +49,11 @@ func TestPublishedPackagesAreValid(t *testing.T) {
 			resources++
 			issues := v.Validate(res, Base)
 			known := invalidInPackages[h.Name]
-			if (known != "") != fhir.HasErrors(issues) {
+			if (known != nil) != fhir.HasErrors(issues) {
 				t.Errorf("%s: refused is %v", h.Name, fhir.HasErrors(issues))
 			}
 			for _, is := range issues {
-				if is.ID != known && is.ID != fhir.IDIssuesTruncated {
+				if !slices.Contains(known, is.ID) && is.ID != fhir.IDIssuesTruncated {
 					t.Errorf("%s, %s: %s: %s: %s", filepath.Base(name), h.Name, is.ID, is.Expression, is.Text)
 				}
 			}

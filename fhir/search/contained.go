@@ -137,13 +137,12 @@ func (w Within) EachHeld(entries, outer []Entry, f func(key fhir.Key, inner, out
 	}
 }
 
-// CodeOf returns the code of the parameter that entries under a name are of.
-func CodeOf(name string) string {
-	if strings.HasPrefix(name, markContained) || strings.HasPrefix(name, markInPlace) {
-		_, name, _ = strings.Cut(name, ".")
+// HeldParameter returns type and parameter of the held resources whose entries a container has under a name; ok is false for every other name.
+func HeldParameter(name string) (typ, param string, ok bool) {
+	if !strings.HasPrefix(name, markContained) && !strings.HasPrefix(name, markInPlace) {
+		return "", "", false
 	}
-	code, _, _ := strings.Cut(name, ":")
-	return code
+	return strings.Cut(name[1:], ".")
 }
 
 // checkContained refuses what can't be answered of contained resources.

@@ -85,8 +85,8 @@ func (w *jsonWriter) codes(n string, v []string) {
 	w.close(']')
 }
 
-// renderCapability computes the CapabilityStatement.
-func (h *Handler) renderCapability() []byte {
+// renderCapability computes the CapabilityStatement, in two parts between which implementation.url stands.
+func (h *Handler) renderCapability() (before, after []byte) {
 	w := &jsonWriter{b: make([]byte, 0, 1<<20)}
 	w.open('{')
 	w.str("resourceType", "CapabilityStatement")
@@ -105,7 +105,9 @@ func (h *Handler) renderCapability() []byte {
 	w.name("implementation")
 	w.open('{')
 	w.str("description", strings.TrimSpace("FHIR R4 server over one store. "+h.validation()))
-	w.str("url", h.cfg.BaseURL)
+	w.name("url")
+	url := len(w.b)
+	w.comma = true
 	w.close('}')
 	w.str("fhirVersion", "4.0.1")
 	w.list("format", h.formats.names())
@@ -135,7 +137,7 @@ func (h *Handler) renderCapability() []byte {
 	w.close('}')
 	w.close(']')
 	w.close('}')
-	return w.b
+	return w.b[:url:url], w.b[url:]
 }
 
 // serves reports whether an interaction is served.
