@@ -22,10 +22,10 @@ func newCopy(p *program) *cobra.Command {
 	var from, to, baseURL string
 	cmd := &cobra.Command{
 		Use:   "copy",
-		Short: "Move a database between a folder and MongoDB",
-		Long: "copy takes a whole database from one place to another: all versions of all resources, deletions among them, with their numbers,\n" +
-			"times and methods, and what the server keeps for itself. The place copied to must be empty; no server may use either of the two\n" +
-			"meanwhile. Where it is interrupted, empty the place copied to and begin again.",
+		Short: "Copy a database between a folder and MongoDB",
+		Long: "copy copies a whole database from one place to another: all versions of all resources, including deletions, with their numbers,\n" +
+			"times and methods, and what the server keeps for itself. The target must be empty, and no server may use either place meanwhile.\n" +
+			"If it is interrupted, empty the target and run it again: a server refuses a target that is not complete.",
 		Example: "  fhirgate copy --from fhirgate-data --to 'mongodb://host:27017/fhir?replicaSet=rs0'\n  fhirgate copy --from 'mongodb://host:27017/fhir?replicaSet=rs0' --to fhirgate-data",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,7 +35,11 @@ func newCopy(p *program) *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			c := &copying{p: p}
-			if err := c.run(ctx, place(from, baseURL), place(to, baseURL)); err != nil {
+			err := c.run(ctx, place(from, baseURL), place(to, baseURL))
+			if ctx.Err() != nil {
+				return fmt.Errorf("the copy was interrupted after %s: %s", resources(c.resources), emptyTarget)
+			}
+			if err != nil {
 				return err
 			}
 			fmt.Fprintf(p.stdout, "%d versions of %d resources copied and indexed in %.1f s\n", c.versions, c.resources, time.Since(c.begun).Seconds())
@@ -45,7 +49,7 @@ func newCopy(p *program) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&from, "from", "", "`folder` or MongoDB URI to copy from")
 	f.StringVar(&to, "to", "", "`folder` or MongoDB URI to copy to; it must hold nothing")
-	f.StringVar(&baseURL, "base-url", "", "`URL` of the server, where serve is given one: references that start with it are local")
+	f.StringVar(&baseURL, "base-url", "", "`URL` that serve was given as --base-url: references that start with it are local")
 	return cmd
 }
 
@@ -95,7 +99,13 @@ func (c *copying) run(ctx context.Context, from, to *settings) error {
 		}
 	}
 	in, out := source.store, target.store
+	if err := mustBeWhole(ctx, in); err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
 	if err := mustBeEmpty(ctx, out); err != nil {
+		return err
+	}
+	if err := setCopying(ctx, out, []byte("1")); err != nil {
 		return err
 	}
 	if err := c.copyVersions(ctx, in, out); err != nil {
@@ -104,7 +114,11 @@ func (c *copying) run(ctx context.Context, from, to *settings) error {
 	if err := copyMetas(ctx, in, out); err != nil {
 		return err
 	}
-	if err := target.open(to); err != nil {
+	z, err := settleZone(ctx, out, to.zone)
+	if err != nil {
+		return err
+	}
+	if err := target.openIn(to, z); err != nil {
 		return err
 	}
 	c.bar = nil
@@ -112,11 +126,42 @@ func (c *copying) run(ctx context.Context, from, to *settings) error {
 		return err
 	}
 	c.end()
+	if err := setCopying(ctx, out, nil); err != nil {
+		return err
+	}
 	return errors.Join(target.close(), source.close())
 }
 
-// mustBeEmpty refuses a place that holds any version.
+// copyingMeta is there from the begin of a copy into a store to its end: until then the store is not complete.
+const copyingMeta = "copying"
+
+// emptyTarget says what to do with the target of a copy that did not finish.
+const emptyTarget = "remove the folder, or drop the database, that it was copied to, and run fhirgate copy again"
+
+// setCopying sets copyingMeta; nil removes it.
+func setCopying(ctx context.Context, s storage.Store, value []byte) error {
+	return s.Update(ctx, func(tx storage.Tx) error { return tx.SetMeta(ctx, copyingMeta, value) })
+}
+
+// mustBeWhole refuses a store into which a copy did not finish.
+func mustBeWhole(ctx context.Context, s storage.Store) error {
+	return s.View(ctx, func(r storage.Reader) error {
+		_, err := r.Meta(ctx, copyingMeta)
+		if err == nil {
+			return errors.New("the data is not complete, because a copy into it did not finish: " + emptyTarget)
+		}
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+}
+
+// mustBeEmpty refuses a place that holds any version, or that a copy into it left.
 func mustBeEmpty(ctx context.Context, s storage.Store) error {
+	if err := mustBeWhole(ctx, s); err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
 	return s.View(ctx, func(r storage.Reader) error {
 		recs, err := r.History(ctx, storage.HistoryQuery{Limit: 1})
 		if err == nil && len(recs) > 0 {

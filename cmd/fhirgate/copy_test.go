@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/fhirgate/fhirgate/storage/embedded"
 	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
 )
 
@@ -96,4 +99,50 @@ func TestCopyMovesADatabaseToMongoDBAndBack(t *testing.T) {
 	same("back in a folder", p)
 	must(t, 200, "PUT", p.base+"/Patient/p1", `{"resourceType":"Patient","id":"p1","active":false}`)
 	p.stop(t)
+}
+
+func TestACopyThatDidNotFinishIsNotServed(t *testing.T) {
+	from, to := filepath.Join(t.TempDir(), "from"), filepath.Join(t.TempDir(), "to")
+	p := startServer(t, from)
+	must(t, 201, "PUT", p.base+"/Patient/a", `{"resourceType":"Patient","id":"a"}`)
+	p.stop(t)
+	// What a copy leaves that is killed after its first page.
+	if _, err := copyTo(t, from, to); err != nil {
+		t.Fatal(err)
+	}
+	mark := func(value []byte) {
+		t.Helper()
+		store, err := embedded.Open(to, embedded.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(setCopying(t.Context(), store, value), store.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark([]byte("1"))
+	fails(t, "a copy into it did not finish", "--listen", "127.0.0.1:0", "--data", to)
+	fails(t, "--to: the data is not complete", "copy", "--from", from, "--to", to)
+	fails(t, "--from: the data is not complete", "copy", "--from", to, "--to", filepath.Join(t.TempDir(), "third"))
+	mark(nil)
+	if p = startServer(t, to); count(t, p, "Patient") != 1 {
+		t.Error("the copy has no patient")
+	}
+}
+
+func TestACopyThatIsInterruptedSaysWhatToDo(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "from")
+	startServer(t, from).stop(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	status := run(ctx, program{args: []string{"copy", "--from", from, "--to", filepath.Join(t.TempDir(), "to")}, env: quietEnv(), stdout: &stdout, stderr: &stderr})
+	if status != 1 || !strings.Contains(stderr.String(), "the copy was interrupted after 0 resources: remove the folder") {
+		t.Errorf("%d %s", status, stderr.String())
+	}
+	stderr.Reset()
+	status = run(ctx, program{args: []string{"reindex", "--data", from}, env: quietEnv(), stdout: &stdout, stderr: &stderr})
+	if status != 1 || strings.Contains(stderr.String(), "context canceled") || !strings.Contains(stderr.String(), "interrupted") {
+		t.Errorf("%d %s", status, stderr.String())
+	}
 }

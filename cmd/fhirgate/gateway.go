@@ -39,7 +39,7 @@ type gateway struct {
 	closed     error
 }
 
-// newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not answer is waited for. What
+// newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not respond is waited for. What
 // is wrong for good is an error that says what to do. address is where the server listens.
 func newGateway(ctx context.Context, s *settings, address string, log *slog.Logger) (*gateway, error) {
 	g := &gateway{address: address, log: log}
@@ -86,6 +86,9 @@ func full(err error) bool {
 
 // open puts the interactions on the store, which must be ready, in the time zone that the data is indexed in.
 func (g *gateway) open(s *settings) error {
+	if err := mustBeWhole(context.Background(), g.store); err != nil {
+		return err
+	}
 	z, err := settleZone(context.Background(), g.store, s.zone)
 	if err != nil {
 		return err
@@ -113,7 +116,7 @@ func (g *gateway) openIn(s *settings, z zone) error {
 	return err
 }
 
-// handler returns what answers requests. The gateway must be open.
+// handler returns the handler of all requests. The gateway must be open.
 func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 	metrics, err := newMetrics(g.engine)
 	if err != nil {

@@ -102,7 +102,7 @@ func newServe(p *program) *cobra.Command {
 	return cmd
 }
 
-// serve runs the server until ctx ends or a signal asks it to stop. It returns nil where every request that it took was answered.
+// serve runs the server until ctx ends or a signal asks it to stop. It returns nil if every request that it accepted got its response.
 func serve(ctx context.Context, p *program, s *settings) error {
 	if err := s.check(); err != nil {
 		return err
