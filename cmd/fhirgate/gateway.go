@@ -35,8 +35,10 @@ type gateway struct {
 	validator  *validation.Validator
 	service    *interaction.Service
 	control    *control // nil where nothing is listened for
-	closing    sync.Once
-	closed     error
+	// copying is set where the store is an unfinished copy, which copy finishes.
+	copying bool
+	closing sync.Once
+	closed  error
 }
 
 // newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not respond is waited for. What
@@ -86,9 +88,6 @@ func full(err error) bool {
 
 // open puts the interactions on the store, which must be ready, in the time zone that the data is indexed in.
 func (g *gateway) open(s *settings) error {
-	if err := mustBeWhole(context.Background(), g.store); err != nil {
-		return err
-	}
 	z, err := settleZone(context.Background(), g.store, s.zone)
 	if err != nil {
 		return err
@@ -98,6 +97,11 @@ func (g *gateway) open(s *settings) error {
 
 // openIn is open in a zone.
 func (g *gateway) openIn(s *settings, z zone) error {
+	if stage, err := copyStage(context.Background(), g.store); err != nil {
+		return err
+	} else if stage != "" && !g.copying {
+		return unfinishedCopy("")
+	}
 	g.parameters = search.NewParameters(definition.R4(), search.Options{BaseURLs: ownURLs(s, g.address), Zone: z.location, OnSkipped: skipped(g.log)})
 	level, err := validation.ParseLevel(s.validate.value)
 	if err != nil {
@@ -136,6 +140,7 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 		Validation:     s.validate.value,
 		Integrity:      s.integrity,
 		MultipleDelete: s.conditionalDelete.value == "multiple",
+		Lenient:        s.handling.value == "lenient",
 		Logger:         log,
 		Metrics:        metrics,
 	})
