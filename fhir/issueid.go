@@ -95,6 +95,19 @@ const (
 	IDPatchCost       IssueID = "patch-cost"       // The operations together cost more than the server allows.
 )
 
+// GraphQL.
+const (
+	IDGraphQLSyntax    IssueID = "graphql-syntax"     // The text is not a GraphQL query.
+	IDGraphQLOperation IssueID = "graphql-operation"  // The query has no operation that can be performed.
+	IDGraphQLField     IssueID = "graphql-field"      // A selection is not one that its type has.
+	IDGraphQLArgument  IssueID = "graphql-argument"   // An argument does not exist or has a value that it does not take.
+	IDGraphQLVariable  IssueID = "graphql-variable"   // A variable is not declared, or its value is not of its type.
+	IDGraphQLDirective IssueID = "graphql-directive"  // A directive does not exist or does not have these arguments.
+	IDGraphQLSingleton IssueID = "graphql-singleton"  // A field that must have one value has several.
+	IDGraphQLReference IssueID = "graphql-reference"  // A reference that the query follows cannot be resolved.
+	IDGraphQLTooCostly IssueID = "graphql-too-costly" // The query costs more than the server allows.
+)
+
 // Preconditions.
 const (
 	IDETag               IssueID = "etag"                 // A header with entity tags cannot be read.
