@@ -97,6 +97,7 @@ var allowed = []struct {
 	{"fhir/definition", []string{"StructureDefinition", "CodeSystem", "ValueSet", "CompartmentDefinition", "OperationDefinition"},
 		"the conformance resources that definitions are"},
 	{"fhir/server/rest", []string{"Location"}, "the HTTP header Location"},
+	{"fhir/server/interaction/bundle.go", []string{"Location"}, "the HTTP header Location, of an operation's response"},
 	{"cmd/fhirgate/load", []string{"Location"}, "the HTTP header Location"},
 	{"fhir/terminology", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
 	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},

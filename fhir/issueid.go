@@ -132,6 +132,7 @@ const (
 	IDUnknownHierarchy     IssueID = "unknown-hierarchy"     // The code system is not known here, or has no hierarchy.
 	IDUnknownCode          IssueID = "unknown-code"          // A required binding of the element does not have this code.
 	IDAmbiguousParameter   IssueID = "ambiguous-parameter"   // The parameter means something else for each of the types searched.
+	IDMisplacedParameter   IssueID = "misplaced-parameter"   // The parameter does not belong to this interaction, where it would be taken for a condition.
 	IDRepeatedParameter    IssueID = "repeated-parameter"    // The parameter may be given once.
 	IDInvalidParameter     IssueID = "invalid-parameter"     // The parameter's value is not one that it takes.
 	IDBadEncoding          IssueID = "bad-encoding"          // Part of the URL is not properly percent-encoded UTF-8.
@@ -177,13 +178,13 @@ const (
 	IDBundleEntry          IssueID = "bundle-entry"          // Bundle.entry is not an array.
 	IDBundleEntries        IssueID = "bundle-entries"        // The Bundle has more entries than the server accepts.
 	IDEntryRequest         IssueID = "entry-request"         // An entry of a batch or transaction has no request.
-	IDEntryMethod          IssueID = "entry-method"          // The method of an entry's request is missing, unknown, or not served for its URL.
-	IDEntryURL             IssueID = "entry-url"             // The URL of an entry's request does not fit its method.
-	IDEntryResource        IssueID = "entry-resource"        // The entry's request needs a resource, and there is none.
+	IDEntryMethod          IssueID = "entry-method"          // The method of an entry's request is missing or unknown.
+	IDEntryURL             IssueID = "entry-url"             // The URL of an entry's request is missing, or is not one of this server.
 	IDEntryFullURL         IssueID = "entry-fullurl"         // The fullUrl of an entry is not absolute, or contradicts the resource.
-	IDEntryCondition       IssueID = "entry-condition"       // A precondition of an entry cannot be read, or does not belong to its method.
-	IDEntryOperation       IssueID = "entry-operation"       // The operation is not served inside a Bundle.
-	IDEntryMetadata        IssueID = "entry-metadata"        // The CapabilityStatement is not served inside a Bundle.
+	IDEntryCondition       IssueID = "entry-condition"       // The ifModifiedSince of an entry is not an instant.
+	IDEntryOperation       IssueID = "entry-operation"       // The operation cannot stand in a transaction.
+	IDNoCapabilities       IssueID = "no-capabilities"       // There is no CapabilityStatement to read.
+	IDEntryStream          IssueID = "entry-stream"          // The response of an operation is not a resource and cannot stand in a Bundle.
 	IDDuplicateEntry       IssueID = "duplicate-entry"       // Two entries of a transaction write one resource.
 	IDDuplicateFullURL     IssueID = "duplicate-fullurl"     // Two entries of a transaction have one fullUrl.
 	IDUnresolvedReference  IssueID = "unresolved-reference"  // A reference by urn:uuid or urn:oid has no entry with that fullUrl.

@@ -117,8 +117,8 @@ func (w *walker) unknown(n, c fhir.Node, es *elements) {
 		return
 	}
 	text := name + " is not an element of " + es.typ.Name
-	if near := nearest(name, es.named(strings.HasPrefix(name, "_"))); near != "" {
-		text += "; did you mean " + near + "?"
+	if near := fhir.DidYouMean(name, es.named(strings.HasPrefix(name, "_"))); near != "" {
+		text += near
 	} else if choice := es.choice(name); choice != "" {
 		text += "; " + choice
 	}
@@ -298,11 +298,7 @@ func (w *walker) nestedResource(n fhir.Node, m member) {
 
 // unknownType says that there is no such resource type, with the nearest that there is.
 func (v *Validator) unknownType(name string) string {
-	text := "resourceType names no resource type of R4"
-	if near := nearest(name, slices.Values(v.reg.ResourceTypes())); near != "" {
-		text += "; did you mean " + near + "?"
-	}
-	return text
+	return "resourceType is not a resource type of R4" + fhir.DidYouMean(name, slices.Values(v.reg.ResourceTypes()))
 }
 
 // reference checks what a Reference points to: "references SHALL be a reference to an actual resource", by URL
@@ -383,42 +379,4 @@ func kindName(n fhir.Node) string {
 		return "an array"
 	}
 	return "nothing"
-}
-
-// nearest returns the candidate that is closest to name, if it is within a third of its letters; "" where none is.
-func nearest(name string, candidates iter.Seq[string]) string {
-	best, limit := "", max(1, len(name)/3)+1
-	for candidate := range candidates {
-		if d := distance(name, candidate, limit); d < limit || d == limit && best != "" && candidate < best {
-			best, limit = candidate, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, delete or replace to make a of b; limit+1 where it is more than limit. Names that
-// differ in case alone are at distance 0.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit || len(b) > 64 {
-		return limit + 1
-	}
-	if a != b && strings.EqualFold(a, b) {
-		return 0
-	}
-	var row [65]int
-	for j := range len(b) + 1 {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -8,11 +8,11 @@ import (
 // messages are typical mistakes, and what a developer must be able to read from the one issue that each makes: the element by its name in
 // JSON, what was expected, and what came.
 var messages = []struct{ name, src, expression, text string }{
-	{"a type that is misspelt", `{"resourceType":"Patinet"}`, "resourceType", "resourceType names no resource type of R4; did you mean Patient?"},
+	{"a type that is misspelt", `{"resourceType":"Patinet"}`, "resourceType", "resourceType is not a resource type of R4; did you mean Patient?"},
 	{"a type in lower case", `{"resourceType":"Patient","contained":[{"resourceType":"ORGANIZATION"}]}`, "Patient.contained[0].resourceType", "did you mean Organization?"},
 	{"an element that is misspelt", patient(`"brithDate":"2000"`), "Patient.brithDate", "brithDate is not an element of Patient; did you mean birthDate?"},
 	{"an element of another release", patient(`"animal":{"species":{"text":"cat"}}`), "Patient.animal", "animal is not an element of Patient"},
-	{"a choice without its type", patient(`"deceased":true`), "Patient.deceased", "deceased is not an element of Patient; deceased[x] may be deceasedBoolean, deceasedDateTime"},
+	{"a choice without its type", patient(`"deceased":true`), "Patient.deceased", "deceased is not an element of Patient; did you mean deceasedBoolean or deceasedDateTime?"},
 	{"a choice of a type that it may not have", observation(`"valueUri":"urn:x"`), "Observation.valueUri", "valueUri is not an element of Observation; value[x] may be valueQuantity, " +
 		"valueCodeableConcept, valueString, valueBoolean, valueInteger, valueRange, valueRatio, valueSampledData, valueTime, valueDateTime, valuePeriod"},
 	{"two values of a choice", patient(`"deceasedBoolean":true,"deceasedDateTime":"2020"`), "Patient.deceased", "deceased[x] has values of two types, deceasedBoolean and deceasedDateTime; it may have one"},

@@ -288,6 +288,9 @@ func (w *walker) mismatch(r fhir.Node, m mismatch) {
 	case "required":
 		w.add(n, m.property, fhir.IssueRequired, fhir.IDShapeRequired, m.property+" is missing")
 	case "additional_property_not_allowed":
+		if w.tolerated(fhir.IDShapeUnknown, n, m.property) {
+			return
+		}
 		if !elementName(m.property) {
 			m.property = ""
 		}

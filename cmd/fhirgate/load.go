@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -26,8 +28,9 @@ func newLoad(p *program) *cobra.Command {
 		Short: "Send files to a FHIR server",
 		Long: "load sends bundles, single resources and NDJSON to a FHIR server. It reads .json, .ndjson, .gz, .zip, .tar and .tgz files, folders with\n" +
 			"everything below them, and standard input (-). Transactions and batches are sent as they are. Collections, search results and histories\n" +
-			"are split into their resources. A resource with an id is updated (PUT), one without is created (POST).",
-		Example: "  fhirgate load patients/\n  fhirgate load --server https://example.org/fhir -j 8 export.ndjson.gz\n  curl https://example.org/data.zip | fhirgate load -",
+			"are split into their resources. A resource with an id is updated (PUT), one without is created (POST). A FHIR package is loaded with its\n" +
+			"examples. What cannot be loaded is listed at the end, and the exit status is 1.",
+		Example: "  fhirgate load patients/\n  fhirgate load hl7.fhir.us.core-6.1.0.tgz\n  fhirgate load --server https://example.org/fhir -j 8 export.ndjson.gz\n  curl https://example.org/data.zip | fhirgate load -",
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case o.Sample && len(args) > 0:
@@ -53,14 +56,18 @@ func newLoad(p *program) *cobra.Command {
 			}
 			o.Files = args
 			o.Terminal = isTerminal(p.stderr)
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			if cache, err := os.UserCacheDir(); err == nil {
+				o.Journals = filepath.Join(cache, "fhirgate")
+			}
+			ctx, abort, stop := interruptions(cmd.Context())
 			defer stop()
+			o.Abort = abort
 			s, err := load.Run(ctx, o)
-			if s.Resources > 0 || s.Failed > 0 || err == nil {
+			if s.Files > 0 || err == nil {
 				s.Write(cmd.OutOrStdout())
 			}
 			var failure *load.Failure
-			if errors.As(err, &failure) && o.Continue {
+			if errors.As(err, &failure) && s.Failed > 1 {
 				return fmt.Errorf("%d not loaded; the first: %w", s.Failed, err)
 			}
 			return err
@@ -70,11 +77,34 @@ func newLoad(p *program) *cobra.Command {
 	f.StringVar(&o.Server, "server", load.DefaultServer, "base `URL` of the FHIR server")
 	f.BoolVar(&o.Sample, "sample", false, "load six synthetic patients with their records, which are part of the program")
 	f.IntVarP(&o.Jobs, "jobs", "j", 4, "number of requests in flight at once")
-	f.BoolVar(&o.Continue, "continue", false, "go on after a failure")
+	f.BoolVar(&o.Stop, "stop", false, "stop at the first failure, instead of trying everything")
+	f.BoolVar(&o.Resume, "resume", false, "continue an earlier run of the same files that was interrupted or had failures, and send nothing twice")
 	f.IntVar(&o.Retries, "retries", 8, "how many times to retry a request that fails with 429, 503 or no connection")
 	f.DurationVar(&o.Timeout, "answer-timeout", 10*time.Minute, "how long to wait for a response to begin")
 	f.StringArrayVar(&headers, "header", nil, "`header` of every request, for example \"Authorization: Bearer ...\"; may be repeated")
 	return cmd
+}
+
+// interruptions returns a context that the first SIGINT or SIGTERM ends, and a channel that the second closes.
+func interruptions(parent context.Context) (ctx context.Context, second <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals, again, done := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for _, f := range []func(){cancel, func() { close(again) }} {
+			select {
+			case <-signals:
+				f()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, again, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
 }
 
 // parseHeaders makes a Header of "Name: value" texts.

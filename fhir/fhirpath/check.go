@@ -172,7 +172,7 @@ func (c *compiler) noElement(s static, name string, pos int) error {
 			}
 		}
 	}
-	return c.fail(pos, fhir.IDFHIRPathElement, s.describe()+" has no such element", expected+didYouMean(name, s.elementNames()))
+	return c.fail(pos, fhir.IDFHIRPathElement, s.describe()+" has no such element", expected+fhir.DidYouMean(name, s.elementNames()))
 }
 
 // typeTest is a type specifier that was looked up.

@@ -330,7 +330,7 @@ func (x *callExpr) eval(m *machine) error {
 func (c *compiler) call(a *ast) (expr, static, error) {
 	fn := functions[a.text]
 	if fn == nil {
-		return nil, anything, c.fail(a.pos, fhir.IDFHIRPathFunction, "an unknown function", "a function of FHIRPath or of FHIR"+didYouMean(a.text, functionNames()))
+		return nil, anything, c.fail(a.pos, fhir.IDFHIRPathFunction, "an unknown function", "a function of FHIRPath or of FHIR"+fhir.DidYouMean(a.text, functionNames()))
 	}
 	if len(a.args) < fn.min || len(a.args) > fn.max {
 		return nil, anything, c.fail(a.pos, fhir.IDFHIRPathFunction, "the function "+a.text+" does not take this number of arguments", fn.arity())

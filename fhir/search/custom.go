@@ -47,7 +47,7 @@ func (s *Parameters) Add(r fhir.Resource) (changed []string, err error) {
 
 // Clone returns Parameters of the same state that go their own way from there.
 func (s *Parameters) Clone() *Parameters {
-	c := &Parameters{registry: s.registry, terminology: s.terminology, zone: s.zone, onSkipped: s.onSkipped, bases: s.bases}
+	c := &Parameters{registry: s.registry, terminology: s.terminology, zone: s.zone, onSkipped: s.onSkipped, bases: s.bases, ownBases: s.ownBases}
 	c.set.Store(s.set.Load())
 	return c
 }

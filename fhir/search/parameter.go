@@ -97,7 +97,8 @@ type Parameters struct {
 	terminology Terminology
 	zone        *time.Location
 	onSkipped   func(typ, param string, err error)
-	bases       []string
+	bases       []string // each with a slash; ownBases are the same without
+	ownBases    []string
 
 	write sync.Mutex // held by Add and Remove
 	set   atomic.Pointer[parameterSet]
@@ -121,7 +122,7 @@ func NewParameters(reg *definition.Registry, opt Options) *Parameters {
 	}
 	for _, b := range opt.BaseURLs {
 		if b = strings.TrimRight(b, "/"); b != "" {
-			s.bases = append(s.bases, b+"/")
+			s.bases, s.ownBases = append(s.bases, b+"/"), append(s.ownBases, b)
 		}
 	}
 	known := make(map[*definition.SearchParameter]*Parameter)

@@ -85,6 +85,8 @@ type ParseOptions struct {
 	Deciding bool
 	// Now is what ap compares dates with: the moment of the first page. Zero for the clock.
 	Now time.Time
+	// Base is a base URL without a trailing slash by which the client knows the server, where it is not one of Options.BaseURLs.
+	Base string
 	// Terminology replaces the one of Parameters.
 	Terminology Terminology
 	// Canonicals follows canonicals in chains and _has; nil to refuse these.

@@ -36,6 +36,19 @@ func (s *Parameters) readReference(text string) (t target, ok bool) {
 	return target{uri: text}, true
 }
 
+// readReference is that of Parameters, for a request whose client may know the server by a name of its own.
+func (q *reading) readReference(text string) (t target, ok bool) {
+	if base := q.opt.Base; base != "" {
+		if rest, own := strings.CutPrefix(text, base+"/"); own {
+			text = rest
+		}
+	}
+	return q.params.readReference(text)
+}
+
+// Bases returns the server's own base URLs, without a trailing slash.
+func (s *Parameters) Bases() []string { return slices.Clip(s.ownBases) }
+
 // Local reads a reference to a resource of this server: "Type/id", with "/_history/version" or without, relative or below one of the
 // server's base URLs. ok is false for all others.
 func (s *Parameters) Local(reference string) (key fhir.Key, ok bool) {
@@ -84,7 +97,7 @@ func (q *reading) referenceCondition(p *Parameter, of, value string) ([]conditio
 		}
 		return out, nil
 	}
-	t, ok := q.params.readReference(value)
+	t, ok := q.readReference(value)
 	switch {
 	case !ok:
 		return nil, badValue(fhir.IDBadReference, `a reference is "id", "Type/id" or a URL`)

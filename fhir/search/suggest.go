@@ -9,62 +9,7 @@ import (
 
 // unknown is the error of a name that means nothing here. The text ends with the nearest of the names that do.
 func unknown(id fhir.IssueID, text, name string, names []string) error {
-	if near := nearest(name, names); len(near) > 0 {
-		text += "; nearest: " + strings.Join(near, ", ")
-	}
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, id, text)
-}
-
-// maxNearest is how many names an error suggests.
-const maxNearest = 3
-
-// nearest returns the names that are fewest edits away from name, at most maxNearest, nearest first; none that shares hardly a letter.
-func nearest(name string, names []string) []string {
-	if len(name) > 64 {
-		return nil
-	}
-	type candidate struct {
-		name string
-		cost int
-	}
-	var list []candidate
-	lower := strings.ToLower(name)
-	for _, n := range names {
-		cost := distance(lower, strings.ToLower(n))
-		if cost > 0 && (strings.HasPrefix(n, lower) || strings.Contains(n, lower) && len(lower) > 2) {
-			cost = 1
-		}
-		if cost <= max(2, len(name)/2) {
-			list = append(list, candidate{n, cost})
-		}
-	}
-	slices.SortStableFunc(list, func(a, b candidate) int { return a.cost - b.cost })
-	var out []string
-	for _, c := range list[:min(len(list), maxNearest)] {
-		out = append(out, c.name)
-	}
-	return out
-}
-
-// distance returns the least number of insertions, deletions and replacements of bytes that turn a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, id, text+fhir.DidYouMean(name, slices.Values(names)))
 }
 
 // quote returns a name of a request for a message: in quotes, cut short, and without what is not printable ASCII.

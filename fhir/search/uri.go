@@ -35,6 +35,9 @@ func (q *reading) uriCondition(p *Parameter, m modifier, value string) ([]condit
 		for _, base := range q.params.bases {
 			out = append(out, canonicalCondition(base+value, true)...)
 		}
+		if base := q.opt.Base; base != "" {
+			out = append(out, canonicalCondition(base+"/"+value, true)...)
+		}
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,13 +24,40 @@ type answer struct {
 // ok reports whether the server carried the request out.
 func (a *answer) ok() bool { return a.status >= 200 && a.status < 300 }
 
+// transactionLimit is the issue of a transaction that is too large for the server's database. Sending it again is of no use.
+const transactionLimit = "transaction-limit"
+
+// is reports whether an issue of the response has the code in its details.
+func (a *answer) is(code string) bool {
+	for i := range a.issues {
+		for _, c := range a.issues[i].Details.Coding {
+			if c.Code == code {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// refusal reports whether the server refused the content of the request, so that a part of it may be taken.
+func (a *answer) refusal() bool {
+	switch a.status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity:
+		return !a.is(transactionLimit)
+	}
+	return false
+}
+
 // issue is an OperationOutcome.issue.
 type issue struct {
 	Severity    string `json:"severity"`
 	Code        string `json:"code"`
 	Diagnostics string `json:"diagnostics"`
 	Details     struct {
-		Text string `json:"text"`
+		Text   string `json:"text"`
+		Coding []struct {
+			Code string `json:"code"`
+		} `json:"coding"`
 	} `json:"details"`
 	Expression []string `json:"expression"`
 	Location   []string `json:"location"`
@@ -91,7 +119,7 @@ func readAnswer(status int, r io.Reader) (*answer, error) {
 		return s.skip()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("the answer broke off: %w", err)
+		return nil, fmt.Errorf("the response broke off: %w", err)
 	}
 	return a, nil
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"hash"
 	"io"
 	"os"
 	"sync"
@@ -70,11 +71,13 @@ type spool struct {
 	held []byte
 	n    int64
 	file *os.File
+	sum  hash.Hash
 }
 
 // Write implements io.Writer.
 func (s *spool) Write(p []byte) (int, error) {
 	s.n += int64(len(p))
+	s.sum.Write(p)
 	if s.n <= heldBody {
 		if s.held == nil {
 			s.held = *heldBuffers.Get().(*[]byte)

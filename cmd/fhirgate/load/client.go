@@ -59,14 +59,49 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// send sends the job, again where that is safe and of use, and returns the last answer. The error is of a server that gave none.
-func (c *client) send(ctx context.Context, j *job) (*answer, error) {
+// reach returns an error where nothing takes connections at the server's address for some seconds. A server behind a proxy is not tried.
+func (c *client) reach(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base, nil)
+	if err != nil {
+		return fmt.Errorf("--server: %w", err)
+	}
+	if proxy, err := http.ProxyFromEnvironment(req); proxy != nil || err != nil {
+		return err
+	}
+	port := req.URL.Port()
+	if port == "" {
+		port = req.URL.Scheme
+	}
+	dialer := &net.Dialer{Timeout: reachTime}
 	for try := 0; ; try++ {
-		a, after, err := c.once(ctx, j)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(req.URL.Hostname(), port))
+		if err == nil {
+			return conn.Close()
 		}
-		if try == c.retries || !again(j, a, err) {
+		if try == reachTries || !errors.Is(err, syscall.ECONNREFUSED) || ctx.Err() != nil {
+			return unreachable(c.base, err)
+		}
+		if err := c.pause(ctx, backoff(try)); err != nil {
+			return err
+		}
+	}
+}
+
+// A server is tried for some three seconds before the first request, and each try may take five.
+const (
+	reachTries = 3
+	reachTime  = 5 * time.Second
+)
+
+// send sends the job, again where that is safe and of use, and returns the last response. The error is of a server that gave none. When ctx
+// ends, it waits for the response, and does not retry; when sending ends, it returns at once.
+func (c *client) send(ctx, sending context.Context, j *job) (*answer, error) {
+	for try := 0; ; try++ {
+		a, after, err := c.once(sending, j)
+		if sending.Err() != nil {
+			return nil, sending.Err()
+		}
+		if try == c.retries || !again(j, a, err) || ctx.Err() != nil {
 			return a, err
 		}
 		wait := max(after, backoff(try))
@@ -126,10 +161,13 @@ func again(j *job, a *answer, err error) bool {
 		if errors.As(err, &name) && name.IsNotFound {
 			return false
 		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
+		if neverSent(err) {
 			return true
 		}
 		return j.safe && (errors.As(err, &broken) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
+	}
+	if a.is(transactionLimit) {
+		return false
 	}
 	switch a.status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -169,10 +207,10 @@ func retryAfter(h string, now time.Time) time.Duration {
 	return min(max(d, 0), maxRetryAfter)
 }
 
-// unreachable is the error of a server that gave no answer, on one line.
+// unreachable is the error of a server that gave no response, on one line.
 func unreachable(base string, err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("nothing answers at %s; start a server with `fhirgate serve`, or name another with --server", base)
+		return fmt.Errorf("nothing is listening at %s; start a server with `fhirgate serve`, or name another with --server", base)
 	}
-	return fmt.Errorf("no answer from %s: %w", base, err)
+	return fmt.Errorf("no response from %s: %w", base, err)
 }

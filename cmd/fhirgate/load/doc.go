@@ -4,8 +4,9 @@
 //
 // One goroutine reads, several send. Reading is a chain: the arguments become sources (source.go: files, folders, archives, standard
 // input), a source is a sequence of JSON documents (scan.go, document.go), and a document becomes jobs (job.go, collection.go): one HTTP
-// request each, with what is needed to retry it and to count it. Workers send jobs (client.go), read the responses as streams
-// (answer.go), and report to one tally (summary.go) that the progress display (progress.go) reads.
+// request each, with what is needed to retry it and to count it. Workers send jobs (work.go, client.go), read the responses as streams
+// (answer.go), and report to one tally (summary.go) that the progress display (progress.go) reads. A journal (journal.go) keeps what is
+// stored, so that another run can go on from one that ended early.
 //
 // What a document becomes:
 //
@@ -15,4 +16,5 @@
 //	Bundle, history                     as a collection, of each resource the newest version only, deleted ones left out
 //	a resource alone in its file        PUT [base]/Type/id, or POST [base]/Type without an id
 //	resources in sequence (NDJSON)      entries of batches
+//	SearchParameters by themselves      entries of transactions, after everything else (parameters.go)
 package load

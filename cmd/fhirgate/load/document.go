@@ -1,6 +1,8 @@
 package load
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -20,6 +22,8 @@ type document struct {
 	entries                []entry
 	targets                targets
 	body                   *body
+	// sum is the hash of the document's bytes.
+	sum [sha256.Size]byte
 }
 
 // entry is what is known of one entry of a Bundle: the resource's type, or that of the URL that its request names, and the method.
@@ -39,12 +43,12 @@ func (src *source) next() (*document, error) {
 		d.place = fmt.Sprintf("%s, line %d", src.name, d.line)
 	}
 	if c == '<' {
-		return nil, s.fail("this is XML; fhirgate loads JSON")
+		return nil, s.fail("this is XML; only JSON can be loaded")
 	}
 	if c != '{' {
 		return nil, s.fail("expected a JSON object")
 	}
-	sp := &spool{again: src.again, start: s.consumed()}
+	sp := &spool{again: src.again, start: s.consumed(), sum: sha256.New()}
 	s.startRecord(sp)
 	if err = d.scan(s); err == nil {
 		err = s.stopRecord()
@@ -57,12 +61,13 @@ func (src *source) next() (*document, error) {
 		sp.discard()
 		return nil, err
 	}
+	sp.sum.Sum(d.sum[:0])
 	src.documents++
 	d.end = s.line()
 	return d, nil
 }
 
-// scan passes over the document and takes from it what decides how it is sent.
+// scan reads past the document and takes from it what decides how it is sent.
 func (d *document) scan(s *scanner) error {
 	return s.object(func(name string) (err error) {
 		switch name {
@@ -84,17 +89,18 @@ func (d *document) scan(s *scanner) error {
 	})
 }
 
-// entry passes over one entry of a Bundle.
+// entry reads past one entry of a Bundle.
 func (d *document) entry(s *scanner) error {
 	if c, err := s.next(); err != nil || c != '{' {
 		return s.skip()
 	}
-	var fullURL, id, url string
+	var fullURL, id, url, canonical string
 	var e entry
 	err := s.object(func(name string) (err error) {
 		switch name {
 		case "fullUrl":
 			fullURL, err = s.text(maxText)
+			fullURL = unescaped(fullURL)
 			return err
 		case "resource":
 			return members(s, func(name string) (err error) {
@@ -103,6 +109,9 @@ func (d *document) entry(s *scanner) error {
 					e.resourceType, err = s.text(maxText)
 				case "id":
 					id, err = s.text(maxText)
+				case "url":
+					canonical, err = s.text(maxText)
+					canonical = unescaped(canonical)
 				default:
 					err = s.skip()
 				}
@@ -131,13 +140,30 @@ func (d *document) entry(s *scanner) error {
 		e.resourceType, _, _ = strings.Cut(e.resourceType, "?")
 	}
 	d.entries = append(d.entries, e)
-	if strings.HasPrefix(fullURL, "urn:") && d.kind != "transaction" && d.kind != "batch" {
-		d.targets.add(fullURL, e.resourceType, id)
+	if d.kind != "transaction" && d.kind != "batch" {
+		switch {
+		case strings.HasPrefix(fullURL, "urn:"):
+			d.targets.add(fullURL, e.resourceType, id)
+		case isAbsolute(fullURL) && e.resourceType != "":
+			d.targets.addAbsolute(fullURL, e.resourceType, id, canonical)
+		}
 	}
 	return nil
 }
 
-// members is scanner.object for a value that should be an object, and passes over any other.
+// unescaped returns the characters of a JSON string that the scanner returned as it is written: some writers escape the slashes of URLs.
+func unescaped(written string) string {
+	if strings.IndexByte(written, '\\') < 0 {
+		return written
+	}
+	var text string
+	if json.Unmarshal([]byte(`"`+written+`"`), &text) != nil {
+		return written
+	}
+	return text
+}
+
+// members is scanner.object for a value that should be an object, and skips any other.
 func members(s *scanner, member func(name string) error) error {
 	if c, err := s.next(); err != nil || c != '{' {
 		return s.skip()

@@ -40,7 +40,7 @@ func TestTheFirstErrorEndsTheRun(t *testing.T) {
 	for i := range 50 {
 		write(t, dir, fmt.Sprintf("%02d.ndjson", i), []byte(patients(20)))
 	}
-	s, err := rec.run(t, Options{Files: []string{dir}, Jobs: 2})
+	s, err := rec.run(t, Options{Files: []string{dir}, Jobs: 2, Stop: true})
 	var f *Failure
 	if !errors.As(err, &f) || !strings.Contains(f.Place, ".ndjson, line 6") || f.Reason != "422 not a code (Patient.gender)" {
 		t.Fatalf("%v", err)
@@ -55,7 +55,7 @@ func TestWhatStandsBeforeABrokenLineIsLoaded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rec := newRecorder(t)
 			file := write(t, t.TempDir(), "a.ndjson", []byte(patient("a")+"\n"+broken+patient("b")+"\n"))
-			s, err := rec.run(t, Options{Files: []string{file}})
+			s, err := rec.run(t, Options{Files: []string{file}, Stop: true})
 			var f *Failure
 			if !errors.As(err, &f) || !strings.Contains(f.Error(), "line 2") || s.Resources != 1 || s.Failed != 1 {
 				t.Fatalf("%v %+v", err, s)
@@ -90,7 +90,7 @@ func TestFilesWithNothingInThem(t *testing.T) {
 	}
 }
 
-func TestContinueGoesPastErrors(t *testing.T) {
+func TestErrorsDoNotStopTheRest(t *testing.T) {
 	rec := newRecorder(t)
 	rec.entry = faulty
 	rec.before = func(w http.ResponseWriter, r *request, n int) bool {
@@ -105,7 +105,7 @@ func TestContinueGoesPastErrors(t *testing.T) {
 	write(t, dir, "1.json", []byte(transaction))
 	write(t, dir, "2.json", []byte(transaction))
 	write(t, dir, "3.ndjson", []byte(patients(40)))
-	s, err := rec.run(t, Options{Files: []string{dir}, Continue: true})
+	s, err := rec.run(t, Options{Files: []string{dir}})
 	if err == nil || s.Resources != 36 || s.Failed != 6 || len(s.Faults) != 2 {
 		t.Fatalf("%v %+v", err, s)
 	}
@@ -120,9 +120,12 @@ By type
 
 Not loaded: 6, by error
          4  422 not a code (Patient.gender)
-            first at %s/3.ndjson, line 6
+            at %[1]s/3.ndjson, line 6
+            at %[1]s/3.ndjson, line 16
+            at %[1]s/3.ndjson, line 26
+            at %[1]s/3.ndjson, line 36
          2  400 wrong (Bundle.entry[..])
-            first at %s/`, dir, dir)
+            at %[1]s/`, dir)
 	if !strings.HasPrefix(out.String(), want) {
 		t.Fatalf("got\n%s\nwant\n%s", out.String(), want)
 	}
@@ -137,8 +140,8 @@ func TestAnswersThatAreNoFHIR(t *testing.T) {
 		{500, "", "", "500 without an OperationOutcome"},
 		{500, "", `{"message":"no"}`, "500 without an OperationOutcome"},
 		{302, "https://elsewhere/fhir", "", "302 the server redirects to https://elsewhere/fhir"},
-		{200, "", `{"resourceType":"Bundle","entry":[]}`, "200: the answer has 0 entries for 3 requests"},
-		{200, "", `{"resourceType":"Bundle","entry":[{"response"`, "the answer broke off"},
+		{200, "", `{"resourceType":"Bundle","entry":[]}`, "200: the response has 0 entries for 3 requests"},
+		{200, "", `{"resourceType":"Bundle","entry":[{"response"`, "the response broke off"},
 	} {
 		rec := newRecorder(t)
 		rec.before = func(w http.ResponseWriter, r *request, n int) bool {
@@ -222,10 +225,10 @@ func shown(t *testing.T, o Options, text string, often int) string {
 }
 
 func TestProgressIsLinesWithoutATerminal(t *testing.T) {
-	out := shown(t, Options{Interval: time.Millisecond}, " left\n", 3)
+	out := shown(t, Options{Interval: time.Millisecond}, "waiting for the last responses\n", 3)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	last := lines[len(lines)-1]
-	if len(lines) < 3 || !strings.Contains(last, "/s, ") || !strings.Contains(last, "of 10 files, ") || !strings.Contains(last, " left") || strings.ContainsAny(out, "\r\x1b") {
+	if len(lines) < 3 || !strings.Contains(last, "/s, ") || !strings.Contains(last, "of 10 files, waiting for") || strings.Contains(out, "100 %") || strings.ContainsAny(out, "\r\x1b") {
 		t.Fatalf("%q", out)
 	}
 }

@@ -27,7 +27,13 @@ type job struct {
 	safe bool
 	// items holds the entries of a batch made here, so that some of them can be sent again; nil for any other job.
 	items *batch
+	// input and unit are those of a document that is sent as it is; the entries of items have their own.
+	input *input
+	unit  unit
 }
+
+// count returns how many resources the job stands for.
+func (j *job) count() int64 { return int64(max(1, len(j.entries))) }
 
 // entryPlace names the i-th entry of the job for messages.
 func (j *job) entryPlace(i int) string {
@@ -42,27 +48,40 @@ func (j *job) entryPlace(i int) string {
 
 // place says where in a source an entry of a batch stands.
 type place struct {
-	// line is the line of a resource in a sequence; 0 where the entry is one of a Bundle, whose index is then entry.
+	// line is the line of a resource in a sequence; 0 where the entry is one of a Bundle, whose index is then entry; negative where the
+	// resource is alone in its source.
 	line, entry int
+	// source is the entry's own source in a batch of several.
+	source string
+	// input and unit are the entry's for the journal.
+	input *input
+	unit  unit
 }
 
 func entryPlace(i int) place { return place{entry: i} }
 
 // in names the place within a source.
 func (p place) in(source string) string {
+	if p.source != "" {
+		source = p.source
+	}
+	if p.line < 0 {
+		return source
+	}
 	if p.line > 0 {
 		return fmt.Sprintf("%s, line %d", source, p.line)
 	}
 	return fmt.Sprintf("%s, Bundle.entry[%d]", source, p.entry)
 }
 
-// jobOf returns the request for a Bundle that is sent as it is, or for a resource alone.
-func jobOf(d *document) *job {
+// jobOf returns the request for a Bundle of a source that is sent as it is, or for a resource alone.
+func jobOf(d *document, source string) *job {
+	u := unitOf(source, d.sum)
 	if d.resourceType == "Bundle" && (d.kind == "transaction" || d.kind == "batch") {
-		return &job{method: http.MethodPost, body: d.body, place: d.place, entries: d.entries, bundle: true, safe: repeatable(d.entries)}
+		return &job{method: http.MethodPost, body: d.body, place: d.place, entries: d.entries, bundle: true, safe: repeatable(d.entries), unit: u}
 	}
 	j := &job{method: http.MethodPost, path: "/" + url.PathEscape(d.resourceType), body: d.body, place: d.place,
-		entries: []entry{{d.resourceType, http.MethodPost}}}
+		entries: []entry{{d.resourceType, http.MethodPost}}, unit: u}
 	if d.id != "" {
 		j.method, j.safe = http.MethodPut, true
 		j.path += "/" + url.PathEscape(d.id)
@@ -74,11 +93,16 @@ func jobOf(d *document) *job {
 // repeatable reports whether a Bundle with these entries may be sent twice.
 func repeatable(entries []entry) bool {
 	for _, e := range entries {
-		if e.method == http.MethodPost || e.method == http.MethodPatch || e.method == "" {
+		if !e.repeatable() {
 			return false
 		}
 	}
 	return true
+}
+
+// repeatable reports whether the entry may be sent twice.
+func (e entry) repeatable() bool {
+	return e.method != http.MethodPost && e.method != http.MethodPatch && e.method != ""
 }
 
 // Entries a batch made here has at most, and bytes at which it is sent.
@@ -94,6 +118,8 @@ type batch struct {
 	ends    []int
 	entries []entry
 	places  []place
+	// targets makes a transaction's references relative where it is split; nil where it has none among its entries.
+	targets *targets
 }
 
 // add appends an entry. fullURL may be "". The resource's bytes go in as they are.
@@ -135,7 +161,7 @@ func (b *batch) item(i int) []byte {
 
 // pick returns a batch of some of the entries.
 func (b *batch) pick(which []int) *batch {
-	out := &batch{kind: b.kind}
+	out := &batch{kind: b.kind, targets: b.targets}
 	for _, i := range which {
 		out.buf = append(out.buf, b.item(i)...)
 		out.ends = append(out.ends, len(out.buf))

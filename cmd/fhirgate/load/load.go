@@ -8,10 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
-
-	"github.com/fhirgate/fhirgate/fhir"
 )
 
 // Options say what to load, where to, and how. The zero value of a field means its default.
@@ -22,16 +19,22 @@ type Options struct {
 	Files []string
 	// Sample loads the embedded sample in place of Files.
 	Sample bool
-	// Jobs is how many requests are under way at once; default 4.
+	// Jobs is how many requests are in flight at once; default 4.
 	Jobs int
-	// Continue goes on after a failure; without it the first one ends the run. A server that refuses connections ends it in any case.
-	Continue bool
-	// Retries is how often a request is sent again; default 8, negative for never.
+	// Stop ends the run at the first failure; without it everything is tried. A server that refuses connections ends it in any case.
+	Stop bool
+	// Resume goes on from a run of the same files to the same server that ended early or with failures: what it loaded is not sent again.
+	Resume bool
+	// Journals is the folder that keeps what was loaded, for Resume; "" keeps nothing.
+	Journals string
+	// Retries is how many times a request is retried; default 8, negative for never.
 	Retries int
-	// Timeout is how long an answer may take to begin; default 10 minutes.
+	// Timeout is how long a response may take to begin; default 10 minutes.
 	Timeout time.Duration
-	// Header is sent with every request, as for an access token.
+	// Header is sent with every request, for example an access token.
 	Header http.Header
+	// Abort, where it is closed after the context is done, cuts off the requests in flight. Without it they have a minute to end.
+	Abort <-chan struct{}
 
 	Stdin io.Reader
 	// Progress receives the display, as a bar where Terminal is set and as a line every Interval (default 5 s) where it is not.
@@ -45,6 +48,9 @@ type Options struct {
 
 // DefaultServer is the base of a server that was started without flags.
 const DefaultServer = "http://127.0.0.1:8080/fhir"
+
+// drainTime is how long the requests in flight may take after an interrupt.
+const drainTime = time.Minute
 
 // defaults fills in what was left zero.
 func (o *Options) defaults() {
@@ -73,26 +79,61 @@ func (o *Options) defaults() {
 // errStopped ends the reading after a failure where the run is not to go on.
 var errStopped = errors.New("stopped after a failure")
 
+// ErrInterrupted is returned where the context ended before the run.
+var ErrInterrupted = errors.New("interrupted")
+
+// inputs returns the files that the options name: those to load first, and the others.
+func (o *Options) inputs() (first, rest []*input, err error) {
+	var a, b []file
+	if o.Sample {
+		b = []file{sample()}
+	} else if a, b, err = findFiles(o.Files); err != nil {
+		return nil, nil, err
+	}
+	for _, f := range a {
+		first = append(first, &input{file: f})
+	}
+	for _, f := range b {
+		rest = append(rest, &input{file: f})
+	}
+	return first, rest, nil
+}
+
 // Run loads what the options say and returns what it did, also where it failed. The error is nil only if everything was loaded; it is a
-// *Failure for the first thing that was not, and another error where the run could not begin or was cancelled.
+// *Failure for the first thing that was not, and another error where the run could not begin or was interrupted. When ctx ends, nothing more is
+// sent, and the responses to what was sent are awaited.
 func Run(ctx context.Context, o Options) (*Summary, error) {
 	o.defaults()
-	var first, rest []file
-	var err error
-	if o.Sample {
-		rest = []file{sample()}
-	} else if first, rest, err = findFiles(o.Files); err != nil {
+	first, rest, err := o.inputs()
+	if err != nil {
 		return newTally().summary(0), err
 	}
 	l := &loader{o: &o, tally: newTally(), client: newClient(&o)}
 	if o.pause != nil {
 		l.client.pause = o.pause
 	}
-	l.progress = startProgress(&o, l.tally, append(append([]file{}, first...), rest...))
+	if l.journal, err = openJournal(o.Journals, o.Server, o.Files, o.Resume); err != nil {
+		return newTally().summary(0), err
+	}
+	finished := false
+	defer func() { l.journal.close(finished) }()
+	if err := l.client.reach(ctx); err != nil {
+		finished = !o.Resume // nothing was sent
+		if ctx.Err() != nil {
+			err = ErrInterrupted
+		}
+		return newTally().summary(0), err
+	}
+	all := append(append([]*input{}, first...), rest...)
+	l.progress = startProgress(&o, l.tally, all)
 	l.client.waiting = l.waiting
+	sending, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	defer context.AfterFunc(ctx, func() { l.drain(sending, abort) })()
+	l.sending = sending
 	start := time.Now()
-	for _, files := range [][]file{first, rest} {
-		if err = l.phase(ctx, files); err != nil {
+	for _, inputs := range [][]*input{first, rest} {
+		if err = l.phase(ctx, inputs); err != nil {
 			break
 		}
 	}
@@ -104,9 +145,15 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 		err = fmt.Errorf("%s: there is no resource in it", strings.Join(o.Files, ", "))
 	}
 	if ctx.Err() != nil {
-		err = errors.New("interrupted")
+		err = ErrInterrupted
 	}
-	return l.tally.summary(time.Since(start)), err
+	s := l.tally.summary(time.Since(start))
+	s.Sample = o.Sample
+	if finished = err == nil; !finished {
+		s.ByFile = filesOf(all)
+		s.Resumable = l.journal.close(false)
+	}
+	return s, err
 }
 
 // loader is one run.
@@ -115,9 +162,15 @@ type loader struct {
 	client   *client
 	tally    *tally
 	progress *progress
+	journal  *journal
 	jobs     chan *job
-	// documents counts what the sources held. It is the reading goroutine's.
-	documents int
+	// sending is the context of the requests: it goes on when the run is interrupted, so that the responses to what was sent are met.
+	sending context.Context
+
+	// These are the reading goroutine's: the file that is read, how many documents the sources held, and the SearchParameters of all files.
+	current    *input
+	documents  int
+	parameters parameters
 
 	mu sync.Mutex
 	// failure is the first failure; stop is closed where the run is not to go on.
@@ -126,9 +179,21 @@ type loader struct {
 	lastNote time.Time
 }
 
+// drain lets the requests in flight end after an interrupt, until a second one or for a minute.
+func (l *loader) drain(sending context.Context, abort context.CancelFunc) {
+	l.progress.note("interrupted: waiting for the responses to what was sent; interrupt again to give up on them")
+	select {
+	case <-sending.Done():
+	case <-l.o.Abort:
+		abort()
+	case <-time.After(drainTime):
+		abort()
+	}
+}
+
 // phase loads some files to the end: what follows may rely on what is in them.
-func (l *loader) phase(ctx context.Context, files []file) error {
-	if len(files) == 0 {
+func (l *loader) phase(ctx context.Context, inputs []*input) error {
+	if len(inputs) == 0 {
 		return nil
 	}
 	l.jobs, l.stop = make(chan *job), make(chan struct{})
@@ -141,211 +206,31 @@ func (l *loader) phase(ctx context.Context, files []file) error {
 			}
 		})
 	}
-	err := l.read(ctx, files)
+	err := l.read(ctx, inputs)
 	close(l.jobs)
 	workers.Wait()
+	l.sendParameters(ctx)
 	if err == nil && l.stopped() {
 		err = errStopped
 	}
 	return err
 }
 
-// read reads the files and hands the workers what is in them.
-func (l *loader) read(ctx context.Context, files []file) error {
-	o := opening{stdin: l.o.Stdin, read: &l.tally.read, each: func(src *source) error { return l.source(ctx, src) }}
-	for _, f := range files {
-		err := o.file(f)
-		l.tally.files.Add(1)
-		if errors.Is(err, errStopped) || ctx.Err() != nil {
-			return err
-		}
-		if err != nil {
-			if err := l.fault(f.name(), err); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// source reads the documents of one source.
-func (l *loader) source(ctx context.Context, src *source) error {
-	g := &group{source: src.name, send: func(j *job) error { return l.send(ctx, j) }, b: &batch{kind: "batch"}}
-	g.fault = func(place string, err error) error {
-		if !l.o.Continue { // what stands before the fault is sent before the run ends
-			if err := g.flush(); err != nil {
-				return err
-			}
-		}
-		return l.fault(place, err)
-	}
-	for {
-		d, err := src.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			broken := src.scan.err != nil && src.scan.err != io.EOF
-			if err := g.fault(src.name, err); err != nil {
-				return err
-			}
-			if broken || !src.scan.lines {
-				break
-			}
-			src.scan.discardLine()
-			continue
-		}
-		if err := l.document(ctx, src, d, g); err != nil {
-			return err
-		}
-		// A first document of one line with another on the next one is NDJSON, whatever the file's name.
-		if src.documents == 1 && d.end == d.line && src.more() && src.scan.line() > d.line {
-			src.scan.lines = true
-		}
-	}
-	if src.documents == 0 && !src.scan.lines {
-		if err := l.fault(src.name, errors.New("there is no JSON in it")); err != nil {
-			return err
-		}
-	}
-	l.documents += src.documents
-	return g.flush()
-}
-
-// document sends what one document holds.
-func (l *loader) document(ctx context.Context, src *source, d *document, g *group) error {
-	send := func(j *job) error { return l.send(ctx, j) }
-	if d.resourceType != "Bundle" {
-		if src.sequence() && (src.documents > 1 || src.more()) && d.body.open == nil {
-			return g.add(d)
-		}
-		if d.resourceType == "" {
-			d.body.remove()
-			return g.fault(d.place, errors.New("no FHIR resource: it has no resourceType"))
-		}
-		return send(jobOf(d))
-	}
-	switch d.kind {
-	case "transaction", "batch", "document", "message":
-		return send(jobOf(d))
-	case "collection", "searchset", "history":
-		defer d.body.remove()
-		err := collect(d, send, l.fault)
-		if err == nil || errors.Is(err, errStopped) || ctx.Err() != nil {
-			return err
-		}
-		return l.fault(d.place, err)
-	}
-	d.body.remove()
-	return g.fault(d.place, fmt.Errorf("a Bundle of type %q can't be loaded", d.kind))
-}
-
-// group collects the resources of a sequence into batches.
-type group struct {
-	source string
-	send   func(*job) error
-	fault  func(place string, err error) error
-	b      *batch
-}
-
-// add adds a resource that is held in memory.
-func (g *group) add(d *document) error {
-	r, err := fhir.ParseResource(d.body.held, fhir.Limits{})
-	if err != nil {
-		return g.fault(d.place, err)
-	}
-	g.b.add(place{line: d.line}, "", r, r.Raw())
-	d.body.remove()
-	if g.b.full() {
-		return g.flush()
-	}
-	return nil
-}
-
-// flush sends what was collected.
-func (g *group) flush() error {
-	if len(g.b.ends) == 0 {
-		return nil
-	}
-	b := g.b
-	g.b = &batch{kind: "batch"}
-	return g.send(b.job(g.source))
-}
-
-// send hands a job to a worker; errStopped where the run is to end.
-func (l *loader) send(ctx context.Context, j *job) error {
-	select {
-	case <-l.stop:
-		j.body.remove()
-		return errStopped
-	default:
-	}
-	select {
-	case l.jobs <- j:
-		return nil
-	case <-l.stop:
-		j.body.remove()
-		return errStopped
-	case <-ctx.Done():
-		j.body.remove()
-		return ctx.Err()
-	}
-}
-
-// work sends one job and counts what became of it. Entries of a batch that the server had no room for are sent again.
-func (l *loader) work(ctx context.Context, j *job) {
-	for try := 0; ; try++ {
-		a, err := l.client.send(ctx, j)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			_ = l.fault(j.place, unreachable(l.o.Server, err))
-			if errors.Is(err, syscall.ECONNREFUSED) {
-				l.end()
-			}
-			return
-		}
-		later := l.count(j, a, try < l.client.retries)
-		if len(later) == 0 {
-			return
-		}
-		j = j.items.pick(later).job(j.place)
-		wait := backoff(try)
-		l.waiting(fmt.Sprintf("the server put off %s of a batch", plural(len(later), "entry")), wait)
-		if l.client.pause(ctx, wait) != nil {
-			return
-		}
-	}
-}
-
-// count tells the tally what became of each resource of a job. With retry it returns those that are to be sent again.
-func (l *loader) count(j *job, a *answer, retry bool) (later []int) {
-	switch {
-	case !a.ok():
-		_ = l.fault(j.place, errors.New(a.reason()))
-	case !j.bundle:
-		l.tally.loaded(j.entries[0], a.status)
-	case len(a.entries) != len(j.entries):
-		_ = l.fault(j.place, fmt.Errorf("%d: the answer has %d entries for %d requests", a.status, len(a.entries), len(j.entries)))
-	default:
-		for i := range a.entries {
-			e := &a.entries[i]
-			switch {
-			case e.ok() || e.status == http.StatusNotModified:
-				l.tally.loaded(j.entries[i], e.status)
-			case retry && j.items != nil && (e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable):
-				later = append(later, i)
-			default:
-				_ = l.fault(j.entryPlace(i), errors.New(e.reason()))
-			}
-		}
-	}
-	return later
-}
-
 // fault counts a failure. It returns errStopped where the run is to end with it.
 func (l *loader) fault(place string, err error) error {
+	return l.failed(place, err, nil, 0)
+}
+
+// failed counts a failure that n resources of an input have; nil stands for the file that is read, of which it is one.
+func (l *loader) failed(place string, err error, in *input, n int64) error {
+	if in == nil {
+		if l.current != nil {
+			l.current.failed.Add(1)
+		}
+	} else {
+		in.waiting.Add(-n)
+		in.failed.Add(n)
+	}
 	reason := err.Error()
 	l.tally.fail(place, reason)
 	l.mu.Lock()
@@ -353,7 +238,7 @@ func (l *loader) fault(place string, err error) error {
 	if l.failure == nil {
 		l.failure = &Failure{Place: place, Reason: reason}
 	}
-	if l.o.Continue {
+	if !l.o.Stop {
 		return nil
 	}
 	l.ending()
@@ -392,5 +277,5 @@ func (l *loader) waiting(reason string, wait time.Duration) {
 		return
 	}
 	l.lastNote = time.Now()
-	l.progress.note(fmt.Sprintf("waiting %s: %s", wait.Round(10*time.Millisecond), reason))
+	l.progress.note(fmt.Sprintf("retrying in %s: %s", wait.Round(10*time.Millisecond), reason))
 }

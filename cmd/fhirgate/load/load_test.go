@@ -194,13 +194,13 @@ func TestABrokenLineCostsOneResource(t *testing.T) {
 	rec := newRecorder(t)
 	content := patient("a") + "\n{\"resourceType\":\"Patient\",\"id\":\"b\"\n" + patient("c") + "\n\n{\"resourceType\":\"Patient\",\"id\":}\n" +
 		"{\"resourceType\":\"Patient\",\"name\":\"x\n" + `{"id":"no-type"}` + "\n" + patient("d")
-	s, err := rec.run(t, Options{Files: []string{"-"}, Stdin: strings.NewReader(content), Continue: true})
+	s, err := rec.run(t, Options{Files: []string{"-"}, Stdin: strings.NewReader(content)})
 	if err == nil || s.Resources != 3 || s.Failed != 4 {
 		t.Fatalf("%v %+v", err, s)
 	}
 	var places []string
 	for _, f := range s.Faults {
-		places = append(places, f.Place+" | "+f.Reason)
+		places = append(places, strings.Join(f.Places, ", ")+" | "+f.Reason)
 	}
 	slices.Sort(places)
 	for i, want := range []string{"line 2", "line 5", "line 6", "standard input, line 7"} {
@@ -318,10 +318,10 @@ func TestDocumentsAreStoredWhole(t *testing.T) {
 
 func TestWhatCannotBeLoadedIsNamed(t *testing.T) {
 	for content, want := range map[string]string{
-		`{"resourceType":"Bundle","type":"transaction-response"}`: `standard input: a Bundle of type "transaction-response" can't be loaded`,
-		`{"resourceType":"Bundle"}`:                               `a Bundle of type "" can't be loaded`,
+		`{"resourceType":"Bundle","type":"transaction-response"}`: `standard input: a Bundle of type transaction-response is the response to a request`,
+		`{"resourceType":"Bundle"}`:                               `cannot load a Bundle of type ""`,
 		`<Patient xmlns="http://hl7.org/fhir"/>`:                  "this is XML",
-		`{"a":1}`:                                                 "no resourceType",
+		`{"a":1}`:                                                 "it has no resourceType",
 		`[1]`:                                                     "expected a JSON object",
 		`{"resourceType":"Patient"`:                               "the document ends inside a value",
 		`{"resourceType":"Patient"]`:                              "expected a comma",

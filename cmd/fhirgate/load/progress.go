@@ -22,7 +22,7 @@ type progress struct {
 }
 
 // startProgress begins to show; end stops it.
-func startProgress(o *Options, t *tally, inputs []file) *progress {
+func startProgress(o *Options, t *tally, inputs []*input) *progress {
 	p := &progress{w: o.Progress, tally: t, files: len(inputs), start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	for _, f := range inputs {
 		if f.path == stdinName {
@@ -80,8 +80,11 @@ func (p *progress) show(now time.Time) {
 	}
 	text += fmt.Sprintf(", %s of %s", grouped(p.tally.files.Load()), plural(p.files, "file"))
 	if p.total > 0 && read > 0 {
-		part := min(float64(read)/float64(p.total), 1)
-		text += fmt.Sprintf(", %.0f %%, %s left", part*100, time.Duration(elapsed*(1-part)/part*float64(time.Second)).Round(time.Second))
+		if part := float64(read) / float64(p.total); part < 1 {
+			text += fmt.Sprintf(", %.0f %%, %s left", min(part*100, 99), time.Duration(elapsed*(1-part)/part*float64(time.Second)).Round(time.Second))
+		} else {
+			text += ", waiting for the last responses"
+		}
 	}
 	fmt.Fprintln(p.w, text)
 }

@@ -129,7 +129,7 @@ func TestAServerThatIsNotThereIsNamed(t *testing.T) {
 	o := Options{Server: "http://127.0.0.1:1/fhir", Files: []string{"-"}, Stdin: strings.NewReader(patient("a")), Retries: 2}
 	o.pause = func(context.Context, time.Duration) error { return nil }
 	_, err := Run(t.Context(), o)
-	if err == nil || !strings.Contains(err.Error(), "nothing answers at http://127.0.0.1:1/fhir") {
+	if err == nil || !strings.Contains(err.Error(), "nothing is listening at http://127.0.0.1:1/fhir") {
 		t.Fatal(err)
 	}
 }
@@ -140,13 +140,13 @@ func TestAServerThatIsGoneEndsTheRun(t *testing.T) {
 	for i := range 50 {
 		write(t, dir, fmt.Sprintf("%02d.json", i), []byte(patient(fmt.Sprint("p", i))))
 	}
-	o := Options{Server: "http://127.0.0.1:1/fhir", Files: []string{dir}, Retries: 2, Continue: true}
+	o := Options{Server: "http://127.0.0.1:1/fhir", Files: []string{dir}, Retries: 2}
 	s, err := rec.run(t, o)
 	if err != nil || s.Failed != 0 {
 		t.Fatalf("%v %+v", err, s)
 	}
 	o.pause = func(context.Context, time.Duration) error { return nil }
-	if s, err = Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "nothing answers") || s.Failed > 10 {
+	if s, err = Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "nothing is listening") || s.Failed > 10 {
 		t.Fatalf("%v, %d failed", err, s.Failed)
 	}
 }

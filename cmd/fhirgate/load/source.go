@@ -103,6 +103,9 @@ func appendFiles(found []file, name string) ([]file, error) {
 		return append(found, file{path: name, size: info.Size()}), nil
 	}
 	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && p != name && extraFolder(p) {
+			return fs.SkipDir
+		}
 		if err != nil || d.IsDir() || !wanted(p) {
 			return err
 		}
@@ -195,7 +198,7 @@ func (o *opening) stream(name string, r io.Reader, again opener, h *os.File) err
 func (o *opening) gzip(name string, r io.Reader, again opener) error {
 	zr, err := gzip.NewReader(r)
 	if err != nil {
-		return fmt.Errorf("this gzip file can't be read: %w", err)
+		return fmt.Errorf("cannot read this gzip file: %w", err)
 	}
 	defer zr.Close()
 	var unzipAgain opener
@@ -235,16 +238,16 @@ func (o *opening) zip(name string, r io.Reader, h *os.File) error {
 		defer os.Remove(t.Name())
 		defer t.Close()
 		if size, err = io.Copy(t, r); err != nil {
-			return fmt.Errorf("this zip archive can't be read: %w", err)
+			return fmt.Errorf("cannot read this zip archive: %w", err)
 		}
 		whole = t
 	}
 	zr, err := zip.NewReader(whole, size)
 	if err != nil {
-		return fmt.Errorf("this zip archive can't be read: %w", err)
+		return fmt.Errorf("cannot read this zip archive: %w", err)
 	}
 	for _, m := range zr.File {
-		if m.FileInfo().IsDir() || !wanted(m.Name) {
+		if m.FileInfo().IsDir() || !wanted(m.Name) || packageExtra(m.Name) {
 			continue
 		}
 		if err := o.member(name, m); err != nil {
@@ -276,9 +279,9 @@ func (o *opening) tar(name string, r io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("this tar archive can't be read: %w", err)
+			return fmt.Errorf("cannot read this tar archive: %w", err)
 		}
-		if h.Typeflag != tar.TypeReg || !wanted(h.Name) {
+		if h.Typeflag != tar.TypeReg || !wanted(h.Name) || packageExtra(h.Name) {
 			continue
 		}
 		if err := o.stream(name+":"+h.Name, tr, nil, nil); err != nil {

@@ -29,8 +29,8 @@ func (f *Failure) Error() string { return f.Place + ": " + f.Reason }
 type Fault struct {
 	Reason string
 	Count  int
-	// Place is where it was met first.
-	Place string
+	// Places are where it was met, at most maxListed of them.
+	Places []string
 }
 
 // Summary is what a run did.
@@ -41,9 +41,17 @@ type Summary struct {
 	ByType                    map[string]int
 	Created, Updated, Deleted int
 	// Failed counts what was not loaded, Faults the same by reason.
-	Failed  int
-	Faults  []Fault
-	Elapsed time.Duration
+	Failed int
+	Faults []Fault
+	// Before counts the resources that an earlier run loaded, Deletions those that a history says are deleted, and Superseded the versions of a
+	// history that are not the newest; none of them was sent.
+	Before, Deletions, Superseded int
+	Elapsed                       time.Duration
+	// Sample is set where the embedded sample was loaded.
+	Sample bool
+	// ByFile says which files went in, where not all did, and Resumable whether another run can go on from this one.
+	ByFile    Files
+	Resumable bool
 }
 
 // tally collects the results of workers and readers. It may be used by several goroutines.
@@ -52,6 +60,8 @@ type tally struct {
 	resources atomic.Int64
 	failed    atomic.Int64
 	files     atomic.Int64
+
+	before, deletions, superseded atomic.Int64
 
 	mu     sync.Mutex
 	sum    Summary
@@ -65,8 +75,11 @@ func newTally() *tally {
 	return &tally{sum: Summary{ByType: make(map[string]int)}, faults: make(map[string]*Fault)}
 }
 
-// loaded counts a resource that the server accepted with this status.
+// loaded counts a resource that the server accepted with this status. What a Bundle only reads is not loaded.
 func (t *tally) loaded(e entry, status int) {
+	if e.method == http.MethodGet || e.method == http.MethodHead {
+		return
+	}
 	t.resources.Add(1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,11 +107,14 @@ func (t *tally) fail(place, reason string) {
 			key = "other"
 		}
 		if f = t.faults[key]; f == nil {
-			f = &Fault{Reason: key, Place: place}
+			f = &Fault{Reason: key}
 			t.faults[key] = f
 		}
 	}
 	f.Count++
+	if len(f.Places) < maxListed {
+		f.Places = append(f.Places, place)
+	}
 }
 
 // summary returns what was counted.
@@ -109,6 +125,7 @@ func (t *tally) summary(elapsed time.Duration) *Summary {
 	s.ByType = maps.Clone(s.ByType)
 	s.Files = int(t.files.Load())
 	s.Failed = int(t.failed.Load())
+	s.Before, s.Deletions, s.Superseded = int(t.before.Load()), int(t.deletions.Load()), int(t.superseded.Load())
 	s.Elapsed = elapsed
 	for _, f := range t.faults {
 		s.Faults = append(s.Faults, *f)
@@ -123,14 +140,30 @@ func (t *tally) summary(elapsed time.Duration) *Summary {
 func (s *Summary) Write(w io.Writer) {
 	var b strings.Builder
 	seconds := max(s.Elapsed.Seconds(), 0.001)
-	fmt.Fprintf(&b, "%s loaded from %s in %.1f s (%s a second)\n", plural(s.Resources, "resource"), plural(s.Files, "file"), seconds,
+	from := plural(s.Files, "file")
+	if s.Sample {
+		from = "the sample"
+	}
+	fmt.Fprintf(&b, "%s loaded from %s in %.1f s (%s a second)\n", plural(s.Resources, "resource"), from, seconds,
 		grouped(int64(float64(s.Resources)/seconds)))
+	for _, c := range []struct {
+		n    int
+		what string
+	}{
+		{s.Before, "loaded by the earlier run and not sent again"},
+		{s.Deletions, "deleted according to a history Bundle and not loaded"},
+		{s.Superseded, "older versions in a history Bundle, not loaded: the newest is"},
+	} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, "%s %s\n", grouped(int64(c.n)), c.what)
+		}
+	}
 	if s.Resources > 0 {
 		var did []string
 		for _, c := range []struct {
 			n    int
 			what string
-		}{{s.Created, "created"}, {s.Updated, "updated"}, {s.Deleted, "deleted"}, {s.Resources - s.Created - s.Updated - s.Deleted, "otherwise answered"}} {
+		}{{s.Created, "created"}, {s.Updated, "updated"}, {s.Deleted, "deleted"}, {s.Resources - s.Created - s.Updated - s.Deleted, "accepted otherwise"}} {
 			if c.n > 0 {
 				did = append(did, grouped(int64(c.n))+" "+c.what)
 			}
@@ -150,8 +183,20 @@ func (s *Summary) Write(w io.Writer) {
 				fmt.Fprintf(&b, "%10s  more kinds of error\n", grouped(int64(len(s.Faults)-i)))
 				break
 			}
-			fmt.Fprintf(&b, "%10s  %s\n%10s  first at %s\n", grouped(int64(f.Count)), f.Reason, "", f.Place)
+			fmt.Fprintf(&b, "%10s  %s\n", grouped(int64(f.Count)), f.Reason)
+			for _, p := range f.Places {
+				fmt.Fprintf(&b, "%10s  at %s\n", "", p)
+			}
+			if more := f.Count - len(f.Places); more > 0 {
+				fmt.Fprintf(&b, "%10s  and %s more\n", "", grouped(int64(more)))
+			}
 		}
+	}
+	if n := len(s.ByFile.Whole) + len(s.ByFile.Partly) + len(s.ByFile.Not); n > 1 {
+		s.ByFile.write(&b)
+	}
+	if s.Resumable {
+		b.WriteString("\nRun the same command with --resume to load what is missing, and nothing twice.\n")
 	}
 	_, _ = io.WriteString(w, b.String())
 }

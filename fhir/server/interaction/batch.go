@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -30,12 +31,12 @@ func (s *Service) batch(ctx context.Context, q BundleRequest, entries []*bundleE
 		return Bundle{}, failures(whole, entries)
 	}
 	b := &batch{Service: s, request: q, replies: make([]reply, len(entries))}
-	for _, methods := range order {
+	for step := range lastStep + 1 {
 		var together, alone []*bundleEntry
 		for _, e := range entries {
 			switch {
-			case e.err != nil || !slices.Contains(methods, e.method):
-			case e.writes() && e.cond == nil && e.method != http.MethodPatch:
+			case e.err != nil || e.step() != step:
+			case step < lastStep && e.cond == nil && e.Code != CodePatch:
 				together = append(together, e)
 			default:
 				alone = append(alone, e)
@@ -63,22 +64,26 @@ type batch struct {
 // failed returns the reply of an entry at fault: the status its kind has everywhere, and an OperationOutcome.
 func failed(e *bundleEntry) reply {
 	var f *fhir.Error
-	if !errors.As(at(e.index, failure("batch", e.key, e.err)), &f) {
-		return reply{status: http.StatusInternalServerError}
+	if !errors.As(at(e.index, failure(cmp.Or(string(e.Code), "batch"), e.key, e.err)), &f) {
+		return reply{Response: Response{Status: http.StatusInternalServerError}}
 	}
 	issues := f.Issues
 	if len(issues) == 0 {
 		issues = []fhir.Issue{{Severity: fhir.SeverityFatal, Code: fhir.IssueException, ID: fhir.IDInternal, Text: "the server failed to answer this entry"}}
 	}
-	return reply{status: f.Kind.Status(), outcome: fhir.AppendOutcome(nil, issues)}
+	return reply{Response: Response{Status: f.Kind.Status()}, outcome: fhir.AppendOutcome(nil, issues)}
 }
 
 // group performs unconditional writes, many by one Update. A write that is refused does not touch the others; where an Update as a whole
 // fails, its entries are performed one by one.
 func (b *batch) group(ctx context.Context, entries []*bundleEntry) {
 	parallel(len(entries), func(i int) {
-		if e := entries[i]; e.method != http.MethodDelete {
-			e.draft, e.err = b.settled(ctx, e.url.typ, e.resource)
+		e := entries[i]
+		if e.Code == CodeDelete {
+			return
+		}
+		if e.Resource, e.err = b.ownReferences(e.resource, e.Base); e.err == nil {
+			e.draft, e.err = b.settled(ctx, e.Key.Type, e.Resource)
 		}
 	})
 	entries = slices.DeleteFunc(entries, func(e *bundleEntry) bool { return e.err != nil })
@@ -122,7 +127,7 @@ func (b *batch) groupOnce(ctx context.Context, entries []*bundleEntry) {
 	}
 	for i, e := range entries {
 		if e.err = faults[i]; e.err == nil {
-			b.replies[e.index] = written(results[i], b.request.Return)
+			b.replies[e.index], e.err = b.replied(e, results[i])
 		}
 	}
 	b.wrote(ctx, results...)
@@ -130,13 +135,13 @@ func (b *batch) groupOnce(ctx context.Context, entries []*bundleEntry) {
 
 // apply performs an unconditional write.
 func (b *batch) apply(ctx context.Context, tx storage.Tx, e *bundleEntry) (Result, error) {
-	switch e.method {
-	case http.MethodDelete:
-		return b.remove(ctx, tx, e.key, e.conditions)
-	case http.MethodPost:
+	switch e.Code {
+	case CodeDelete:
+		return b.remove(ctx, tx, e.key, e.Conditions)
+	case CodeCreate:
 		return b.putNew(ctx, tx, e.key, e.draft)
 	}
-	return b.put(ctx, tx, e.key, e.draft, http.MethodPut, e.conditions)
+	return b.put(ctx, tx, e.key, e.draft, http.MethodPut, e.Conditions)
 }
 
 // each performs entries one by one, several at the same time.
@@ -174,36 +179,12 @@ func (b *batch) each(ctx context.Context, entries []*bundleEntry) {
 }
 
 // one performs an entry as the request of its own that it is.
-func (b *batch) one(ctx context.Context, e *bundleEntry) (out reply, err error) {
-	var res Result
-	prefer := b.request.Return
-	switch e.method {
-	case http.MethodGet, http.MethodHead:
-		err = b.clients.View(ctx, func(r storage.Reader) (err error) {
-			out, err = b.reads.get(ctx, b.Service, r, e, b.request)
-			return err
-		})
-		return out, err
-	case http.MethodPost:
-		res, err = b.Create(ctx, e.url.typ, e.resource, e.ifNoneExist)
-	case http.MethodPut:
-		if e.cond != nil {
-			res, err = b.UpdateConditional(ctx, e.url.typ, e.resource, e.url.query, e.conditions)
-		} else {
-			res, err = b.Update(ctx, e.key, e.resource, e.conditions)
-		}
-	case http.MethodPatch:
-		if e.cond != nil {
-			res, err = b.PatchConditional(ctx, e.url.typ, e.patch, e.url.query, e.conditions)
-		} else {
-			res, err = b.Patch(ctx, e.key, e.patch, e.conditions)
-		}
-	case http.MethodDelete:
-		if e.cond != nil {
-			_, err = b.DeleteConditional(ctx, e.url.typ, e.url.query, e.conditions)
-			return reply{status: http.StatusNoContent}, err
-		}
-		res, err = b.Delete(ctx, e.key, e.conditions)
+func (b *batch) one(ctx context.Context, e *bundleEntry) (reply, error) {
+	if e.step() == lastStep {
+		out, err := b.reads.perform(b.Service, func() (Response, error) { return b.perform(ctx, &e.Request) })
+		return e.replied(out), err
 	}
-	return written(res, prefer), err
+	e.Resource = e.resource
+	out, err := b.perform(ctx, &e.Request)
+	return e.replied(out), err
 }

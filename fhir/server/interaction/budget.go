@@ -151,13 +151,13 @@ func (s *Service) matches(ctx context.Context, r storage.Reader, found *page, ba
 // reads counts what the reads of one batch or transaction answer. It is safe for concurrent use.
 type reads struct{ bytes atomic.Int64 }
 
-// get is Service.get, and refuses the reads that come when the answers before have passed what one answer may hold.
-func (n *reads) get(ctx context.Context, s *Service, r storage.Reader, e *bundleEntry, q BundleRequest) (reply, error) {
+// perform performs a read, and refuses those that come when the responses before have passed what one Bundle may hold.
+func (n *reads) perform(s *Service, read func() (Response, error)) (Response, error) {
 	if most := pagesAtMost * s.opt.PageBytes; n.bytes.Load() > most {
-		return reply{}, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDTooMuchRead,
+		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDTooMuchRead,
 			fmt.Sprintf("the reads of this Bundle answer more than %d bytes; send the others by themselves", most))
 	}
-	out, err := s.get(ctx, r, e, q)
-	n.bytes.Add(int64(len(out.resource)))
+	out, err := read()
+	n.bytes.Add(int64(len(out.Resource)))
 	return out, err
 }

@@ -111,7 +111,7 @@ func TestHistoriesEndWhereTheirBytesDo(t *testing.T) {
 	if _, err := s.Delete(t.Context(), key("Basic/05"), Conditions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, q := range []HistoryRequest{{}, {Type: "Basic"}, {Query: "_since=2020-01-01T00:00:00Z"}} {
+	for _, q := range []HistoryRequest{{}, {Type: "Basic"}, {Parameters: pairs("_since=2020-01-01T00:00:00Z")}} {
 		q.Base = base
 		var got []string
 		for pages := 1; ; pages++ {
@@ -125,7 +125,7 @@ func TestHistoriesEndWhereTheirBytesDo(t *testing.T) {
 			} else {
 				got = append(got, names...)
 			}
-			if q.Query = page.query("next"); q.Query == "" {
+			if q.Parameters = pairs(page.query("next")); q.Parameters == nil {
 				if pages < 3 {
 					t.Errorf("%d pages", pages)
 				}
@@ -167,9 +167,11 @@ func TestReadsOfABundleAreBounded(t *testing.T) {
 
 func TestRepliesKeepBodiesOnlyWhereTheyAreAskedFor(t *testing.T) {
 	res := Result{Action: Created, Record: storage.Record{Key: key("Patient/a"), Version: 1, Body: []byte(`{"resourceType":"Patient"}`)}}
-	for prefer, want := range map[string]string{"": "", "minimal": "", "representation": string(res.Record.Body)} {
-		if got := written(res, prefer); got.record.Body != nil || string(got.resource) != want {
-			t.Errorf("%s: %s", prefer, got.resource)
+	s := open(t, Options{})
+	for prefer, want := range map[string]string{"minimal": "", "OperationOutcome": "", "representation": string(res.Record.Body)} {
+		got, err := s.written(&Request{Code: CodeCreate, Prefer: Preferences{Return: prefer}}, res)
+		if err != nil || got.Record.Body != nil || string(got.Resource) != want {
+			t.Errorf("%s: %s %v", prefer, got.Resource, err)
 		}
 	}
 }

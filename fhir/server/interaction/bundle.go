@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/storage"
 )
 
 // Bundle performs the requests of a batch or a transaction, whichever Bundle.type says, and returns their answers in the requests' order (R4
@@ -23,6 +22,10 @@ func (s *Service) Bundle(ctx context.Context, q BundleRequest) (Bundle, error) {
 	if kind != "batch" && kind != "transaction" {
 		return Bundle{}, failure(op, fhir.Key{}, whole)
 	}
+	if q.Return == "" {
+		q.Return = "minimal"
+	}
+	ctx = s.withBase(ctx, q.Base)
 	entries, err := s.readEntries(ctx, q)
 	if err != nil {
 		return Bundle{}, failure(op, fhir.Key{}, err)
@@ -49,59 +52,56 @@ func (s *Service) readEnvelope(b fhir.Resource) error {
 	return join(err, malformed(s.requests.Envelope(b)))
 }
 
-// reply is the answer of one entry.
+// reply is the response of one entry.
 type reply struct {
-	status   int
-	location string
-	record   storage.Record // its etag and lastModified are told where Version > 0
-	resource []byte
-	outcome  []byte
+	Response
+	// outcome is an OperationOutcome: what went wrong, or what a write has to say.
+	outcome []byte
 }
 
-// written returns the reply of a write, with the resource or an OperationOutcome as the client prefers (R4 http, 3.1.0.1.7).
-func written(res Result, prefer string) reply {
-	r := reply{status: http.StatusOK, record: res.Record}
-	switch res.Action {
-	case Created:
-		r.status = http.StatusCreated
-	case Deleted:
-		r.status = http.StatusNoContent
+// replied returns the response of a request as the entry shows it.
+func (e *bundleEntry) replied(r Response) reply {
+	out := reply{Response: r}
+	if e.method == http.MethodHead {
+		out.Resource = nil
 	}
-	if res.Record.Deleted || res.Record.Version == 0 {
-		r.status = http.StatusNoContent
-	} else {
-		r.location = fmt.Sprintf("%s/_history/%d", res.Record.Key, res.Record.Version)
-		if prefer == "representation" {
-			r.resource = res.Record.Body
-		}
+	if !e.read() && (e.Prefer.Return == "OperationOutcome" || len(r.Issues) > 0) {
+		out.outcome = fhir.AppendOutcome(nil, r.Issues)
 	}
-	r.record.Body = nil // so that a large Bundle is not kept once more until it is answered
-	if prefer == "OperationOutcome" || len(res.Issues) > 0 {
-		r.outcome = fhir.AppendOutcome(nil, res.Issues)
+	if o := r.Operation; o != nil && o.Stream != nil {
+		out.Response = Response{Status: http.StatusNotImplemented}
+		out.outcome = fhir.AppendOutcome(nil, []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: fhir.IDEntryStream,
+			Text: "what this operation answers is not a resource and cannot stand in a Bundle; ask for it by itself"}})
 	}
-	return r
+	return out
+}
+
+// replied returns the reply of a write.
+func (s *Service) replied(e *bundleEntry, res Result) (reply, error) {
+	out, err := s.written(&e.Request, res)
+	return e.replied(out), err
 }
 
 // response writes the entry of a batch-response or transaction-response.
 func (a *answer) response(base string, r reply) {
 	a.open()
-	if r.resource != nil && r.record.Version > 0 {
-		a.fullURL(base, r.record.Key)
+	if r.Resource != nil && r.Record.Version > 0 {
+		a.fullURL(base, r.Record.Key)
 	}
-	if r.resource != nil {
-		a.body("resource", r.resource)
+	if r.Resource != nil {
+		a.body("resource", r.Resource)
 	}
 	a.comma()
 	a.dst = append(a.dst, `"response":{"status":"`...)
-	a.dst = appendStatus(a.dst, r.status)
+	a.dst = appendStatus(a.dst, r.Status)
 	a.dst = append(a.dst, '"')
-	if r.location != "" {
+	if location := r.location(); location != "" {
 		a.dst = append(a.dst, `,"location":`...)
-		a.dst = fhir.AppendString(a.dst, r.location)
+		a.dst = fhir.AppendString(a.dst, location)
 	}
-	if r.record.Version > 0 {
-		a.dst = appendVersionMembers(a.dst, r.record)
-		a.see(r.record.Updated)
+	if r.Record.Version > 0 {
+		a.dst = appendVersionMembers(a.dst, r.Record)
+		a.see(r.Record.Updated)
 	}
 	if r.outcome != nil {
 		a.body("outcome", r.outcome)
@@ -110,11 +110,22 @@ func (a *answer) response(base string, r reply) {
 	a.close()
 }
 
+// location returns what the response's Location names, relative to the base where it is a version of a resource; "" for nothing.
+func (r *Response) location() string {
+	switch {
+	case r.Located:
+		return fmt.Sprintf("%s/_history/%d", r.Record.Key, r.Record.Version)
+	case r.Operation != nil:
+		return r.Operation.Header.Get("Location")
+	}
+	return ""
+}
+
 // replies writes the Bundle of all answers.
 func (s *Service) replies(kind, base string, moment time.Time, all []reply) Bundle {
 	size := 0
 	for i := range all {
-		size += len(all[i].resource) + len(all[i].outcome) + 320
+		size += len(all[i].Resource) + len(all[i].outcome) + 320
 	}
 	a := newAnswer(kind, s.ids.next(), moment, -1, nil, size)
 	for i := range all {

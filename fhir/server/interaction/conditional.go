@@ -41,7 +41,7 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	empty := &emptyStore{}
 	known := s.custom.generation.Load()
 	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{
-		Deciding: true, Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty)})
+		Deciding: true, Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty), Base: baseIn(ctx)})
 	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, req, issues, err) {
 		c.open = true
 		err = s.clients.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
@@ -195,7 +195,7 @@ func conditionalKey(ctx context.Context, reader storage.Reader, typ string, r fh
 	case !id.Valid():
 		return fhir.Key{Type: typ, ID: fresh}, nil
 	case !fhir.ValidID(id.Text()):
-		return fhir.Key{}, fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidID, "an id is 1 to 64 letters, digits, dashes and dots")
+		return fhir.Key{}, errInvalidID()
 	}
 	key := fhir.Key{Type: typ, ID: id.Text()}
 	cur, err := current(ctx, reader, key)

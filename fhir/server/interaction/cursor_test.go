@@ -76,7 +76,7 @@ func FuzzHistoryQuery(f *testing.F) {
 	s := open(f, Options{})
 	put(f, s, `{"resourceType":"Patient","id":"a"}`)
 	f.Fuzz(func(t *testing.T, query string) {
-		for _, q := range []HistoryRequest{{Base: base, Query: query}, {Base: base, Key: key("Patient/a"), Query: query}} {
+		for _, q := range []HistoryRequest{{Base: base, Parameters: pairs(query)}, {Base: base, Key: key("Patient/a"), Parameters: pairs(query)}} {
 			b, err := s.History(t.Context(), q)
 			if err != nil {
 				if fhir.KindOf(err) != fhir.KindInvalid {

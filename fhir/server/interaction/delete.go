@@ -32,7 +32,7 @@ func (s *Service) remove(ctx context.Context, tx storage.Tx, key fhir.Key, c Con
 	if err != nil {
 		return Result{}, err
 	}
-	if err := c.check(cur); err != nil {
+	if err := c.check(cur, false); err != nil {
 		return Result{}, err
 	}
 	if !exists(cur) {

@@ -5,33 +5,26 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
 
-// The entries of a batch or transaction (R4 bundle, 2.36.4 batch and transaction, http://hl7.org/fhir/R4/bundle.html#transaction). All faults of
-// an entry are told at once. Those of its members, of misspelt names above all, are told at every level of validation: a condition that is
-// passed over loses an update.
+// The reader of requests that come as entries of a batch or transaction (R4 bundle, 2.36.4 batch and transaction,
+// http://hl7.org/fhir/R4/bundle.html#transaction). All faults of an entry are told at once. Those of its members, of misspelt names above all, are told
+// at every level of validation: a condition that is ignored loses an update.
 
 // bundleEntry is one request of a batch or transaction.
 type bundleEntry struct {
-	index    int
-	fullURL  string
+	Request
+	index   int
+	fullURL string
+	// method is the text of request.method, whatever it is; Request has it where the request could be located.
 	method   string
-	url      requestURL
 	resource fhir.Resource
-	// conditions are ifMatch and ifNoneMatch of a write.
-	conditions Conditions
 	// cond is the search of a conditional create, update, patch or delete; nil for others.
 	cond *condition
-	// ifNoneExist is the text of a conditional create's condition.
-	ifNoneExist string
 	// patch is set for PATCH.
 	patch Patch
-	// noneMatch and modifiedSince are the conditions of a read.
-	noneMatch     string
-	modifiedSince time.Time
 	// key is what the request is about; of a POST it has the id that the server has chosen.
 	key      fhir.Key
 	mentions []mention
@@ -40,8 +33,29 @@ type bundleEntry struct {
 	err error
 }
 
-// writes reports whether the request changes something.
-func (e *bundleEntry) writes() bool { return e.method != http.MethodGet && e.method != http.MethodHead }
+// step says when a transaction performs the entry (R4 http, 3.1.0.11.2): deletes, creates, updates and patches, reads.
+func (e *bundleEntry) step() int {
+	switch e.Code {
+	case CodeDelete:
+		return 0
+	case CodeCreate:
+		return 1
+	case CodeUpdate, CodePatch:
+		return 2
+	}
+	return lastStep
+}
+
+// lastStep is that of the reads.
+const lastStep = 3
+
+// writes reports whether the request changes something. One that could not be located is judged by its method.
+func (e *bundleEntry) writes() bool {
+	if e.Code == "" {
+		return e.method != http.MethodGet && e.method != http.MethodHead
+	}
+	return !e.read()
+}
 
 // carries reports whether the entry has a resource that is to be stored. What has no method that is known may be meant to.
 func (e *bundleEntry) carries() bool {
@@ -63,7 +77,8 @@ func (s *Service) readEntries(ctx context.Context, q BundleRequest) ([]*bundleEn
 	for n := range list.Children() {
 		e := &all[len(entries)]
 		e.index = len(entries)
-		s.readEntry(ctx, e, n, q.Base)
+		e.Base, e.Prefer = q.Base, Preferences{Return: q.Return, Lenient: q.Lenient}
+		s.readEntry(ctx, e, n)
 		entries = append(entries, e)
 	}
 	return entries, nil
@@ -74,7 +89,7 @@ func badEntry(id fhir.IssueID, text, where string) error {
 }
 
 // readEntry fills e from Bundle.entry. Its faults are told from the entry, as atEntry expects.
-func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node, base string) {
+func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node) {
 	if n.Kind() != fhir.Object {
 		e.fault(badEntry(fhir.IDEntryRequest, "an entry of a batch or transaction is an object with a request", ""))
 		return
@@ -86,10 +101,10 @@ func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node, ba
 	}
 	request := n.Get("request")
 	e.method = request.Get("method").Text()
-	e.fault(e.readFullURL(n.Get("fullUrl"), base))
+	e.fault(s.readFullURL(e, n.Get("fullUrl")))
 	switch {
 	case request.Kind() == fhir.Object:
-		s.readRequest(ctx, e, request, base)
+		s.readRequest(ctx, e, request)
 	case request.Valid():
 		e.fault(badEntry(fhir.IDEntryRequest, "request is an object with a method and a url", ".request"))
 	default:
@@ -100,14 +115,14 @@ func (s *Service) readEntry(ctx context.Context, e *bundleEntry, n fhir.Node, ba
 
 // readFullURL checks the rules of Bundle.entry.fullUrl (R4 bundle, 2.36.3): absolute, without a version, and in line with the resource's id. One
 // that is a type and an id, as widespread clients write it, is told from the server's base like request.url beside it.
-func (e *bundleEntry) readFullURL(n fhir.Node, base string) error {
+func (s *Service) readFullURL(e *bundleEntry, n fhir.Node) error {
 	if !n.Valid() {
 		return nil
 	}
 	e.fullURL = n.Text()
 	key, relative := splitRelative(e.fullURL)
-	if relative && base != "" {
-		e.fullURL = base + "/" + e.fullURL
+	if relative && e.Base != "" {
+		e.fullURL = e.Base + "/" + e.fullURL
 	}
 	if n.Kind() != fhir.String || !relative && strings.IndexByte(e.fullURL, ':') < 1 || strings.Contains(e.fullURL, "/_history/") {
 		return badEntry(fhir.IDEntryFullURL, "fullUrl is an absolute URL, or a type and an id of this server, without a version", ".fullUrl")
@@ -124,148 +139,128 @@ func (e *bundleEntry) readFullURL(n fhir.Node, base string) error {
 	return nil
 }
 
-// readRequest reads Bundle.entry.request.
-func (s *Service) readRequest(ctx context.Context, e *bundleEntry, request fhir.Node, base string) {
-	var err error
-	e.url, err = s.parseRequestURL(request.Get("url"), base)
-	e.fault(err)
-	located := err == nil
-	if located {
-		e.key = fhir.Key{Type: e.url.typ, ID: e.url.id}
-	}
-	if e.url.metadata && e.writes() {
-		e.fault(badEntry(fhir.IDEntryMethod, "the method of metadata is GET or HEAD", ".request.method"))
+// readRequest reads Bundle.entry.request into the Request of e, as the reader of HTTP does from a request line and headers.
+func (s *Service) readRequest(ctx context.Context, e *bundleEntry, request fhir.Node) {
+	if err := s.readLocation(e, request); err != nil {
+		e.fault(err)
 		return
 	}
+	stated, err := statedBy(request)
+	e.fault(err)
+	e.fault(s.ReadConditions(&e.Request, stated))
+	err = s.admit(ctx, &e.Request)
+	e.fault(whereNone(err, ".request.url"))
+	e.key = e.Key
+	if e.Code == CodeCreate || e.Code == CodeUpdate && e.Key.ID == "" {
+		e.key.ID = s.ids.next() // of an update for when its condition finds nothing
+	}
+	e.fault(s.readCarried(e))
+	if err == nil {
+		e.fault(s.readCriteria(ctx, e))
+	}
+}
+
+// readLocation reads request.method and request.url.
+func (s *Service) readLocation(e *bundleEntry, request fhir.Node) error {
+	var wrong error
 	switch e.method {
-	case http.MethodGet, http.MethodHead:
-		e.refuseConditions(request, "ifMatch", "ifNoneExist")
-		e.fault(e.readReadConditions(request))
-	case http.MethodPost:
-		e.refuseConditions(request, "ifMatch", "ifNoneMatch", "ifModifiedSince")
-		s.readPost(ctx, e, request, base, located)
-	case http.MethodPut, http.MethodPatch, http.MethodDelete:
-		e.refuseConditions(request, "ifNoneExist", "ifModifiedSince")
-		s.readWrite(ctx, e, request, located)
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	case "":
-		e.fault(badEntry(fhir.IDEntryMethod, "request.method is missing; it is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method"))
+		wrong = badEntry(fhir.IDEntryMethod, "request.method is missing; it is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method")
 	default:
-		e.fault(badEntry(fhir.IDEntryMethod, "request.method is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method"))
+		wrong = badEntry(fhir.IDEntryMethod, "request.method is GET, HEAD, POST, PUT, PATCH or DELETE", ".request.method")
 	}
+	bad := func(text string) error { return join(wrong, badEntry(fhir.IDEntryURL, text, ".request.url")) }
+	const form = "request.url is a URL of this server, relative to its base"
+	n := request.Get("url")
+	text := n.Text()
+	if !n.Valid() || n.Kind() == fhir.String && text == "" {
+		return bad("request.url is missing; it is a URL of this server, relative to its base: [type], [type]/[id], [type]?[parameters] ...")
+	}
+	if n.Kind() != fhir.String {
+		return bad(form)
+	}
+	text, _ = s.names(e.Base).cut(text)
+	if i := strings.Index(text, "://"); i >= 0 && !strings.Contains(text[:i], "?") {
+		return bad(form)
+	}
+	path, query, _ := strings.Cut(text, "?")
+	parts, err := SplitPath(make([]string, 0, 4), path)
+	if err == nil && wrong == nil {
+		err = s.Locate(&e.Request, e.method, parts)
+	} else if err == nil {
+		err = s.locateKey(&e.Request, parts) // so that its faults are told beside the method's
+	}
+	if err == nil {
+		err = e.ReadQuery(query)
+	}
+	if err == nil && e.Code == CodeBundle {
+		err = badEntry(fhir.IDEntryURL, "a batch or transaction cannot be an entry of another", ".request.url")
+	}
+	return join(wrong, whereNone(err, ".request.url"))
 }
 
-// refuseConditions refuses conditions that the entry's method does not have: one that is passed over would lose what it was to prevent.
-func (e *bundleEntry) refuseConditions(request fhir.Node, names ...string) {
-	for _, name := range names {
-		if request.Get(name).Valid() {
-			e.fault(badEntry(fhir.IDEntryCondition, name+" is no condition of "+e.method, ".request."+name))
+// statedBy returns the conditions that Bundle.entry.request states.
+func statedBy(request fhir.Node) (*Stated, error) {
+	var c Stated
+	text := func(name string) []string {
+		if n := request.Get(name); n.Kind() == fhir.String {
+			return []string{n.Text()}
 		}
+		return nil
 	}
-}
-
-func (e *bundleEntry) readReadConditions(request fhir.Node) error {
-	e.noneMatch = request.Get("ifNoneMatch").Text()
-	if since := request.Get("ifModifiedSince"); since.Valid() {
+	c.IfMatch, c.IfNoneMatch, c.IfNoneExist = text("ifMatch"), text("ifNoneMatch"), text("ifNoneExist")
+	if since := request.Get("ifModifiedSince"); since.Kind() == fhir.String {
 		at, err := fhir.ParseInstant(since.Text())
 		if err != nil {
-			return badEntry(fhir.IDEntryCondition, "ifModifiedSince is an instant", ".request.ifModifiedSince")
+			return &c, badEntry(fhir.IDEntryCondition, "ifModifiedSince is an instant", ".request.ifModifiedSince")
 		}
-		e.modifiedSince, _ = at.Range(nil)
+		c.ModifiedSince, c.ModifiedBefore = at.Range(nil)
+	}
+	return &c, nil
+}
+
+// readCarried checks the resource that the entry carries, as far as it can be without the store.
+func (s *Service) readCarried(e *bundleEntry) error {
+	missing := func(text string) error {
+		return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDBodyMissing, text)
+	}
+	switch e.Code {
+	case CodeOperation:
+		e.Resource = e.resource
+	case CodeCreate:
+		if !e.resource.Valid() {
+			return missing("a create has a resource")
+		}
+		return s.checkType(e.Key.Type, e.resource)
+	case CodeUpdate:
+		if !e.resource.Valid() {
+			return missing("an update has a resource")
+		}
+		if err := s.checkType(e.Key.Type, e.resource); err != nil || e.criteria() {
+			return err
+		}
+		return checkID(e.Key, e.resource)
+	case CodePatch:
+		if !e.resource.Valid() {
+			return missing("a patch has a Binary or Parameters resource")
+		}
+		var err error
+		e.patch, err = s.patchOf(e.resource, e.Base)
+		return err
 	}
 	return nil
 }
 
-// readPost reads a create. located is set where its URL could be read.
-func (s *Service) readPost(ctx context.Context, e *bundleEntry, request fhir.Node, base string, located bool) {
-	switch u := e.url; {
-	case !located:
-	case u.search:
-		e.fault(badEntry(fhir.IDEntryURL, "a search in a Bundle is a GET request with its parameters in the URL", ".request.url"))
-		return
-	case u.id != "" || u.hasQuery || u.typ == "" || u.history:
-		e.fault(badEntry(fhir.IDEntryURL, "the URL of a create is a resource type", ".request.url"))
-	case e.resource.Valid():
-		e.fault(s.checkType(u.typ, e.resource))
-	}
-	if !e.resource.Valid() && e.err == nil {
-		e.fault(badEntry(fhir.IDEntryResource, "a create has a resource", ""))
-	}
-	e.key.ID = s.ids.next()
-	if c := request.Get("ifNoneExist"); c.Kind() == fhir.String && located {
-		var err error
-		if e.ifNoneExist, err = ReadIfNoneExist(c.Text(), e.url.typ, base); err == nil {
-			e.cond, err = s.parseCondition(ctx, e.url.typ, e.ifNoneExist)
-		}
-		e.fault(whereNone(err, ".request.ifNoneExist"))
-	}
-}
-
-// readWrite reads an update, patch or delete. located is set where its URL could be read.
-func (s *Service) readWrite(ctx context.Context, e *bundleEntry, request fhir.Node, located bool) {
-	if located {
-		located = s.readTarget(ctx, e)
-	}
-	e.fault(e.conditions.read(request))
+// readCriteria reads the search of a conditional request.
+func (s *Service) readCriteria(ctx context.Context, e *bundleEntry) (err error) {
 	switch {
-	case e.method == http.MethodDelete:
-	case !e.resource.Valid():
-		if e.err == nil {
-			e.fault(badEntry(fhir.IDEntryResource, map[string]string{http.MethodPut: "an update has a resource", http.MethodPatch: "a patch has a Binary or Parameters resource"}[e.method], ""))
-		}
-	case e.method == http.MethodPatch:
-		if s.opt.Patch == nil {
-			e.fault(fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDPatchNotSupported, "PATCH is not served in a Bundle"))
-			return
-		}
-		var err error
-		e.patch, err = s.opt.Patch(e.resource)
-		e.fault(err)
-	case located:
-		err := s.checkType(e.url.typ, e.resource)
-		if err == nil && e.cond == nil {
-			err = checkID(e.key, e.resource)
-		}
-		e.fault(err)
-	}
-	if e.method == http.MethodPut && e.url.id == "" && e.url.typ != "" {
-		e.key.ID = s.ids.next() // for when the condition finds nothing
-	}
-}
-
-// readTarget reads which resource an update, patch or delete is about, and reports whether the URL says it.
-func (s *Service) readTarget(ctx context.Context, e *bundleEntry) bool {
-	u := e.url
-	var err error
-	switch {
-	case u.typ == "" || u.history || u.search || u.version != "" || u.inside != "" || u.id == "" && !u.hasQuery || u.id != "" && u.query != "":
-		err = badEntry(fhir.IDEntryURL, "the URL of an update, patch or delete is Type/id or Type?condition", "")
-	case u.id == "":
-		e.cond, err = s.parseCondition(ctx, u.typ, u.query)
-	case !fhir.ValidID(u.id):
-		err = badEntry(fhir.IDInvalidID, "an id is 1 to 64 letters, digits, dashes and dots", "")
-	}
-	e.fault(whereNone(err, ".request.url"))
-	return err == nil
-}
-
-// read reads ifMatch and ifNoneMatch of an entry that writes.
-func (c *Conditions) read(request fhir.Node) error {
-	if m := request.Get("ifMatch"); m.Kind() == fhir.String {
-		if m.Text() == "*" {
-			c.AnyMatch = true
-		} else {
-			for tag := range strings.SplitSeq(m.Text(), ",") {
-				tag = strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`)
-				v, _ := parseVersion(tag) // what is no version of this server is version 0, which never matches
-				c.IfMatch = append(c.IfMatch, v)
-			}
-		}
-	}
-	if m := request.Get("ifNoneMatch"); m.Kind() == fhir.String {
-		if m.Text() != "*" {
-			return badEntry(fhir.IDEntryCondition, "the ifNoneMatch of a write is *", ".request.ifNoneMatch")
-		}
-		c.NoneMatch = true
+	case e.criteria():
+		e.cond, err = s.parseCondition(ctx, e.Key.Type, e.criteriaText())
+		return whereNone(err, ".request.url")
+	case e.Conditions.NoneExist != "":
+		e.cond, err = s.parseCondition(ctx, e.Key.Type, e.Conditions.NoneExist)
+		return whereNone(err, ".request.ifNoneExist")
 	}
 	return nil
 }

@@ -33,12 +33,26 @@ func failure(op string, key fhir.Key, err error) error {
 	case errors.Is(err, storage.ErrDeleted):
 		e = errGone(key)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, fhir.IDTimeout, "the request was given up before it was answered; nothing of it is stored")
+		text := "the request timed out; nothing was stored"
+		if onlyReads(op) {
+			text = "the " + op + " took longer than the server allows; ask for less at once"
+		}
+		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, fhir.IDTimeout, text)
 	default:
 		e = &fhir.Error{Kind: fhir.KindInternal}
 	}
 	e.Op, e.Key, e.Err = op, key, err
 	return e
+}
+
+// onlyReads reports whether the interaction that failure names only reads.
+func onlyReads(op string) bool {
+	for _, prefix := range [...]string{"read", "vread", "search", "history", "capabilities"} {
+		if strings.HasPrefix(op, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func errNotFound(key fhir.Key) *fhir.Error {

@@ -13,7 +13,7 @@ import (
 
 // wholly makes the fault of a part one of the whole: what an entry or a reference asks for may not be there, the URL of the request is.
 func wholly(err error) error {
-	if kind := fhir.KindOf(err); kind != fhir.KindNotFound && kind != fhir.KindGone {
+	if kind := fhir.KindOf(err); kind != fhir.KindNotFound && kind != fhir.KindGone && kind != fhir.KindNotAllowed {
 		return err
 	}
 	var e *fhir.Error

@@ -134,7 +134,7 @@ func TestUpdateInFlightElsewhereIsInNoLaterPageOfAHistory(t *testing.T) {
 	}
 	var got []string
 	for query := "_count=2"; query != ""; {
-		out, err := b.History(t.Context(), HistoryRequest{Base: base, Type: "Observation", Query: query})
+		out, err := b.History(t.Context(), HistoryRequest{Base: base, Type: "Observation", Parameters: pairs(query)})
 		if err != nil {
 			t.Fatal(err)
 		}

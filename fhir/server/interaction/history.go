@@ -27,7 +27,7 @@ type historyParameters struct {
 // KindNotFound; that of what is deleted ends with the deletion.
 func (s *Service) History(ctx context.Context, q HistoryRequest) (Bundle, error) {
 	var out Bundle
-	err := s.clients.View(ctx, func(r storage.Reader) (err error) {
+	err := s.reading(ctx, func(r storage.Reader) (err error) {
 		out, err = s.history(ctx, r, q)
 		return err
 	})
@@ -52,7 +52,7 @@ func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryReques
 			return Bundle{}, err
 		}
 	}
-	p, err := s.parseHistory(q.Query)
+	p, err := s.parseHistory(q)
 	if err != nil {
 		return Bundle{}, err
 	}
@@ -252,31 +252,30 @@ func versionUntil(ctx context.Context, r storage.Reader, newest storage.Record, 
 	return best, nil
 }
 
-// parseHistory reads a history's parameters. What is not one of them is refused; _format and _pretty are the edge's and passed over.
-func (s *Service) parseHistory(query string) (historyParameters, error) {
+// parseHistory reads a history's parameters. What is not one of them is refused, or ignored where the client is lenient; _format and _pretty are the
+// edge's. An empty parameter is ignored, as R4 has it for searches.
+func (s *Service) parseHistory(q HistoryRequest) (historyParameters, error) {
 	p := historyParameters{count: s.opt.DefaultPage, links: url.Values{}}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return p, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "the query is not escaped as URLs are")
-	}
-	for name, all := range values {
-		if len(all) > 1 {
-			return p, errParameter(name, "stands more than once")
+	for _, pair := range q.Parameters {
+		name, value := pair.Name, pair.Value
+		if value == "" {
+			continue
 		}
-		value := all[0]
-		if name != cursorParameter {
-			p.links.Set(name, value)
+		if p.links.Has(name) || name == cursorParameter && p.cursor != "" {
+			return p, errRepeated(name)
 		}
 		switch name {
 		case "_format", "_pretty":
 		case cursorParameter:
 			p.cursor = value
+			continue
 		case "_count":
 			n, err := strconv.ParseUint(value, 10, 31)
 			if err != nil {
 				return p, errParameter(name, "is a whole number")
 			}
 			p.count = min(int(n), s.opt.MaxPage)
+			value = strconv.Itoa(p.count)
 		case "_since":
 			at, err := fhir.ParseInstant(plus(value))
 			if err != nil {
@@ -290,15 +289,15 @@ func (s *Service) parseHistory(query string) (historyParameters, error) {
 			}
 			p.from, p.until = at.Range(nil)
 		default:
-			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, "a history takes _since, _at and _count; the URL has another parameter")
+			if q.Lenient {
+				continue
+			}
+			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, "a history has no parameter "+quoted(name)+"; it takes _since, _at and _count")
 		}
+		p.links.Set(name, value)
 	}
 	return p, nil
 }
 
 // plus gives back the plus sign of a time zone that a client left unescaped in a URL, where it reads as a space.
 func plus(s string) string { return strings.ReplaceAll(s, " ", "+") }
-
-func errParameter(name, what string) error {
-	return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidParameter, name+" "+what)
-}

@@ -23,7 +23,7 @@ func walk(t interface {
 	for {
 		b, err := s.History(ctxOf(t), q)
 		if err != nil {
-			t.Fatalf("%s: %v", q.Query, err)
+			t.Fatalf("%s: %v", encodePairs(q.Parameters), err)
 		}
 		page := decodeBundle(b.Body)
 		if len(page.Entry) > count {
@@ -32,7 +32,7 @@ func walk(t interface {
 		for _, e := range page.Entry {
 			all = append(all, strings.TrimPrefix(e.FullURL, base+"/")+" "+strings.Trim(e.Response.Etag, `W/"`))
 		}
-		if q.Query = page.query("next"); q.Query == "" {
+		if q.Parameters = pairs(page.query("next")); q.Parameters == nil {
 			return all
 		}
 		if between != nil {
@@ -119,7 +119,7 @@ func TestHistoryTellsWhatEachWriteWasAnswered(t *testing.T) {
 	}
 	for _, q := range []HistoryRequest{{Key: k}, {Type: "Patient"}, {}} {
 		var got []string
-		for q.Base, q.Query = base, "_count=2"; q.Query != ""; {
+		for q.Base, q.Parameters = base, pairs("_count=2"); q.Parameters != nil; {
 			b, err := s.History(ctx, q)
 			if err != nil {
 				t.Fatal(err)
@@ -128,7 +128,7 @@ func TestHistoryTellsWhatEachWriteWasAnswered(t *testing.T) {
 			for _, e := range page.Entry {
 				got = append(got, e.Response.Status)
 			}
-			q.Query = page.query("next")
+			q.Parameters = pairs(page.query("next"))
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("the history of %q %q says\n%v, and the writes were answered\n%v", q.Key, q.Type, got, want)
@@ -140,9 +140,9 @@ func TestHistoryRefusesWhatItDoesNotKnow(t *testing.T) {
 	s := open(t, Options{})
 	for query, issue := range map[string]fhir.IssueID{
 		"_since=yesterday": "invalid-parameter", "_since=2024-01-01": "invalid-parameter", "_at=x": "invalid-parameter", "_count=-1": "invalid-parameter",
-		"_count=1&_count=2": "invalid-parameter", "code=x": "unknown-parameter", "_cursor=AAAA": "bad-cursor", "_count=%zz": "bad-encoding",
+		"_count=1&_count=2": "repeated-parameter", "code=x": "unknown-parameter", "_cursor=AAAA": "bad-cursor",
 	} {
-		_, err := s.History(t.Context(), HistoryRequest{Base: base, Query: query})
+		_, err := s.History(t.Context(), HistoryRequest{Base: base, Parameters: pairs(query)})
 		check(t, err, fhir.KindInvalid, issue)
 	}
 	_, err := s.History(t.Context(), HistoryRequest{Base: base, Type: "Nothing"})
@@ -155,16 +155,16 @@ func TestHistoryCursorIsBoundToItsHistory(t *testing.T) {
 	for i := range 3 {
 		put(t, s, `{"resourceType":"Patient","id":"b","multipleBirthInteger":%d}`, i)
 	}
-	b, err := s.History(ctx, HistoryRequest{Base: base, Key: key("Patient/b"), Query: "_count=1"})
+	b, err := s.History(ctx, HistoryRequest{Base: base, Key: key("Patient/b"), Parameters: pairs("_count=1")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	next := decode(t, b).query("next")
-	for _, q := range []HistoryRequest{{Key: key("Patient/a"), Query: next}, {Type: "Patient", Query: next}, {Key: key("Patient/b"), Query: strings.Replace(next, "_count=1", "_count=2", 1)}} {
+	for _, q := range []HistoryRequest{{Key: key("Patient/a"), Parameters: pairs(next)}, {Type: "Patient", Parameters: pairs(next)}, {Key: key("Patient/b"), Parameters: pairs(strings.Replace(next, "_count=1", "_count=2", 1))}} {
 		_, err := s.History(ctx, q)
 		check(t, err, fhir.KindInvalid, "bad-cursor")
 	}
-	if _, err := s.History(ctx, HistoryRequest{Key: key("Patient/b"), Query: next}); err != nil {
+	if _, err := s.History(ctx, HistoryRequest{Key: key("Patient/b"), Parameters: pairs(next)}); err != nil {
 		t.Error(err)
 	}
 }
@@ -239,10 +239,10 @@ func TestHistoryAgainstAModel(t *testing.T) {
 			}
 			want = append(want, v.name)
 		}
-		q.Base, q.Query = base, values.Encode()
+		q.Base, q.Parameters = base, pairs(values.Encode())
 		if b, err := s.History(ctxOf(t), q); err == nil && q.Key != (fhir.Key{}) {
 			if got := decodeBundle(b.Body).Total; got == nil || *got != int64(len(want)) {
-				t.Fatalf("total of %s?%s is not %d: %s", q.Key, q.Query, len(want), b.Body)
+				t.Fatalf("total of %s?%s is not %d: %s", q.Key, encodePairs(q.Parameters), len(want), b.Body)
 			}
 		}
 		if got := walk(t, s, q, count, write); !slices.Equal(got, want) {
@@ -254,7 +254,7 @@ func TestHistoryAgainstAModel(t *testing.T) {
 func TestHistoryWithoutEntries(t *testing.T) {
 	s := open(t, Options{})
 	put(t, s, `{"resourceType":"Patient","id":"a"}`)
-	b, err := s.History(t.Context(), HistoryRequest{Base: base, Key: key("Patient/a"), Query: "_count=0"})
+	b, err := s.History(t.Context(), HistoryRequest{Base: base, Key: key("Patient/a"), Parameters: pairs("_count=0")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/validation"
 )
@@ -59,13 +60,18 @@ type Result struct {
 	generation uint64
 }
 
-// Conditions are the HTTP preconditions of a write (R4 http, 3.1.0.7.3 and RFC 9110 section 13).
+// Conditions are the preconditions of a request (R4 http, 3.1.0.4.2 and 3.1.0.7.3, and RFC 9110 section 13).
 type Conditions struct {
 	// IfMatch are the versions of which one must be current; nil for no condition. AnyMatch is If-Match: *.
 	IfMatch  []int64
 	AnyMatch bool
-	// NoneMatch is If-None-Match: *: nothing must be current.
-	NoneMatch bool
+	// NoneMatch is If-None-Match: *: nothing must be current. IfNoneMatch are the versions of which a read must find none.
+	NoneMatch   bool
+	IfNoneMatch []int64
+	// ModifiedSince and ModifiedBefore are the moments that the If-Modified-Since of a read may mean, the second excluded; zero for no condition.
+	ModifiedSince, ModifiedBefore time.Time
+	// NoneExist is the condition of a conditional create, as a query; "" for none.
+	NoneExist string
 }
 
 // SearchRequest asks for a page of a search.
@@ -78,8 +84,11 @@ type SearchRequest struct {
 	Compartment fhir.Key
 	// Path is what links repeat behind Base: "Observation", "Patient/1/Observation" or "".
 	Path string
-	// Query and Body are the raw, still escaped parameters of the URL and of a POST _search form.
-	Query, Body string
+	// Parameters are those of the URL and of a POST _search form behind them. Posted says that some came in a form.
+	Parameters []search.Pair
+	Posted     bool
+	// Shown are the parameters that links repeat, where they are not those of the search: an operation's. Nil for those of the search.
+	Shown []search.Pair
 	// Lenient ignores and reports unknown parameters (Prefer: handling=lenient).
 	Lenient bool
 	// Explain adds how the search ran to the answer (_explain=true sets it too).
@@ -92,8 +101,9 @@ type HistoryRequest struct {
 	// Key is set for an instance's history; Type alone for a type's; both empty for the system's.
 	Key  fhir.Key
 	Type string
-	// Query holds the raw parameters _since, _at, _count and the cursor.
-	Query string
+	// Parameters are _since, _at, _count and the cursor. Lenient ignores others.
+	Parameters []search.Pair
+	Lenient    bool
 }
 
 // Bundle is a rendered Bundle.
@@ -127,8 +137,6 @@ type BundleRequest struct {
 	Bundle fhir.Resource
 	// Return is the client's preference for the entries' responses: "minimal" (also ""), "representation" or "OperationOutcome".
 	Return string
-	// Lenient is Prefer: handling=lenient for the searches inside.
+	// Lenient is Prefer: handling=lenient, for all entries.
 	Lenient bool
-	// Metadata returns the CapabilityStatement, for entries that ask for it; nil where it is not served in Bundles.
-	Metadata func() []byte
 }

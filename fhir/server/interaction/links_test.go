@@ -21,7 +21,7 @@ func TestLinksOfPostedSearchesCarryTheParametersSealed(t *testing.T) {
 		ids = append(ids, fmt.Sprintf("%d", i))
 	}
 	for _, form := range []string{"_id=" + strings.Join(ids, ",") + "&_count=2", "code=c0,c1&_count=2", "_count=2&_sort=-date"} {
-		post := SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Body: form}
+		post := SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs(form), Posted: true}
 		out, err := s.Search(t.Context(), post)
 		if err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func TestLinksOfPostedSearchesCarryTheParametersSealed(t *testing.T) {
 func TestFirstOfAPostedSearchIsItAgain(t *testing.T) {
 	s := open(t, Options{})
 	clinic(t, s)
-	out, err := s.Search(t.Context(), SearchRequest{Base: base, Path: "Patient", Types: []string{"Patient"}, Body: "gender=male"})
+	out, err := s.Search(t.Context(), SearchRequest{Base: base, Path: "Patient", Types: []string{"Patient"}, Parameters: pairs("gender=male"), Posted: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestFirstOfAPostedSearchIsItAgain(t *testing.T) {
 func TestApproximatelyIsAboutTheFirstPagesMoment(t *testing.T) {
 	s := open(t, Options{})
 	read := func(query string) (p searching) {
-		q := SearchRequest{Path: "Observation", Types: []string{"Observation"}, Query: query}
+		q := SearchRequest{Path: "Observation", Types: []string{"Observation"}, Parameters: pairs(query)}
 		err := s.own.View(t.Context(), func(r storage.Reader) (err error) {
 			p, err = s.parseSearch(t.Context(), r, q)
 			return err

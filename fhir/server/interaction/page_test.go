@@ -56,7 +56,7 @@ func (w *ward) change() {
 }
 
 func (w *ward) search(query string) bundle {
-	b, err := w.s.Search(ctxOf(w.t), SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Query: query})
+	b, err := w.s.Search(ctxOf(w.t), SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs(query)})
 	if err != nil {
 		w.t.Fatalf("%s: %v", query, err)
 	}
@@ -200,26 +200,26 @@ func TestPagesOfManyTypes(t *testing.T) {
 	s := open(t, Options{})
 	clinic(t, s)
 	for _, q := range []SearchRequest{
-		{Query: "_type=Patient,Observation,Organization&"},
-		{Query: "_type=Patient,Observation,Organization&_sort=-_lastUpdated&"},
-		{Query: "_lastUpdated=gt2020&"},
+		{Parameters: pairs("_type=Patient,Observation,Organization&")},
+		{Parameters: pairs("_type=Patient,Observation,Organization&_sort=-_lastUpdated&")},
+		{Parameters: pairs("_lastUpdated=gt2020&")},
 		{Compartment: key("Practitioner/d"), Path: "Practitioner/d/*"},
-		{Compartment: key("Practitioner/d"), Path: "Practitioner/d/*", Query: "_sort=_lastUpdated&"},
-		{Compartment: key("Patient/a"), Path: "Patient/a/Observation", Types: []string{"Observation"}, Query: "_sort=-date&"},
+		{Compartment: key("Practitioner/d"), Path: "Practitioner/d/*", Parameters: pairs("_sort=_lastUpdated&")},
+		{Compartment: key("Patient/a"), Path: "Patient/a/Observation", Types: []string{"Observation"}, Parameters: pairs("_sort=-date&")},
 	} {
 		q.Base = base
 		page := func(query string) bundle {
 			q := q
-			q.Query = query
+			q.Parameters = pairs(query)
 			b, err := s.Search(t.Context(), q)
 			if err != nil {
 				t.Fatalf("%+v: %v", q, err)
 			}
 			return decode(t, b)
 		}
-		want := page(q.Query + "_count=100").names()
+		want := page(encodePairs(q.Parameters) + "&_count=100").names()
 		for _, count := range []int{1, 2, 3, 5} {
-			b := page(fmt.Sprintf("%s_count=%d", q.Query, count))
+			b := page(fmt.Sprintf("%s&_count=%d", encodePairs(q.Parameters), count))
 			got := b.names()
 			for b.query("next") != "" {
 				b = page(b.query("next"))

@@ -36,7 +36,7 @@ func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs 
 		known := s.custom.generation.Load()
 		l.plan = search.Plan{}
 		terms, canonicals := s.terminologyOf(ctx, l.reader), search.NewCanonicals(ctx, l)
-		opt.Terminology, opt.Canonicals = terms, canonicals
+		opt.Terminology, opt.Canonicals, opt.Base = terms, canonicals, baseIn(ctx)
 		req, issues, err := s.parameters.Parse(types, pairs, opt)
 		l.plan.Steps = append(l.plan.Steps, canonicals.Steps()...)
 		if err := cmp.Or(canonicals.Err(), terms.Err()); err != nil {

@@ -59,7 +59,7 @@ func (s *Service) patch(ctx context.Context, p Patch, c Conditions, find func(st
 	})
 	for range patchAttempts {
 		if err == nil {
-			err = c.check(cur)
+			err = c.check(cur, false)
 		}
 		if err != nil {
 			return Result{}, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -74,13 +75,14 @@ func (s *Service) knownType(typ string) error {
 	if _, ok := s.registry.Resource(typ); ok {
 		return nil
 	}
-	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, "R4 has no resource type of this name")
+	text := "this is not a resource type of R4" + fhir.DidYouMean(typ, slices.Values(s.registry.ResourceTypes()))
+	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, text)
 }
 
 // checkID checks that the body's id is the URL's.
 func checkID(key fhir.Key, r fhir.Resource) error {
 	if !fhir.ValidID(key.ID) {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidID, "an id is 1 to 64 letters, digits, dashes and dots")
+		return errInvalidID()
 	}
 	id := r.Get("id")
 	switch {
@@ -201,9 +203,10 @@ func current(ctx context.Context, r storage.Reader, key fhir.Key) (storage.Recor
 // exists reports whether rec is a version that can be read.
 func exists(rec storage.Record) bool { return rec.Version > 0 && !rec.Deleted }
 
-// check compares the preconditions with the version that is current (R4 http, 3.1.0.7.3 Managing Resource Contention).
-func (c Conditions) check(cur storage.Record) error {
-	if c.NoneMatch && exists(cur) {
+// check compares the preconditions with the version that is current (R4 http, 3.1.0.7.3 Managing Resource Contention). The If-None-Match of a read is
+// not one: it asks whether the client has the version already.
+func (c *Conditions) check(cur storage.Record, read bool) error {
+	if c.NoneMatch && exists(cur) && !read {
 		return fhir.NewError(fhir.KindPrecondition, fhir.IssueConflict, fhir.IDIfNoneMatch, "the resource exists, and If-None-Match asks that it does not")
 	}
 	if c.AnyMatch && !exists(cur) {

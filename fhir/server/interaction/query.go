@@ -43,18 +43,8 @@ type searching struct {
 
 // parseSearch reads a search. r is what the terminology modifiers look up stored value sets in.
 func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchRequest) (searching, error) {
-	pairs, err := search.ReadQuery(q.Query)
-	if err != nil {
-		return searching{}, err
-	}
-	if q.Body != "" {
-		more, err := search.ReadQuery(q.Body)
-		if err != nil {
-			return searching{}, err
-		}
-		pairs = append(pairs, more...)
-	}
-	p := searching{explain: q.Explain, posted: q.Body != "", place: cursor{total: -1}}
+	pairs := q.Parameters
+	p := searching{explain: q.Explain, posted: q.Posted, place: cursor{total: -1}}
 	for _, pair := range pairs {
 		switch pair.Name {
 		case cursorParameter:
@@ -76,6 +66,7 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 		p.place.moment = time.Now().UTC() // until the cursor can be opened, which the parameters are read for
 	}
 	if posted {
+		var err error
 		if pairs, err = s.openPosted(&p, q.Path, pairs); err != nil {
 			return p, err
 		}
@@ -86,6 +77,7 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 	if p.cursor == "" || posted {
 		return p, nil
 	}
+	var err error
 	if p.place, err = s.sealer.open(p.cursor, p.binding); err != nil {
 		return p, err
 	}
@@ -141,29 +133,34 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 		}
 	}
 	p.subset, err = newSubset(req.Summary.String(), req.Elements)
-	p.links, p.binding = encodePairs(req.Pairs)
-	p.binding = q.Path + "?" + p.binding
+	shown := req.Pairs
+	if q.Shown != nil {
+		shown = q.Shown
+	}
+	p.links, p.binding = encodePairs(shown), bindingOf(q.Path, shown)
 	return err
 }
 
-// encodePairs escapes parameters for links, and once more sorted by name, values of one name in their order.
-func encodePairs(pairs []search.Pair) (links, binding string) {
-	encode := func(pairs []search.Pair) string {
-		var b strings.Builder
-		for i, p := range pairs {
-			if i > 0 {
-				b.WriteByte('&')
-			}
-			b.WriteString(url.QueryEscape(p.Name))
-			b.WriteByte('=')
-			b.WriteString(url.QueryEscape(p.Value))
+// encodePairs escapes parameters for a URL.
+func encodePairs(pairs []search.Pair) string {
+	var b strings.Builder
+	for i, p := range pairs {
+		if i > 0 {
+			b.WriteByte('&')
 		}
-		return b.String()
+		b.WriteString(url.QueryEscape(p.Name))
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(p.Value))
 	}
-	links = encode(pairs)
-	sorted := slices.DeleteFunc(slices.Clone(pairs), func(p search.Pair) bool { return p.Name == "_format" || p.Name == "_pretty" })
+	return b.String()
+}
+
+// bindingOf returns what a cursor is bound to: the path, and the parameters sorted by name, values of one name in their order. Those that say in which
+// form the response is written do not count.
+func bindingOf(path string, pairs []search.Pair) string {
+	sorted := slices.DeleteFunc(slices.Clone(pairs), shapesForm)
 	slices.SortStableFunc(sorted, func(a, b search.Pair) int { return strings.Compare(a.Name, b.Name) })
-	return links, encode(sorted)
+	return path + "?" + encodePairs(sorted)
 }
 
 // finding is what a search finds: the rows of all its queries, which have one order and no type in common. It is more than one query for a

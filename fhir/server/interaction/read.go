@@ -16,7 +16,7 @@ func (s *Service) Read(ctx context.Context, key fhir.Key) (storage.Record, error
 		return storage.Record{}, failure("read", key, err)
 	}
 	var rec storage.Record
-	err := s.clients.View(ctx, func(r storage.Reader) (err error) {
+	err := s.reading(ctx, func(r storage.Reader) (err error) {
 		rec, err = r.Get(ctx, key)
 		return err
 	})
@@ -36,7 +36,7 @@ func (s *Service) VRead(ctx context.Context, key fhir.Key, version string) (stor
 		return storage.Record{}, failure("vread", key, err)
 	}
 	var rec storage.Record
-	err := s.clients.View(ctx, func(r storage.Reader) (err error) {
+	err := s.reading(ctx, func(r storage.Reader) (err error) {
 		rec, err = vread(ctx, r, key, version)
 		return err
 	})

@@ -105,7 +105,7 @@ func (t *transaction) findCandidates() {
 	}
 	t.candidates = make(map[int][]search.Entry)
 	for _, e := range t.entries {
-		if !e.carries() || !types[e.url.typ] || e.resource.Type() != e.url.typ {
+		if !e.carries() || !types[e.Key.Type] || e.resource.Type() != e.Key.Type {
 			continue
 		}
 		d, err := t.extract(e.resource, nil)
@@ -174,7 +174,7 @@ func (t *transaction) resolveEntry(ctx context.Context, r storage.Reader, p *res
 			p.keys[e.index], p.matched[e.index] = found, true
 		}
 	case http.MethodPut:
-		p.keys[e.index], err = conditionalKey(ctx, r, e.url.typ, e.resource, found, e.key.ID)
+		p.keys[e.index], err = conditionalKey(ctx, r, e.Key.Type, e.resource, found, e.key.ID)
 	case http.MethodPatch:
 		if p.keys[e.index] = found; found.ID == "" {
 			err = fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotFound, "the condition finds no resource")
@@ -220,7 +220,7 @@ func (t *transaction) identity(p *resolution, e *bundleEntry, keys map[fhir.Key]
 		return 0, false
 	}
 	for _, i := range slices.Sorted(maps.Keys(t.candidates)) {
-		if other := t.entries[i]; other.method == http.MethodPost && !p.matched[i] && other.url.typ == e.url.typ &&
+		if other := t.entries[i]; other.method == http.MethodPost && !p.matched[i] && other.Key.Type == e.Key.Type &&
 			search.Match(e.cond.query.Where, p.keys[i], t.candidates[i], nil) {
 			return i, true
 		}
@@ -254,7 +254,7 @@ func (t *transaction) resolveReferences(ctx context.Context, r storage.Reader, p
 					return err
 				}
 				for i, entries := range t.candidates {
-					if t.entries[i].url.typ == cond.typ && !p.matched[i] && search.Match(cond.query.Where, p.keys[i], entries, nil) {
+					if t.entries[i].Key.Type == cond.typ && !p.matched[i] && search.Match(cond.query.Where, p.keys[i], entries, nil) {
 						found = append(found, p.keys[i])
 					}
 				}

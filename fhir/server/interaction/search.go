@@ -14,7 +14,7 @@ import (
 // http://hl7.org/fhir/R4/search.html).
 func (s *Service) Search(ctx context.Context, q SearchRequest) (Bundle, error) {
 	var out Bundle
-	err := s.clients.View(ctx, func(r storage.Reader) (err error) {
+	err := s.reading(ctx, func(r storage.Reader) (err error) {
 		out, err = s.search(ctx, r, q)
 		return err
 	})

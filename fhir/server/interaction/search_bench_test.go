@@ -33,12 +33,12 @@ func BenchmarkSearch(b *testing.B) {
 		{"second page", "Observation?_count=20&code=http://loinc.org%7C8302-2"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			q := SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Query: c.query[len("Observation?"):]}
+			q := SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs(c.query[len("Observation?"):])}
 			if c.query[0] == 'P' {
-				q.Path, q.Types, q.Query = "Patient", []string{"Patient"}, c.query[len("Patient?"):]
+				q.Path, q.Types, q.Parameters = "Patient", []string{"Patient"}, pairs(c.query[len("Patient?"):])
 			}
 			if c.name == "second page" {
-				q.Query = find(b, s, c.query).query("next")
+				q.Parameters = pairs(find(b, s, c.query).query("next"))
 			}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -23,7 +23,7 @@ func find(t testing.TB, s *Service, query string) bundle {
 func try(t testing.TB, s *Service, query string) (bundle, error) {
 	t.Helper()
 	path, query, _ := strings.Cut(query, "?")
-	q := SearchRequest{Base: base, Path: path, Query: query}
+	q := SearchRequest{Base: base, Path: path, Parameters: pairs(query)}
 	if path != "" {
 		q.Types = []string{path}
 	}
@@ -127,7 +127,7 @@ func TestSearchRefusals(t *testing.T) {
 func TestLenientSearchReportsWhatItIgnores(t *testing.T) {
 	s := open(t, Options{})
 	clinic(t, s)
-	b, err := s.Search(t.Context(), SearchRequest{Base: base, Path: "Patient", Types: []string{"Patient"}, Query: "nonsense=x&gender=male", Lenient: true})
+	b, err := s.Search(t.Context(), SearchRequest{Base: base, Path: "Patient", Types: []string{"Patient"}, Parameters: pairs("nonsense=x&gender=male"), Lenient: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestCompartments(t *testing.T) {
 		{"Patient/b", "", "_type=Observation", "Observation/1 Observation/3"},
 		{"Practitioner/d", "", "_sort=-_id&_count=3", "Practitioner/d Patient/a Observation/4"},
 	} {
-		q := SearchRequest{Base: base, Compartment: key(c.of), Path: c.of + "/*", Query: c.query}
+		q := SearchRequest{Base: base, Compartment: key(c.of), Path: c.of + "/*", Parameters: pairs(c.query)}
 		if c.typ != "" {
 			q.Types, q.Path = []string{c.typ}, c.of+"/"+c.typ
 		}
@@ -173,7 +173,7 @@ func TestSearchByFormIsTheSameSearch(t *testing.T) {
 	s := open(t, Options{})
 	clinic(t, s)
 	get := find(t, s, "Observation?_count=2&code=c0,c1&_sort=-date")
-	b, err := s.Search(t.Context(), SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Query: "_count=2", Body: "_sort=-date&code=c0%2Cc1"})
+	b, err := s.Search(t.Context(), SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs("_count=2&_sort=-date&code=c0%2Cc1"), Posted: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestSearchByFormIsTheSameSearch(t *testing.T) {
 	for i := range 5000 {
 		ids = append(ids, fmt.Sprint(i))
 	}
-	b, err = s.Search(t.Context(), SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Body: "_id=" + strings.Join(ids, ",")})
+	b, err = s.Search(t.Context(), SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs("_id=" + strings.Join(ids, ",")), Posted: true})
 	if err != nil || len(decode(t, b).Entry) != 5 {
 		t.Errorf("%d bytes, %v", len(b.Body), err)
 	}
@@ -269,7 +269,7 @@ func TestBundlesKeepTheirBytesUntilTheyAreReleased(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 5 {
 		all.Go(func() {
-			q := SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Query: fmt.Sprintf("_id=%d", i)}
+			q := SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs(fmt.Sprintf("_id=%d", i))}
 			for range 50 {
 				b, err := s.Search(t.Context(), q)
 				if err != nil {

@@ -35,6 +35,7 @@ type Service struct {
 	slot       atomic.Uint32 // see guardTargets
 	// terminology is what searches' :in and :below ask, beside what is stored.
 	terminology *terminology.Terminology
+	served      atomic.Pointer[served]
 }
 
 // The defaults of Options.
@@ -75,6 +76,7 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	}
 	s := &Service{clients: store, own: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs(),
 		sizes: newBodySizes(registry.ResourceTypes()), requests: validator, terminology: terminology.New(registry)}
+	s.Serve(Served{})
 	ctx := context.Background()
 	var err error
 	if s.requests == nil {

@@ -194,3 +194,12 @@ func openRapid(t *rapid.T) *Service {
 	})
 	return s
 }
+
+// pairs reads the parameters of a URL; nil where there are none.
+func pairs(query string) []search.Pair {
+	p, err := search.ReadQuery(query)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}

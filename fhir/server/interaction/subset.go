@@ -205,24 +205,10 @@ func appendSubsetted(dst []byte, meta fhir.Node) []byte {
 	return append(dst, '}')
 }
 
-// view returns a body as the parameters _summary and _elements of a query ask to see it.
-func (s *Service) view(body []byte, query string) ([]byte, error) {
-	if query == "" {
+// view returns a resource as the client wants to see it.
+func (s *Service) view(body []byte, v *View) ([]byte, error) {
+	if v.whole() {
 		return body, nil
 	}
-	var summary string
-	var elements []string
-	for pair := range strings.SplitSeq(query, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		switch name {
-		case "_summary":
-			summary = value
-		case "_elements":
-			elements = append(elements, strings.Split(strings.ReplaceAll(value, "%2C", ","), ",")...)
-		case "_format", "_pretty", "":
-		default:
-			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, "a read takes _summary and _elements; the URL has another parameter")
-		}
-	}
-	return s.Subset(body, summary, elements)
+	return s.Subset(body, v.Summary, v.Elements)
 }

@@ -77,7 +77,7 @@ func (t *transaction) check() {
 	keys := make(map[fhir.Key]int, len(t.entries))
 	own := t.request.Base + "/"
 	for _, e := range t.entries {
-		if e.fullURL != "" && e.method != http.MethodPatch && (e.resource.Valid() || e.err != nil) {
+		if e.fullURL != "" && e.method != http.MethodPatch && e.Code != CodeOperation && (e.resource.Valid() || e.err != nil) {
 			if first, twice := t.names[entryName(e.fullURL)]; twice {
 				e.fault(badEntry(fhir.IDDuplicateFullURL, fmt.Sprintf("entry %d has the same fullUrl", first), ".fullUrl"))
 			}
@@ -227,7 +227,7 @@ func (t *transaction) prepareAll(plan *resolution) {
 		if e.method == http.MethodPatch && len(e.mentions) > 0 && e.err == nil {
 			r, err := v.rewrite(e.resource, e.mentions)
 			if err == nil {
-				e.patch, err = t.opt.Patch(r)
+				e.patch, err = t.patchOf(r, e.Base)
 			}
 			e.fault(err)
 			return
@@ -237,33 +237,33 @@ func (t *transaction) prepareAll(plan *resolution) {
 		}
 		e.draft = nil
 		r, err := v.rewrite(e.resource, e.mentions)
+		if err == nil {
+			r, err = t.ownReferences(r, e.Base)
+		}
 		switch {
 		case err != nil:
 		case e.err != nil:
 			err = t.checkContent(r)
 		default:
-			e.draft, err = t.prepare(e.url.typ, r)
+			e.draft, err = t.prepare(e.Key.Type, r)
 		}
 		e.fault(err)
 	})
 }
 
-// order is that of R4: deletes, creates, updates and patches, reads.
-var order = [][]string{{http.MethodDelete}, {http.MethodPost}, {http.MethodPut, http.MethodPatch}, {http.MethodGet, http.MethodHead}}
-
 // apply performs the entries in tx. It may run more than once.
 func (t *transaction) apply(ctx context.Context, tx storage.Tx, plan *resolution) error {
 	t.moment, t.replies, t.results, t.reads = tx.Now(), make([]reply, len(t.entries)), make([]Result, 0, len(t.entries)), new(reads)
-	for step, methods := range order {
+	for step := range lastStep + 1 {
 		for _, e := range t.entries {
-			if !slices.Contains(methods, e.method) {
+			if e.step() != step {
 				continue
 			}
 			if err := t.perform(ctx, tx, plan, e); err != nil {
 				return at(e.index, failure("", e.key, err))
 			}
 		}
-		if step == len(order)-2 {
+		if step == lastStep-1 {
 			if err := t.checkIntegrity(ctx, tx, plan); err != nil {
 				return err
 			}
@@ -276,31 +276,39 @@ func (t *transaction) apply(ctx context.Context, tx storage.Tx, plan *resolution
 func (t *transaction) perform(ctx context.Context, tx storage.Tx, plan *resolution, e *bundleEntry) (err error) {
 	var res Result
 	key := plan.keys[e.index]
-	switch e.method {
-	case http.MethodDelete:
+	switch e.Code {
+	case CodeDelete:
 		if e.cond != nil {
 			return t.removeAll(ctx, tx, plan.removed[e.index], e)
 		}
-		res, err = t.remove(ctx, tx, key, e.conditions)
-	case http.MethodPost:
+		res, err = t.remove(ctx, tx, key, e.Conditions)
+	case CodeCreate:
 		if plan.matched[e.index] {
 			res.Action = Unchanged
 			res.Record, err = tx.Get(ctx, key)
 		} else {
 			res, err = t.putNew(ctx, tx, key, e.draft)
 		}
-	case http.MethodPut:
-		res, err = t.put(ctx, tx, key, e.draft, http.MethodPut, e.conditions)
-	case http.MethodPatch:
+	case CodeUpdate:
+		res, err = t.put(ctx, tx, key, e.draft, http.MethodPut, e.Conditions)
+	case CodePatch:
 		res, err = t.patchIn(ctx, tx, key, e)
 	default:
-		t.replies[e.index], err = t.reads.get(ctx, t.Service, tx, e, t.request)
+		if !e.read() {
+			return fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDEntryOperation, "an operation that changes something cannot stand in a transaction; ask for it by itself or in a batch")
+		}
+		ctx, cancel := t.limited(ctx, &e.Request)
+		defer cancel()
+		out, err := t.reads.perform(t.Service, func() (Response, error) { return t.readIn(ctx, tx, &e.Request) })
+		t.replies[e.index] = e.replied(out)
 		return err
 	}
 	if err != nil {
 		return err
 	}
-	t.replies[e.index] = written(res, t.request.Return)
+	if t.replies[e.index], err = t.replied(e, res); err != nil {
+		return err
+	}
 	res.Record.Body = nil
 	t.results = append(t.results, res)
 	return nil
@@ -309,13 +317,13 @@ func (t *transaction) perform(ctx context.Context, tx storage.Tx, plan *resoluti
 // removeAll deletes what a conditional delete has found.
 func (t *transaction) removeAll(ctx context.Context, tx storage.Tx, keys []fhir.Key, e *bundleEntry) error {
 	for _, key := range keys {
-		res, err := t.remove(ctx, tx, key, e.conditions)
+		res, err := t.remove(ctx, tx, key, e.Conditions)
 		if err != nil {
 			return err
 		}
 		t.results = append(t.results, res)
 	}
-	t.replies[e.index] = reply{status: http.StatusNoContent}
+	t.replies[e.index] = e.replied(deleted(&e.Request))
 	return nil
 }
 
@@ -325,7 +333,7 @@ func (t *transaction) patchIn(ctx context.Context, tx storage.Tx, key fhir.Key, 
 	if err != nil {
 		return Result{}, err
 	}
-	if err := e.conditions.check(cur); err != nil {
+	if err := e.Conditions.check(cur, false); err != nil {
 		return Result{}, err
 	}
 	d, err := t.patched(e.patch, cur)

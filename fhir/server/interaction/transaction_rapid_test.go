@@ -76,7 +76,7 @@ func oneTransaction(t *rapid.T, s *Service) {
 
 // snapshot returns all versions there are.
 func snapshot(t *rapid.T, s *Service) string {
-	b, err := s.History(ctxOf(t), HistoryRequest{Base: base, Query: "_count=1000"})
+	b, err := s.History(ctxOf(t), HistoryRequest{Base: base, Parameters: pairs("_count=1000")})
 	if err != nil {
 		t.Fatal(err)
 	}

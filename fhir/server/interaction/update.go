@@ -43,7 +43,7 @@ func (s *Service) put(ctx context.Context, tx storage.Tx, key fhir.Key, d *draft
 	if err != nil {
 		return Result{}, err
 	}
-	if err := c.check(cur); err != nil {
+	if err := c.check(cur, false); err != nil {
 		return Result{}, err
 	}
 	if exists(cur) && d.same(cur) {

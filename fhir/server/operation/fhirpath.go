@@ -19,7 +19,7 @@ import (
 // validate, false to let paths pass that the resource's type can't have, which are refused otherwise; terminologyserver, which is not asked, as
 // this server has its own. Parameters out: parameters, what was understood, and for each context a result whose parts are the items by their
 // types and what trace() saw. resolve(), memberOf() and subsumes() ask the store and the definitions, within bounds; nothing is written.
-func FHIRPath(k Knower, reg *definition.Registry) Operation {
+func FHIRPath(k Knower, reg *definition.Registry) interaction.Operation {
 	return boundedFHIRPath(k, reg, fhirpathBounds{limits: fhirpath.Limits{Steps: 5_000_000, Items: 500_000}, answer: 16 << 20, time: 30 * time.Second})
 }
 
@@ -31,19 +31,19 @@ type fhirpathBounds struct {
 }
 
 // boundedFHIRPath is FHIRPath with other bounds.
-func boundedFHIRPath(k Knower, reg *definition.Registry, bounds fhirpathBounds) Operation {
-	return Operation{
+func boundedFHIRPath(k Knower, reg *definition.Registry, bounds fhirpathBounds) interaction.Operation {
+	return interaction.Operation{
 		Name:          "fhirpath",
 		Definition:    "urn:fhirgate:operation:fhirpath",
 		Documentation: "Evaluates the FHIRPath in expression on resource, once for each item of context where that is given; variables holds external constants. resolve(), memberOf() and subsumes() ask what is stored here, whatever terminologyserver says.",
 		System:        true,
 		Post:          true,
-		Run: func(outer context.Context, q Request) (Response, error) {
+		Run: func(outer context.Context, q *interaction.Request) (interaction.OperationResponse, error) {
 			ctx, cancel := context.WithTimeout(outer, bounds.time)
 			defer cancel()
 			e := evaluation{ctx: ctx, reg: reg, bounds: bounds, validate: true, known: k.Knowledge()}
-			if err := e.read(q.Parameters); err != nil {
-				return Response{}, err
+			if err := e.read(q.Resource); err != nil {
+				return interaction.OperationResponse{}, err
 			}
 			body, err := e.answer()
 			switch why := e.known.Err(); {
@@ -53,7 +53,7 @@ func boundedFHIRPath(k Knower, reg *definition.Registry, bounds fhirpathBounds) 
 			case why != nil:
 				err = why
 			}
-			return Response{Body: body}, err
+			return interaction.OperationResponse{Body: body}, err
 		},
 	}
 }

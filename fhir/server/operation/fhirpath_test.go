@@ -52,13 +52,13 @@ func store(t *testing.T, s *interaction.Service, bodies ...string) {
 }
 
 // call runs an operation with a Parameters resource of these parameters.
-func call(t *testing.T, o Operation, parameters string) (string, error) {
+func call(t *testing.T, o interaction.Operation, parameters string) (string, error) {
 	t.Helper()
 	in, err := fhir.ParseResource([]byte(`{"resourceType":"Parameters","parameter":[`+parameters+`]}`), fhir.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := o.Run(t.Context(), Request{Base: "http://localhost/fhir", Parameters: in})
+	res, err := o.Run(t.Context(), &interaction.Request{Base: "http://localhost/fhir", Resource: in})
 	if err == nil {
 		if _, err := fhir.ParseResource(res.Body, fhir.Limits{}); err != nil {
 			t.Fatalf("the answer is no resource: %v: %s", err, res.Body)

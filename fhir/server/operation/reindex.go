@@ -17,16 +17,16 @@ type Indexer interface {
 // ReindexStatus returns $reindex-status: it tells how far the indexing of stored SearchParameters has come. The answer is a Parameters with
 // one parameter "indexing" for each that is not done, oldest first; none when all are. One that has a part "removed" is gone, and its entries
 // are taken away.
-func ReindexStatus(s Indexer) Operation {
-	return Operation{
+func ReindexStatus(s Indexer) interaction.Operation {
+	return interaction.Operation{
 		Name:          "reindex-status",
 		Definition:    "urn:fhirgate:operation:reindex-status",
 		Documentation: "Tells how far the indexing of stored SearchParameters has come: url, code, type, since, done and total of each that is not finished, and removed where it is taken away.",
 		System:        true,
 		Get:           true,
-		Run: func(_ context.Context, q Request) (Response, error) {
-			if q.Query != "" {
-				return Response{}, errParameter(fhir.IssueNotSupported, "$reindex-status has no parameters", fhir.Node{})
+		Run: func(_ context.Context, q *interaction.Request) (interaction.OperationResponse, error) {
+			if len(q.Arguments()) > 0 {
+				return interaction.OperationResponse{}, errParameter(fhir.IssueNotSupported, "$reindex-status has no parameters", fhir.Node{})
 			}
 			jobs := s.Reindexing()
 			dst := []byte(`{"resourceType":"Parameters"`)
@@ -53,7 +53,7 @@ func ReindexStatus(s Indexer) Operation {
 			if len(jobs) > 0 {
 				dst = append(dst, ']')
 			}
-			return Response{Body: append(dst, '}')}, nil
+			return interaction.OperationResponse{Body: append(dst, '}')}, nil
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 )
 
@@ -32,7 +33,7 @@ func TestReindexStatus(t *testing.T) {
 			}
 		})
 	}
-	if _, err := ReindexStatus(jobs{}).Run(t.Context(), Request{Query: "x=1"}); err == nil {
+	if _, err := ReindexStatus(jobs{}).Run(t.Context(), &interaction.Request{Parameters: []search.Pair{{Name: "x", Value: "1"}}}); err == nil {
 		t.Error("a parameter was passed over")
 	}
 }

@@ -1,6 +1,9 @@
 package operation
 
-import "github.com/fhirgate/fhirgate/fhir/definition"
+import (
+	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/server/interaction"
+)
 
 // Service is what the operations need of the interactions; *interaction.Service is one.
 type Service interface {
@@ -10,6 +13,6 @@ type Service interface {
 }
 
 // Table returns the operations that are served, by name.
-func Table(s Service, reg *definition.Registry) []Operation {
-	return []Operation{Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s)}
+func Table(s Service, reg *definition.Registry) []interaction.Operation {
+	return []interaction.Operation{Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s), Versions(reg)}
 }

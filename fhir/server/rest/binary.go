@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/storage"
 )
 
 // Binary in its native form (R4 binary, 2.41.6 Serving Binary Resources using the RESTful API,
@@ -16,39 +15,60 @@ import (
 // binaryType is the one resource type that has a form beside FHIR's.
 const binaryType = "Binary"
 
-// written reads the body of a create or update. Raw content of a Binary is given the id of key, if it has one.
-func (x *exchange) written(key fhir.Key) (fhir.Resource, error) {
-	if key.Type == binaryType {
-		return x.writtenBinary(key.ID)
+// writtenBinary reads the body of a create or update of a Binary. Content in a format of FHIR is the resource if it is one of type Binary, and otherwise
+// content like any other. Content in a format of FHIR that is not served is refused: it would be stored as something else than it is.
+func (x *exchange) writtenBinary() (fhir.Resource, error) {
+	m := parseMediaType(x.r.Header.Get("Content-Type"))
+	ofFHIR := strings.HasPrefix(m.name, "application/fhir+")
+	if !x.h.formats.is(m.name) {
+		if ofFHIR {
+			_, err := x.h.formats.reading(m.name)
+			return fhir.Resource{}, err
+		}
+		return x.rawBinary(x.q.Key.ID)
 	}
-	return x.resource()
-}
-
-// writtenBinary reads a Binary. Content in FHIR JSON is the resource if it is one of type Binary, and otherwise content like any other.
-func (x *exchange) writtenBinary(id string) (fhir.Resource, error) {
-	lim := fhir.Limits{Depth: x.h.cfg.Limits.Depth, Nodes: x.h.cfg.Limits.Nodes}
-	contentType := trim(x.r.Header.Get("Content-Type"))
-	m := parseMediaType(contentType)
-	if m.name == "" {
-		return fhir.Resource{}, fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, fhir.IDContentTypeMissing, "content needs a Content-Type")
-	}
-	b, err := x.body()
+	b, err := x.content()
 	if err != nil {
 		return fhir.Resource{}, err
 	}
-	if len(b) == 0 {
-		return fhir.Resource{}, errNoBody()
-	}
-	if m.name == fhirJSON || m.name == plainJSON {
-		r, err := fhir.ParseResource(b, lim)
-		switch {
-		case err != nil && m.name == fhirJSON:
-			return fhir.Resource{}, err
-		case err == nil && r.Type() == binaryType:
-			return r, nil
+	for i := range x.h.formats.types {
+		if t := &x.h.formats.types[i]; t.name == m.name {
+			r, err := t.format.Decode(b, x.limits())
+			switch {
+			case err != nil && ofFHIR:
+				return fhir.Resource{}, err
+			case err == nil && r.Type() == binaryType:
+				return r, nil
+			}
 		}
 	}
-	return fhir.ParseResource(wrapBinary(id, contentType, x.r.Header.Get("X-Security-Context"), b), lim)
+	return x.wrapped(x.q.Key.ID, b)
+}
+
+// rawBinary reads a body of any type as the content of a Binary. It is given the id, if there is one.
+func (x *exchange) rawBinary(id string) (fhir.Resource, error) {
+	b, err := x.content()
+	if err != nil {
+		return fhir.Resource{}, err
+	}
+	return x.wrapped(id, b)
+}
+
+// content reads a body that must have a type and not be empty.
+func (x *exchange) content() ([]byte, error) {
+	if parseMediaType(x.r.Header.Get("Content-Type")).name == "" {
+		return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueRequired, fhir.IDContentTypeMissing, "content needs a Content-Type")
+	}
+	b, err := x.body()
+	if err == nil && len(b) == 0 {
+		err = errNoBody()
+	}
+	return b, err
+}
+
+// wrapped returns the Binary of raw content.
+func (x *exchange) wrapped(id string, content []byte) (fhir.Resource, error) {
+	return fhir.ParseResource(wrapBinary(id, trim(x.r.Header.Get("Content-Type")), x.r.Header.Get("X-Security-Context"), content), x.limits())
 }
 
 // wrapBinary makes a Binary of raw content.
@@ -71,54 +91,57 @@ func wrapBinary(id, contentType, securityContext string, content []byte) []byte 
 	return append(dst, `"}`...)
 }
 
-// binary answers a read of a Binary: with its content, or with the resource where the client asks for FHIR JSON.
-func (x *exchange) binary(g general, rec storage.Record) error {
-	r, err := fhir.ParseResource(rec.Body, fhir.Limits{})
+// binary responds to a read of a Binary: with its content, or with the resource where the client asks for a format of FHIR.
+func (x *exchange) binary(resource []byte) error {
+	r, err := fhir.ParseResource(resource, fhir.Limits{})
 	if err != nil {
 		return err
 	}
 	contentType := r.Get("contentType").Text()
-	native := parseMediaType(contentType).name
-	asResource, err := binaryForm(x.r.Header["Accept"], g, native)
-	if err != nil {
+	if x.format, err = x.binaryForm(parseMediaType(contentType).name); err != nil {
 		return err
 	}
-	if asResource {
-		if g.format == "" && choose(x.r.Header["Accept"], fhirJSON, plainJSON) == 1 {
-			x.contentType = plainJSONHeader
-		} else if err := x.accept(general{format: g.format}); err != nil {
-			x.contentType = fhirJSONHeader
-		}
-		x.pretty = g.pretty
-		return x.subset(g, rec.Body)
+	if x.format != nil {
+		x.write(http.StatusOK, resource)
+		return nil
 	}
 	return x.native(contentType, r)
 }
 
-// binaryForm says whether a Binary is answered as a resource. Its content comes first where the client does not prefer FHIR JSON by name.
-// Content that is FHIR JSON is not what that name asks for.
-func binaryForm(accept []string, g general, native string) (asResource bool, err error) {
-	if g.format != "" {
-		if m := parseMediaType(g.format).name; m == native && native != fhirJSON {
-			return false, nil
+// binaryForm returns the format in which a Binary is written as a resource; nil for its content, which comes first where the client does not prefer a
+// format of FHIR by name. Content that is of a format of FHIR itself is not what that name asks for.
+func (x *exchange) binaryForm(content string) (*formatType, error) {
+	f, v, accept := x.h.formats, &x.q.View, x.r.Header["Accept"]
+	ofFHIR := strings.HasPrefix(content, "application/fhir+")
+	if v.Format != "" {
+		if parseMediaType(v.Format).name == content && !ofFHIR {
+			return nil, nil
 		}
-		_, err := formatHeader(g.format)
-		return true, err
+		return f.negotiate(accept, v.Format)
 	}
-	if g.summary != "" || len(g.elements) > 0 {
-		return true, nil
+	if v.Summary != "" || len(v.Elements) > 0 {
+		t, err := f.negotiate(accept, "")
+		if err != nil {
+			t = &f.types[0]
+		}
+		return t, nil
 	}
 	if len(accept) == 0 || len(accept) == 1 && accept[0] == "" {
-		return false, nil
+		return nil, nil
 	}
-	switch choose(accept, native, fhirJSON, plainJSON) {
-	case 0:
-		_, specific := preference(accept, fhirJSON)
-		return native == fhirJSON && specific == byName, nil
-	case 1, 2:
-		return true, nil
+	switch i := choose(accept, f.offers, content); i {
+	case native:
+		if _, specific := preference(accept, content, ofFHIR); ofFHIR && specific == byName {
+			if t := f.byName(content); t != nil {
+				return t, nil
+			}
+		}
+		return nil, nil
+	case none:
+		return nil, f.errNotAcceptable(content)
+	default:
+		return &f.types[i], nil
 	}
-	return false, errNotAcceptable(native)
 }
 
 // native writes the content of a Binary as it was given. What it holds is anybody's: a browser must neither guess its type nor run it.

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -11,7 +12,7 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/search"
-	"github.com/fhirgate/fhirgate/fhir/server/operation"
+	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 )
 
 // Config is what New needs. Service and Registry are required; every other zero field means its default.
@@ -21,7 +22,11 @@ type Config struct {
 	// Search says which parameters of a type can be searched by; nil stands for all that the Registry has.
 	Search *search.Parameters
 	// Operations are the named operations that are served.
-	Operations []operation.Operation
+	Operations []interaction.Operation
+	// Authorize says whether a request may be performed; nil where everything may. It is asked once for each request, and for each entry of a Bundle.
+	Authorize func(ctx context.Context, q *interaction.Request) error
+	// Lenient makes handling=lenient the default for clients that do not state a preference.
+	Lenient bool
 
 	// BaseURL is what links, Location and fullUrl start with, as in https://example.org/fhir. Without it they start with the address that
 	// the client used.

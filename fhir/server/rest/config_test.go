@@ -38,6 +38,12 @@ func newConfigWith(t testing.TB, validator *validation.Validator, clock func() t
 			t.Error(err)
 		}
 	})
+	return newConfigOn(t, store, validator)
+}
+
+// newConfigOn is newConfigWith on a store that is there.
+func newConfigOn(t testing.TB, store storage.Store, validator *validation.Validator) rest.Config {
+	t.Helper()
 	reg := definition.R4()
 	parameters := search.NewParameters(reg, search.Options{BaseURLs: []string{"http://example.org/fhir"}})
 	service, err := interaction.New(store, reg, parameters, validator, interaction.Options{})

@@ -10,9 +10,8 @@ import (
 
 // The headers of answers to other origins.
 const (
-	corsMethods = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
-	corsAllow   = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Requested-With, X-Security-Context, X-Request-Id, X-Explain"
-	corsExpose  = "Content-Location, ETag, Last-Modified, Location, Retry-After, X-Request-Id, X-Security-Context"
+	corsAllow  = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Requested-With, X-Security-Context, X-Request-Id, X-Explain"
+	corsExpose = "Content-Location, ETag, Last-Modified, Location, Retry-After, X-Request-Id, X-Security-Context"
 )
 
 // origins decides which origins may read answers.
@@ -72,7 +71,7 @@ func (h *Handler) cors(w http.ResponseWriter, r *http.Request) (done bool) {
 		}
 		head.Set("Access-Control-Expose-Headers", corsExpose)
 		if preflight {
-			head.Set("Access-Control-Allow-Methods", corsMethods)
+			head.Set("Access-Control-Allow-Methods", h.corsMethods)
 			head.Set("Access-Control-Allow-Headers", corsAllow)
 			head.Set("Access-Control-Max-Age", "3600")
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 	"github.com/fhirgate/fhirgate/fhir/server/rest"
 	"github.com/fhirgate/fhirgate/storage"
@@ -48,11 +49,14 @@ type failing struct {
 	err error
 }
 
-func (f failing) Read(context.Context, fhir.Key) (storage.Record, error) {
+func (f failing) Do(ctx context.Context, q *interaction.Request) (interaction.Response, error) {
+	if q.Code != interaction.CodeRead {
+		return f.Service.Do(ctx, q)
+	}
 	if f.err == nil {
 		panic("at the wrong place")
 	}
-	return storage.Record{}, f.err
+	return interaction.Response{}, f.err
 }
 
 func (f failing) Ready(context.Context) error { return f.err }
@@ -111,19 +115,37 @@ func TestFailuresShowAReferenceAndNoCause(t *testing.T) {
 	}
 }
 
-// slow is a Service whose searches take until they are given up.
-type slow struct{ rest.Service }
+// slow is a store whose searches for patients take until they are given up.
+type slow struct{ storage.Store }
 
-func (slow) Search(ctx context.Context, _ interaction.SearchRequest) (interaction.Bundle, error) {
+func (s slow) View(ctx context.Context, f func(storage.Reader) error) error {
+	return s.Store.View(ctx, func(r storage.Reader) error { return f(slowReader{r}) })
+}
+
+type slowReader struct{ storage.Reader }
+
+func (s slowReader) Find(ctx context.Context, q search.Query) ([]search.Row, error) {
+	if q.Types[0] != "Patient" {
+		return s.Reader.Find(ctx, q)
+	}
 	<-ctx.Done()
-	return interaction.Bundle{}, ctx.Err()
+	return nil, ctx.Err()
 }
 
 func TestASearchThatTakesTooLongIsGivenUp(t *testing.T) {
-	s := newServer(t, func(c *rest.Config) { c.Service, c.Limits.Search = slow{c.Service}, 20*time.Millisecond })
+	store := openStore(t, nil)
+	t.Cleanup(func() { store.Close() })
+	s := newServerOf(t, newConfigOn(t, slow{store}, nil), func(c *rest.Config) { c.Limits.Search = 20 * time.Millisecond })
 	a := s.do(t, "GET", "/fhir/Patient", nil, "")
 	if code, id := a.issue(t); a.status != 503 || code != "timeout" || id != "timeout" || a.header.Get("Retry-After") == "" {
 		t.Errorf("%d %s %s", a.status, code, id)
+	}
+	if text := string(a.body); strings.Contains(text, "stored") || !strings.Contains(text, "took longer than the server allows") {
+		t.Errorf("a read is told %s", text)
+	}
+	b := s.do(t, "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient"}}]}`)
+	if !strings.Contains(string(b.body), `"status":"503`) || !strings.Contains(string(b.body), "took longer than the server allows") {
+		t.Errorf("an entry is told %s", b.body)
 	}
 }
 

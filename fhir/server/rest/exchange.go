@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 )
 
 // exchange is one request and its answer, from the route on. It belongs to the goroutine of the request and is used again afterwards:
@@ -25,9 +26,9 @@ type exchange struct {
 	w     gin.ResponseWriter
 	name  string // the interaction, for metrics
 	start time.Time
-	// contentType is what negotiation chose; nil before it, and then answers are FHIR JSON.
-	contentType []string
-	pretty      bool
+	// q is the request for an interaction; format is what negotiation chose for its response, nil before it.
+	q      interaction.Request
+	format *formatType
 	// held are the bytes of the body that count against Limits.Bodies.
 	held int64
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/fhirgate/fhirgate/fhir/server/operation"
+	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 )
 
 // Handler serves FHIR under /fhir, and /healthz, /readyz and /metrics beside it.
@@ -21,10 +21,11 @@ type Handler struct {
 
 	metrics    *metrics
 	capability capability
-	types      map[string]bool
 	typeNames  []string
-	operations map[string]*operation.Operation
-	bodies     atomic.Int64 // bytes that the bodies of running requests take
+	// corsMethods are the methods that pages of other origins may use.
+	corsMethods string
+	formats     *formats
+	bodies      atomic.Int64 // bytes that the bodies of running requests take
 }
 
 // New builds the handler. It reads nothing but its configuration; whatever costs time is made at its first use.
@@ -33,15 +34,12 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, origins: newOrigins(cfg.Origins), crossOrigin: http.NewCrossOriginProtection(), types: map[string]bool{}, operations: map[string]*operation.Operation{}}
+	h := &Handler{cfg: cfg, origins: newOrigins(cfg.Origins), crossOrigin: http.NewCrossOriginProtection(), formats: newFormats(&jsonFormat)}
 	h.baseHost, h.baseOrigin = originOfBase(cfg.BaseURL)
 	h.typeNames = cfg.Registry.ResourceTypes()
-	for _, t := range h.typeNames {
-		h.types[t] = true
-	}
-	for i := range cfg.Operations {
-		h.operations[cfg.Operations[i].Name] = &cfg.Operations[i]
-	}
+	cfg.Service.Serve(interaction.Served{
+		Operations: cfg.Operations, Capabilities: func() []byte { return h.statement().body }, Authorize: cfg.Authorize, SearchTime: cfg.Limits.Search,
+	})
 	if h.metrics, err = newMetrics(cfg.Metrics); err != nil {
 		return nil, err
 	}

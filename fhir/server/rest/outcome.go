@@ -17,21 +17,15 @@ func (x *exchange) outcome(e *fhir.Error) {
 	}
 	head := x.w.Header()
 	// What was set for the answer that did not come to be must not describe this one.
-	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Content-Security-Policy", "Content-Location", "Location"} {
+	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Content-Security-Policy", "Content-Location", "Location", "Etag", "Last-Modified", "X-Security-Context"} {
 		head.Del(name)
 	}
 	if e.Kind == fhir.KindUnavailable || e.Kind == fhir.KindThrottled {
 		head["Retry-After"] = retryAfter
 	}
 	head["Cache-Control"] = noStore
-	if x.contentType == nil {
-		x.contentType = fhirJSONHeader
-	}
-	x.json(e.Kind.Status(), fhir.AppendOutcome(nil, issues))
+	x.write(e.Kind.Status(), fhir.AppendOutcome(nil, issues))
 }
-
-// noStore keeps errors out of caches.
-var noStore = []string{"no-store"}
 
 // withoutDetails is the issue of an error that has none to show.
 func (x *exchange) withoutDetails(k fhir.Kind) fhir.Issue {

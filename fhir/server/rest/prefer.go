@@ -8,8 +8,8 @@ import (
 type prefer struct {
 	// result is "minimal", "representation", "OperationOutcome", or "" where the client has no preference.
 	result string
-	// lenient is handling=lenient.
-	lenient bool
+	// lenient is handling=lenient, and strict handling=strict.
+	lenient, strict bool
 }
 
 // parsePrefer reads the Prefer header. What is unknown is passed over, as RFC 7240 demands; of a preference stated twice the first holds.
@@ -39,7 +39,7 @@ func parsePrefer(header []string) prefer {
 			}
 		}
 	}
-	p.lenient = handling == "lenient"
+	p.lenient, p.strict = handling == "lenient", handling == "strict"
 	return p
 }
 

@@ -1,44 +1,131 @@
 package rest
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
-// The values of headers that all answers share; net/http does not change them.
+// The values of headers that all responses share; net/http does not change them.
 var (
 	varyHeader  = []string{"Accept, Accept-Encoding, Origin"}
 	revalidate  = []string{"private, no-cache"}
-	gzipHeader  = []string{"gzip"}
+	noStore     = []string{"no-store"}
 	sniffHeader = []string{"nosniff"}
+	emptyHeader = []string{"0"}
 )
 
-// json writes an answer in FHIR JSON: indented if the client asked for that, compressed if it pays. It reports whether all was written: where
-// not, the client has gone, and body may still be read by what is sending it (an HTTP/2 frame under way).
-func (x *exchange) json(status int, body []byte) (whole bool) {
-	head := x.w.Header()
-	head["Content-Type"] = x.contentType
-	head["Vary"] = varyHeader
-	head["X-Content-Type-Options"] = sniffHeader
-	if x.pretty {
-		var b bytes.Buffer
-		b.Grow(2 * len(body))
-		if json.Indent(&b, body, "", "  ") == nil {
-			b.WriteByte('\n')
-			body = b.Bytes()
+// respond writes the response of an interaction: status, headers and body, for all of them.
+func (x *exchange) respond(res *interaction.Response) error {
+	q, head := &x.q, x.w.Header()
+	switch q.Code {
+	case interaction.CodeCapabilities:
+		return x.capabilities(res)
+	case interaction.CodeRead, interaction.CodeVRead:
+		x.validators(&res.Record)
+		head["Cache-Control"] = revalidate
+		if q.Key.Type == binaryType && res.Resource != nil {
+			return x.binary(res.Resource)
+		}
+	case interaction.CodeOperation:
+		head["Cache-Control"] = noStore
+		if o := res.Operation; o != nil {
+			for name, values := range o.Header {
+				head[name] = values
+			}
+			if o.Stream != nil {
+				return x.stream(res.Status, o)
+			}
+		}
+	case interaction.CodeBundle:
+	case interaction.CodeCreate, interaction.CodeUpdate, interaction.CodePatch, interaction.CodeDelete:
+		return x.written(res)
+	default:
+		head["Cache-Control"] = noStore
+		if !res.Updated.IsZero() {
+			head["Last-Modified"] = []string{httpTime(res.Updated)}
 		}
 	}
+	if res.Resource == nil {
+		x.empty(res.Status)
+		return nil
+	}
+	if x.write(res.Status, res.Resource) {
+		res.Release()
+	}
+	return nil
+}
+
+// written responds to a create, update, patch or delete with the body that the client prefers.
+func (x *exchange) written(res *interaction.Response) error {
+	x.validators(&res.Record)
+	head := x.w.Header()
+	if res.Located {
+		where := "Content-Location"
+		if res.Status == http.StatusCreated || x.q.Code == interaction.CodeCreate {
+			where = "Location"
+		}
+		head[where] = []string{x.q.Base + "/" + res.Record.Key.Type + "/" + res.Record.Key.ID + "/_history/" + strconv.FormatInt(res.Record.Version, 10)}
+	}
+	switch {
+	case x.q.Prefer.Return == "OperationOutcome":
+		x.write(res.Status, fhir.AppendOutcome(nil, res.Issues))
+	case res.Resource != nil:
+		x.write(res.Status, res.Resource)
+	default:
+		if res.Status != http.StatusNoContent {
+			head["Content-Length"] = emptyHeader
+		}
+		x.empty(res.Status)
+	}
+	return nil
+}
+
+// validators sets ETag and Last-Modified of a version.
+func (x *exchange) validators(rec *storage.Record) {
+	if rec.Version > 0 {
+		head := x.w.Header()
+		head["Etag"] = []string{formatETag(rec.Version)}
+		head["Last-Modified"] = []string{httpTime(rec.Updated)}
+	}
+}
+
+// formatETag renders a version as W/"3".
+func formatETag(version int64) string {
+	b := make([]byte, 0, 24)
+	b = append(b, `W/"`...)
+	b = strconv.AppendInt(b, version, 10)
+	return string(append(b, '"'))
+}
+
+// httpTime renders a time for a header.
+func httpTime(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
+
+// write writes a resource in the negotiated format, compressed if it pays. It reports whether all was written: where not, the client has gone, and
+// the resource may still be read by what is sending it (an HTTP/2 frame under way).
+func (x *exchange) write(status int, resource []byte) (whole bool) {
+	head := x.w.Header()
+	if x.format == nil {
+		x.format = &x.h.formats.types[0]
+	}
+	body := resource
+	if encode := x.format.format.Encode; encode != nil {
+		var err error
+		if body, err = encode(resource, x.q.View.Pretty); err != nil {
+			x.fail(&fhir.Error{Kind: fhir.KindInternal, Op: "encode", Err: err})
+			return false
+		}
+	}
+	head["Content-Type"] = x.format.header
+	head["Vary"] = varyHeader
+	head["X-Content-Type-Options"] = sniffHeader
 	if above := x.h.cfg.CompressAbove; above >= 0 && len(body) >= above && acceptsGzip(x.r.Header["Accept-Encoding"]) {
 		return x.compressed(status, body)
 	}
@@ -48,153 +135,64 @@ func (x *exchange) json(status int, body []byte) (whole bool) {
 	return err == nil
 }
 
-// bundle writes a Bundle with json, and gives its memory back.
-func (x *exchange) bundle(b interaction.Bundle) {
-	if x.json(http.StatusOK, b.Body) {
-		b.Release()
-	}
-}
-
-// compressors are writers of gzip that are used again.
-var compressors = sync.Pool{New: func() any {
-	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	if err != nil {
-		panic(err) // the level is a constant
-	}
-	return w
-}}
-
-// compressed writes the body with gzip, in pieces, and reports whether all was written. Entity tags are weak, so that they are right for both
-// forms.
-func (x *exchange) compressed(status int, body []byte) (whole bool) {
+// stream writes what an operation writes itself, piece by piece.
+func (x *exchange) stream(status int, o *interaction.OperationResponse) error {
 	head := x.w.Header()
-	head["Content-Encoding"] = gzipHeader
+	head["Content-Type"] = []string{safeHeader(o.ContentType)}
+	head["Vary"] = varyHeader
+	head["X-Content-Type-Options"] = sniffHeader
 	x.w.WriteHeader(status)
 	if x.r.Method == http.MethodHead {
 		x.w.WriteHeaderNow()
-		return true
+		return nil
 	}
-	z := compressors.Get().(*gzip.Writer)
-	z.Reset(x.w)
-	_, err := z.Write(body)
-	if err = errors.Join(err, z.Close()); err != nil {
-		return false // and what was being sent is not used again
+	err := o.Stream(x.r.Context(), x.w)
+	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
+		return nil // the client has gone
 	}
-	compressors.Put(z)
-	return true
+	return err
 }
 
-// acceptsGzip reports whether Accept-Encoding takes gzip (RFC 9110 section 12.5.3).
-func acceptsGzip(header []string) bool {
-	star := 0
-	for _, line := range header {
-		for line != "" {
-			var item string
-			item, line = cut(line, ',')
-			m := parseMediaType(item)
-			switch m.name {
-			case "gzip", "x-gzip":
-				return m.q > 0
-			case "*":
-				star = m.q
-			}
-		}
-	}
-	return star > 0
-}
-
-// validators sets ETag and Last-Modified of a version.
-func (x *exchange) validators(version int64, updated time.Time) {
-	head := x.w.Header()
-	if version > 0 {
-		head["Etag"] = []string{formatETag(version)}
-	}
-	if !updated.IsZero() {
-		head["Last-Modified"] = []string{updated.UTC().Format(http.TimeFormat)}
-	}
-}
-
-// empty writes an answer without a body.
+// empty writes a response without a body.
 func (x *exchange) empty(status int) {
 	x.w.Header()["Vary"] = varyHeader
 	x.w.WriteHeader(status)
 	x.w.WriteHeaderNow()
 }
 
-// accept negotiates the form of the answer in FHIR JSON from the general parameters and the Accept header.
-func (x *exchange) accept(p general) error {
-	ct, err := negotiate(x.r.Header["Accept"], p.format)
-	if err != nil {
-		return err
+// capabilities responds with the CapabilityStatement, packed once for all clients that take gzip.
+func (x *exchange) capabilities(res *interaction.Response) error {
+	s := x.h.statement()
+	head := x.w.Header()
+	head["Etag"] = []string{s.etag}
+	head["Cache-Control"] = revalidate
+	if x.r.Method != http.MethodOptions && names(x.r.Header["If-None-Match"], s.etag) {
+		x.empty(http.StatusNotModified)
+		return nil
 	}
-	x.contentType, x.pretty = ct, p.pretty
+	v := &x.q.View
+	if v.Summary == "" && len(v.Elements) == 0 && !v.Pretty && x.format.format == &jsonFormat && x.h.cfg.CompressAbove >= 0 && acceptsGzip(x.r.Header["Accept-Encoding"]) {
+		head["Content-Type"] = x.format.header
+		head["Vary"] = varyHeader
+		head["X-Content-Type-Options"] = sniffHeader
+		head["Content-Encoding"] = gzipHeader
+		head["Content-Length"] = []string{strconv.Itoa(len(s.packed))}
+		x.w.WriteHeader(http.StatusOK)
+		x.w.Write(s.packed) // an error means that the client has gone
+		return nil
+	}
+	x.write(res.Status, res.Resource)
 	return nil
 }
 
-// general are the parameters that every interaction takes (R4 http, 3.1.0.1.11 General parameters), and what else the query holds.
-type general struct {
-	format, summary string
-	elements        []string
-	pretty          bool
-	// rest is the raw query without _format and _pretty; what it was where it has neither.
-	rest string
-	// other is the name of a parameter that is not one of the four; "" for none.
-	other string
-}
-
-// readGeneral reads the general parameters of a raw query or form. What can't be unescaped, holds NUL or is no UTF-8 is refused.
-func readGeneral(raw string) (general, error) {
-	g := general{rest: raw}
-	if raw == "" {
-		return g, nil
-	}
-	if err := checkEscapes(raw); err != nil {
-		return g, err
-	}
-	var kept []string
-	dropped := false
-	seen := 0
-	for rest := raw; rest != ""; {
-		var pair string
-		pair, rest, _ = strings.Cut(rest, "&")
-		if pair == "" {
-			continue
-		}
-		key, value, _ := strings.Cut(pair, "=")
-		key = unescapeQuery(key)
-		bit := 0
-		switch key {
-		case "_format":
-			bit, g.format, dropped = 1, unescapeQuery(value), true
-		case "_pretty":
-			bit, dropped = 2, true
-			switch unescapeQuery(value) {
-			case "true":
-				g.pretty = true
-			case "false":
-			default:
-				return g, fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidParameter, "_pretty is true or false")
+// names reports whether If-None-Match names a tag that is no version's. A header that can't be read names nothing: the response is then the whole.
+func names(header []string, etag string) bool {
+	for _, line := range header {
+		for item := range strings.SplitSeq(line, ",") {
+			if item = trim(item); item == "*" || strings.TrimPrefix(item, "W/") == strings.TrimPrefix(etag, "W/") {
+				return true
 			}
-		case "_summary":
-			g.summary = unescapeQuery(value)
-		case "_elements":
-			for _, e := range strings.Split(unescapeQuery(value), ",") {
-				if e = strings.TrimSpace(e); e != "" {
-					g.elements = append(g.elements, e)
-				}
-			}
-		default:
-			g.other = key
 		}
-		if bit == 0 {
-			kept = append(kept, pair)
-		} else if seen&bit != 0 {
-			return g, fhir.NewError(fhir.KindInvalid, fhir.IssueMultiple, fhir.IDRepeatedParameter, key+" stands twice")
-		}
-		seen |= bit
 	}
-	if dropped {
-		g.rest = strings.Join(kept, "&")
-	}
-	return g, nil
+	return false
 }

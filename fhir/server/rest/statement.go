@@ -6,16 +6,10 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
-	"github.com/fhirgate/fhirgate/fhir/server/operation"
+	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 )
 
 // The content of the CapabilityStatement (R4 capabilitystatement).
-
-// typeInteractions and systemInteractions are the interactions that routes serves, by R4's codes.
-var (
-	typeInteractions   = []string{"read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type"}
-	systemInteractions = []string{"transaction", "batch", "search-system", "history-system"}
-)
 
 // jsonWriter appends JSON. Members and items are separated by themselves.
 type jsonWriter struct {
@@ -114,7 +108,10 @@ func (h *Handler) renderCapability() []byte {
 	w.str("url", h.cfg.BaseURL)
 	w.close('}')
 	w.str("fhirVersion", "4.0.1")
-	w.list("format", []string{"json", fhirJSON, plainJSON})
+	w.list("format", h.formats.names())
+	if h.serves(interaction.CodePatch) {
+		w.list("patchFormat", append([]string{"application/json-patch+json"}, h.formats.offers...))
+	}
 	w.name("rest")
 	w.open('[')
 	w.open('{')
@@ -131,14 +128,39 @@ func (h *Handler) renderCapability() []byte {
 		h.renderType(w, t, includes[t], referring[t])
 	}
 	w.close(']')
-	w.codes("interaction", systemInteractions)
+	w.codes("interaction", h.interactions(false))
 	renderParameters(w, h.cfg.Search.Of("Resource"), systemParameters...)
-	h.renderOperations(w, "", func(o *operation.Operation) bool { return o.System })
+	h.renderOperations(w, "", func(o *interaction.Operation) bool { return o.System })
 	w.list("compartment", h.compartments())
 	w.close('}')
 	w.close(']')
 	w.close('}')
 	return w.b
+}
+
+// serves reports whether an interaction is served.
+func (h *Handler) serves(code interaction.Code) bool {
+	return slices.ContainsFunc(h.cfg.Service.Routes(), func(r interaction.Route) bool { return r.Code == code })
+}
+
+// interactions returns R4's codes of the interactions that are served on types, or else on the system.
+func (h *Handler) interactions(ofType bool) []string {
+	var out []string
+	for _, r := range h.cfg.Service.Routes() {
+		codes := []string{string(r.Code)}
+		switch r.Code {
+		case interaction.CodeCapabilities, interaction.CodeOperation, interaction.CodeSearchCompartment:
+			continue // R4 has no code for them here
+		case interaction.CodeBundle:
+			codes = []string{"transaction", "batch"}
+		}
+		for _, c := range codes {
+			if strings.HasPrefix(r.Path, ":type") == ofType && !slices.Contains(out, c) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }
 
 // validation says what a write is checked for.
@@ -169,7 +191,7 @@ func (h *Handler) renderType(w *jsonWriter, typ string, includes, referring []st
 	if len(refused) > 0 {
 		w.str("documentation", "Search parameters that are not served: "+strings.Join(refused, ", ")+".")
 	}
-	w.codes("interaction", typeInteractions)
+	w.codes("interaction", h.interactions(true))
 	w.str("versioning", "versioned-update")
 	w.boolean("readHistory", true)
 	w.boolean("updateCreate", true)
@@ -189,7 +211,7 @@ func (h *Handler) renderType(w *jsonWriter, typ string, includes, referring []st
 	w.list("searchInclude", includes)
 	w.list("searchRevInclude", referring)
 	renderParameters(w, params)
-	h.renderOperations(w, typ, func(o *operation.Operation) bool { return (o.Type || o.Instance) && o.On(typ) })
+	h.renderOperations(w, typ, func(o *interaction.Operation) bool { return (o.Type || o.Instance) && o.On(typ) })
 	w.close('}')
 }
 
@@ -278,7 +300,7 @@ func (h *Handler) includes() (includes, referring map[string][]string) {
 }
 
 // renderOperations writes the member operation with those that on accepts; typ is the type they stand under.
-func (h *Handler) renderOperations(w *jsonWriter, typ string, on func(*operation.Operation) bool) {
+func (h *Handler) renderOperations(w *jsonWriter, typ string, on func(*interaction.Operation) bool) {
 	started := false
 	for i := range h.cfg.Operations {
 		o := &h.cfg.Operations[i]

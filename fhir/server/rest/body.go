@@ -1,15 +1,12 @@
 package rest
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -127,7 +124,8 @@ func (x *exchange) drain() {
 
 // resource reads and parses a body that must be a FHIR resource in JSON.
 func (x *exchange) resource() (fhir.Resource, error) {
-	if err := checkContentType(x.r.Header.Get("Content-Type")); err != nil {
+	format, err := x.h.formats.reading(x.r.Header.Get("Content-Type"))
+	if err != nil {
 		if x.r.ContentLength == 0 {
 			return fhir.Resource{}, errNoBody()
 		}
@@ -140,66 +138,15 @@ func (x *exchange) resource() (fhir.Resource, error) {
 	if len(b) == 0 {
 		return fhir.Resource{}, errNoBody()
 	}
-	return fhir.ParseResource(b, fhir.Limits{Depth: x.h.cfg.Limits.Depth, Nodes: x.h.cfg.Limits.Nodes})
+	return format.Decode(b, x.limits())
+}
+
+// limits are those of what a body holds.
+func (x *exchange) limits() fhir.Limits {
+	return fhir.Limits{Depth: x.h.cfg.Limits.Depth, Nodes: x.h.cfg.Limits.Nodes}
 }
 
 // errNoBody is the answer to a write without a body.
 func errNoBody() error {
 	return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDBodyMissing, "this interaction needs a resource in its body")
-}
-
-// limited returns the request's context with the time that a search may take.
-func (x *exchange) limited() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(x.r.Context(), x.h.cfg.Limits.Search)
-}
-
-// checkEscapes refuses a raw query or form in which an escape is broken, or that stands for NUL or invalid UTF-8: none of these can be part
-// of any FHIR value.
-func checkEscapes(raw string) error {
-	escaped, ascii := false, true
-	for i := 0; i < len(raw); i++ {
-		c := raw[i]
-		if c == '%' {
-			escaped = true
-			if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
-				return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "a percent sign is not followed by two hexadecimal digits")
-			}
-			c = byte(unhex(raw[i+1])<<4 | unhex(raw[i+2]))
-			i += 2
-		}
-		if c == 0 {
-			return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "a parameter holds the character NUL")
-		}
-		ascii = ascii && c < utf8.RuneSelf
-	}
-	if ascii {
-		return nil
-	}
-	if escaped {
-		raw = unescapeQuery(raw)
-	}
-	if !utf8.ValidString(raw) {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDBadEncoding, "a parameter is not in UTF-8")
-	}
-	return nil
-}
-
-// unhex returns the value of a hexadecimal digit, -1 for any other byte.
-func unhex(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return int(c|0x20-'a') + 10
-	}
-	return -1
-}
-
-// unescapeQuery unescapes what checkEscapes has accepted.
-func unescapeQuery(s string) string {
-	u, err := url.QueryUnescape(s)
-	if err != nil {
-		return s
-	}
-	return u
 }

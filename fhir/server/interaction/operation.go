@@ -1,0 +1,88 @@
+package interaction
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// Operation is a named operation (R4 operations, 3.2.0.1, http://hl7.org/fhir/R4/operations.html). The same value makes its routes and its line in
+// the CapabilityStatement.
+type Operation struct {
+	// Name is the code without the dollar sign.
+	Name string
+	// Definition is the canonical of its OperationDefinition.
+	Definition string
+	// Definitions are the canonicals by resource type, where each type has an OperationDefinition of its own.
+	Definitions map[string]string
+	// Documentation says in a sentence what it does, for the CapabilityStatement.
+	Documentation string
+	// System, Type and Instance are the levels it can be called at.
+	System, Type, Instance bool
+	// Types are the resource types of the type and instance levels, sorted; empty for all.
+	Types []string
+	// Get and Post are the methods it can be called with. Only what changes nothing may be called with GET.
+	Get, Post bool
+	// Writes says that it changes what is stored: it is then not performed among the reads of a transaction.
+	Writes bool
+	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST; the zero Resource for
+	// a GET or a POST without a body. The error is an *fhir.Error.
+	Run func(ctx context.Context, q *Request) (OperationResponse, error)
+}
+
+// OperationResponse is what an operation answers with. In a Bundle, an entry shows Status, Header's Location and Body; a stream cannot stand there
+// and is refused.
+type OperationResponse struct {
+	// Status is that of HTTP; 0 means 200.
+	Status int
+	// Header is added to that of the response; nil for nothing.
+	Header http.Header
+	// Body is the JSON of a resource, written in the format that the client negotiated; nil for none.
+	Body []byte
+	// Stream writes a body of ContentType piece by piece, in place of Body; nil where Body is all. It is called once.
+	Stream      func(ctx context.Context, w io.Writer) error
+	ContentType string
+}
+
+// On reports whether the operation can be called on the resource type, at type or instance level.
+func (o *Operation) On(typ string) bool {
+	if len(o.Types) == 0 {
+		return true
+	}
+	_, ok := slices.BinarySearch(o.Types, typ)
+	return ok
+}
+
+// DefinitionOn returns the canonical of the OperationDefinition for a resource type; typ is empty at system level.
+func (o *Operation) DefinitionOn(typ string) string {
+	if d, ok := o.Definitions[typ]; ok {
+		return d
+	}
+	return o.Definition
+}
+
+// at reports whether the operation is served at the level of key: of the system, a type or an instance.
+func (o *Operation) at(key fhir.Key) bool {
+	switch {
+	case key.Type == "":
+		return o.System
+	case key.ID == "":
+		return o.Type && o.On(key.Type)
+	}
+	return o.Instance && o.On(key.Type)
+}
+
+// methods returns the methods that the operation can be called with.
+func (o *Operation) methods() []string {
+	var m []string
+	if o.Get {
+		m = append(m, http.MethodGet)
+	}
+	if o.Post {
+		m = append(m, http.MethodPost)
+	}
+	return m
+}

@@ -1,0 +1,37 @@
+package operation
+
+import (
+	"context"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/server/interaction"
+)
+
+// Versions returns $versions (http://hl7.org/fhir/R4/capabilitystatement-operation-versions.html): the versions of FHIR that the server speaks, which is
+// R4 alone.
+func Versions(reg *definition.Registry) interaction.Operation {
+	o := interaction.Operation{
+		Name:          "versions",
+		Documentation: "Tells which versions of FHIR the server speaks.",
+		System:        true,
+		Get:           true,
+		Post:          true,
+		Run: func(_ context.Context, q *interaction.Request) (interaction.OperationResponse, error) {
+			args, err := argumentsOf(q)
+			if err != nil {
+				return interaction.OperationResponse{}, err
+			}
+			if len(args) > 0 {
+				return interaction.OperationResponse{}, errParameter(fhir.IssueNotSupported, "$versions has no parameters", args[0].node)
+			}
+			return interaction.OperationResponse{Body: []byte(`{"resourceType":"Parameters","parameter":[{"name":"version","valueCode":"4.0"},{"name":"default","valueCode":"4.0"}]}`)}, nil
+		},
+	}
+	for _, d := range reg.Operations() {
+		if d.Code == "versions" {
+			o.Definition = d.URL
+		}
+	}
+	return o
+}
