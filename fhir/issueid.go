@@ -191,7 +191,6 @@ const (
 	IDConditionalReference IssueID = "conditional-reference" // A conditional reference does not match exactly one resource, or is not allowed here.
 	IDBatchReference       IssueID = "batch-reference"       // An entry of a batch refers to another entry; only a transaction resolves that.
 	IDModifierExtension    IssueID = "modifier-extension"    // A modifier extension of a batch or transaction is not understood.
-	IDPatchNotSupported    IssueID = "patch-not-supported"   // PATCH is not served inside a Bundle.
 	IDTransactionLimit     IssueID = "transaction-limit"     // The transaction is larger than the database can commit at once.
 )
 
