@@ -157,6 +157,8 @@ const (
 	IDBadSort              IssueID = "bad-sort"              // A key of _sort cannot be sorted by.
 	IDBadInclude           IssueID = "bad-include"           // The value of _include or _revinclude cannot be followed.
 	IDBadChain             IssueID = "bad-chain"             // The parameters of a chain or of _has do not connect the types.
+	IDBadFilter            IssueID = "bad-filter"            // The value of _filter cannot be read, or asks what the parameter cannot be asked.
+	IDVersionNotFollowed   IssueID = "version-not-followed"  // A warning: a chain was decided by the current version of a resource that a reference names a version of.
 	IDBadCursor            IssueID = "bad-cursor"            // A link to a page is not one that this server made, or has expired.
 	IDEmptyValue           IssueID = "empty-value"           // A value, or a part of one, is empty.
 	IDSearchTooCostly      IssueID = "search-too-costly"     // The search has more parts than the server accepts.
@@ -202,6 +204,7 @@ const (
 	IDPatchIdentity      IssueID = "patch-identity"      // A patch changes the resource's type or id.
 	IDMissingReference   IssueID = "missing-reference"   // A reference names a resource of this server that does not exist.
 	IDReferenced         IssueID = "referenced"          // Another resource still refers to the one to be deleted.
+	IDStorageDamaged     IssueID = "storage-damaged"     // A file of the data folder is damaged: what is in it cannot be read, and nothing is written until a backup is restored.
 	IDStorageFull        IssueID = "storage-full"        // There is no space left for writes; reads are served.
 	IDStorageLocked      IssueID = "storage-locked"      // Another write holds the resource or condition; retry.
 	IDStorageLog         IssueID = "storage-log"         // The store cannot write until it is restarted.

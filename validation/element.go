@@ -39,8 +39,7 @@ func (v *Validator) elementsOf(t *definition.Type) *elements {
 		for j := range e.Types {
 			ref := &e.Types[j]
 			es.members[ref.JSON] = member{element: e, ref: ref, ordinal: i, codes: v.codesOf(e, ref.Type)}
-			// An id has no extensions: it is an attribute, not an element (R4 json, 2.6.2.2).
-			if ref.Type.Kind == definition.KindPrimitive && e.Name != "id" {
+			if hasSibling(e, ref.Type) {
 				es.members["_"+ref.JSON] = member{element: e, ref: ref, ordinal: i, sibling: true}
 			}
 		}
@@ -50,6 +49,13 @@ func (v *Validator) elementsOf(t *definition.Type) *elements {
 	}
 	actual, _ := v.types.LoadOrStore(t, es)
 	return actual.(*elements)
+}
+
+// hasSibling reports whether a member of the type may have a "_name" beside it, with an id and extensions. Primitives have (R4 json, 2.6.2.2 JSON
+// representation of primitive elements). An element's own id has none, since it is an attribute; xhtml allows no extension, and its id is that of the
+// div inside.
+func hasSibling(e *definition.Element, t *definition.Type) bool {
+	return t.Kind == definition.KindPrimitive && e.Name != "id" && t.Name != "xhtml"
 }
 
 // resource walks a resource, the root or a nested one.

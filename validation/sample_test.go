@@ -43,6 +43,13 @@ func (s *sampler) object(b *strings.Builder, t *definition.Type, depth int, reso
 		if e.Max != 1 {
 			b.WriteByte(']')
 		}
+		if s.variant%4 == 1 && hasSibling(e, ref.Type) {
+			sibling := `{"id":"a","extension":[{"url":"http://example.org/e","valueString":"x"}]}`
+			if e.Max != 1 {
+				sibling = "[" + sibling + "]"
+			}
+			fmt.Fprintf(b, `,"_%s":%s`, ref.JSON, sibling)
+		}
 	}
 	b.WriteByte('}')
 }
@@ -79,7 +86,7 @@ func (s *sampler) value(b *strings.Builder, parent *definition.Type, ref definit
 	}
 }
 
-// TestEveryElementPassesEveryPhase writes resources of every type with every element, types of each choice and codes of each binding, and holds the phases to
+// TestEveryElementPassesEveryPhase writes resources of every type with every element, types of each choice, codes of each binding, and ids and extensions of all primitives, and holds the phases to
 // accepting all of them: a definition that one of the libraries lacks would otherwise refuse good records.
 func TestEveryElementPassesEveryPhase(t *testing.T) {
 	v := newValidator(t)

@@ -161,78 +161,125 @@ const resourceList = "ResourceList"
 // part is one definition of the official schema, and the definitions that it refers to.
 type part struct {
 	text json.RawMessage
-	refs []string
+	refs []partRef
+}
+
+// partRef refers to a definition of the official schema by its name, "Patient" or "Patient_Contact". typ is the type that it describes; nil for a
+// choice of resources.
+type partRef struct {
+	name string
+	typ  *definition.Type
 }
 
 // part returns a definition. Unpacking one costs as much as compiling it, and most are shared by all types, so they are kept.
-func (s *shapes) part(name string) (part, error) {
-	if p, ok := s.parts[name]; ok {
+func (s *shapes) part(ref partRef) (part, error) {
+	if p, ok := s.parts[ref.name]; ok {
 		return p, nil
 	}
 	p := part{text: json.RawMessage(`{}`)}
-	if name != resourceList {
-		text, ok := s.reg.Schema(name)
+	if ref.name != resourceList {
+		text, ok := s.reg.Schema(ref.name)
 		if !ok {
-			return part{}, fmt.Errorf("the official schema has no definition %s", name)
+			return part{}, fmt.Errorf("the official schema has no definition %s", ref.name)
 		}
 		tree, err := fhir.Parse(text, fhir.Limits{})
 		if err != nil {
 			return part{}, err
 		}
-		p.text, p.refs = s.corrected(name, tree.Root()), appendRefs(nil, tree.Root())
+		p = s.corrected(ref.typ, tree.Root())
 	}
 	if s.parts == nil {
 		s.parts = map[string]part{}
 	}
-	s.parts[name] = p
+	s.parts[ref.name] = p
 	return p, nil
 }
 
-// corrected returns the text of a definition without the codes of bindings that are not required. The official schema lists those of
-// Expression.language, which are extensible. Names of backbone elements' definitions have no type, and none needs one.
-func (s *shapes) corrected(name string, schema fhir.Node) []byte {
-	t, ok := s.reg.Type(name)
-	if !ok {
-		return schema.Raw()
-	}
+// corrected returns the definition of a type as R4's StructureDefinitions have it, which are the specification where the official schema differs: the
+// schema omits the siblings of canonicals ("_profile"), 72 in all, and lists the codes of Expression.language, whose binding is
+// not required.
+func (s *shapes) corrected(t *definition.Type, schema fhir.Node) part {
+	var out part
 	var edits []fhir.Edit
-	for p := range schema.Get("properties").Children() {
-		if e, _ := t.JSONChild(p.Name()); e != nil && p.Get("enum").Valid() && !required(e) {
+	properties := schema.Get("properties")
+	for p := range properties.Children() {
+		e, ref := t.JSONChild(strings.TrimPrefix(p.Name(), "_"))
+		switch name := definitionOf(p); {
+		case name == "":
+		case e == nil || p.Name()[0] == '_':
+			typ, _ := s.reg.Type(name)
+			out.refs = append(out.refs, partRef{name, typ})
+		default:
+			out.refs = append(out.refs, partRef{name, ref.Type})
+		}
+		if e != nil && p.Get("enum").Valid() && !required(e) {
 			start, end := p.Span()
 			edits = append(edits, fhir.Edit{Start: start, End: end, Text: []byte(`{"type":"string"}`)})
 		}
 	}
-	return schema.Splice(edits)
+	if missing := missingSiblings(t, properties); missing != nil {
+		_, end := properties.Span()
+		edits = append(edits, fhir.Edit{Start: end - 1, End: end - 1, Text: missing})
+		element, _ := s.reg.Type(elementType)
+		out.refs = append(out.refs, partRef{elementType, element})
+	}
+	out.text = schema.Splice(edits)
+	return out
 }
 
-// appendRefs appends the names of the definitions that the schema n refers to.
-func appendRefs(dst []string, n fhir.Node) []string {
-	for c := range n.Children() {
-		if name, ok := strings.CutPrefix(c.Text(), "#/definitions/"); ok && c.Name() == "$ref" {
-			dst = append(dst, name)
+// elementType is the type of the siblings of primitives.
+const elementType = "Element"
+
+// missingSiblings returns the properties of siblings that the definition of t in the official schema omits, to stand at the end of its properties.
+func missingSiblings(t *definition.Type, properties fhir.Node) []byte {
+	var out []byte
+	for _, e := range t.Elements {
+		for _, ref := range e.Types {
+			if !hasSibling(e, ref.Type) || !properties.Get(ref.JSON).Valid() || properties.Get("_"+ref.JSON).Valid() {
+				continue
+			}
+			out = append(out, `,"_`+ref.JSON+`":`...)
+			if e.Max == 1 {
+				out = append(out, `{"$ref":"`+definitionPrefix+elementType+`"}`...)
+			} else {
+				out = append(out, `{"items":{"$ref":"`+definitionPrefix+elementType+`"},"type":"array"}`...)
+			}
 		}
-		dst = appendRefs(dst, c)
 	}
-	return dst
+	return out
+}
+
+const definitionPrefix = "#/definitions/"
+
+// definitionOf returns the name of the definition that a property, or each of its items, refers to; "" for none.
+func definitionOf(property fhir.Node) string {
+	if items := property.Get("items"); items.Valid() {
+		property = items
+	}
+	name, _ := strings.CutPrefix(property.Get("$ref").Text(), definitionPrefix)
+	return name
 }
 
 // document writes the schema of the resource types with every definition that they refer to.
 func (s *shapes) document(names []string) ([]byte, error) {
 	definitions, properties := map[string]json.RawMessage{}, map[string]any{}
+	var todo []partRef
 	for _, name := range names {
-		properties[name] = map[string]string{"$ref": "#/definitions/" + name}
+		properties[name] = map[string]string{"$ref": definitionPrefix + name}
+		t, _ := s.reg.Resource(name)
+		todo = append(todo, partRef{name, t})
 	}
-	for todo := slices.Clone(names); len(todo) > 0; {
-		name := todo[len(todo)-1]
+	for len(todo) > 0 {
+		ref := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if _, ok := definitions[name]; ok {
+		if _, ok := definitions[ref.name]; ok {
 			continue
 		}
-		p, err := s.part(name)
+		p, err := s.part(ref)
 		if err != nil {
 			return nil, err
 		}
-		definitions[name] = p.text
+		definitions[ref.name] = p.text
 		todo = append(todo, p.refs...)
 	}
 	return json.Marshal(map[string]any{"$schema": "http://json-schema.org/draft-06/schema#", "properties": properties, "definitions": definitions})

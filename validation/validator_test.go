@@ -181,6 +181,12 @@ var faults = []struct{ name, src, want string }{
 		"code-enum code-invalid Bundle.entry[0].resource.parameter[0].resource.gender"},
 	{"resourceType where no resource stands", patient(`"name":[{"resourceType":"HumanName","family":"x"}]`), "unknown-element structure Patient.name[0].resourceType"},
 
+	// Siblings of primitives, canonicals included.
+	{"an extension of a canonical", `{"resourceType":"QuestionnaireResponse","status":"completed","questionnaire":"http://x.org/q","_questionnaire":{"extension":[{"url":"http://x.org","valueString":"x"}]}}`, ""},
+	{"an extension in place of a canonical", `{"resourceType":"QuestionnaireResponse","status":"completed","_questionnaire":{"extension":[{"url":"http://x.org","valueString":"x"}]}}`, ""},
+	{"an extension of one of several canonicals", patient(`"meta":{"profile":["http://x.org/p",null],"_profile":[null,{"extension":[{"url":"http://x.org","valueString":"x"}]}]}`), ""},
+	{"an extension of a narrative's div", patient(`"text":{"status":"generated","div":"<div>x</div>","_div":{"id":"a"}}`), "unknown-element structure Patient.text._div"},
+
 	// Narrative.
 	{"a narrative", div(`<p style="color:red" class="a">x &lt; y<br/></p><table><tr><td colspan="2">x</td></tr></table><img src="data:image/png;base64,AAAA" alt="x"/><a href="https://x.org#a">x</a><!-- x -->`), ""},
 	{"a script", div(`<script>x</script>`), "narrative-script security Patient.text.div"},

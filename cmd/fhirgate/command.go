@@ -46,7 +46,7 @@ func newRoot(p *program) *cobra.Command {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().String("config", "", "YAML `file` with settings")
-	root.AddCommand(newServe(p), newLoad(p), newFHIRPath(p), newReindex(p), newCopy(p), newVersion())
+	root.AddCommand(newServe(p), newLoad(p), newFHIRPath(p), newReindex(p), newBackup(p), newRestore(p), newCheck(p), newCopy(p), newVersion())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return configure(cmd, p.env) }
 	root.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {

@@ -215,3 +215,28 @@ func TestADiskThatAnotherProgramFillsLosesNothing(t *testing.T) {
 	d.process = startServer(t, data, "--validate=off")
 	d.intact(t)
 }
+
+// TestServerOnAFullDiskReads starts a server on a disk with a few megabytes left: what is stored is read, and the reason why nothing is written
+// is told.
+func TestServerOnAFullDiskReads(t *testing.T) {
+	const size = 60 << 20
+	dir := smallDisk(t, size)
+	data := filepath.Join(dir, "data")
+	d := &disk{process: startServer(t, data, "--validate=off"), acked: make(map[string]string)}
+	d.untilFull(t)
+	if status := d.stop(t); status != 0 {
+		t.Fatalf("status %d", status)
+	}
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, filepath.Join(dir, "ballast"), int64(fs.Bavail)*fs.Bsize-3<<20)
+	d.process = startServer(t, data, "--validate=off")
+	d.intact(t)
+	must(t, 200, "GET", d.base+"/metadata", "")
+	must(t, 507, "PUT", d.base+"/Patient/new", `{"resourceType":"Patient","id":"new"}`)
+	if r := must(t, 503, "GET", d.root+"/readyz", ""); !strings.Contains(string(r.body), "the disk of the data folder is full; reads are served") {
+		t.Errorf("readyz says %s", r.body)
+	}
+}

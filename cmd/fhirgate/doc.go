@@ -5,6 +5,9 @@
 //	fhirgate load FILE...        send bundles, resources and NDJSON to a server
 //	fhirgate fhirpath EXPR FILE  evaluate a FHIRPath expression on a file
 //	fhirgate reindex             rebuild the search index of a folder or database
+//	fhirgate backup TARGET       back up a data folder, also of a running server
+//	fhirgate restore SOURCE      make a data folder from a backup
+//	fhirgate check               read everything in a data folder and say what is wrong
 //	fhirgate copy                move a database between a folder and MongoDB
 //	fhirgate version             print the release
 //

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
@@ -22,6 +24,8 @@ import (
 // gateway is a server put together out of its layers, from the store up.
 type gateway struct {
 	store storage.Store
+	// engine is the store where it is the embedded one, for what only that has: backups, checks, figures of its folder.
+	engine *embedded.Store
 	// place says where the data is.
 	place string
 	// address is where the server listens.
@@ -30,6 +34,7 @@ type gateway struct {
 	parameters *search.Parameters
 	validator  *validation.Validator
 	service    *interaction.Service
+	control    *control // nil where nothing is listened for
 	closing    sync.Once
 	closed     error
 }
@@ -47,13 +52,36 @@ func newGateway(ctx context.Context, s *settings, address string, log *slog.Logg
 		g.store, err = mongodb.Open(ctx, mongodb.Options{URI: s.mongodb, MaxPool: uint64(max(0, s.mongodbPool)), Timeout: s.mongodbTimeout, Logger: log})
 	} else {
 		if g.place, err = filepath.Abs(s.data); err == nil {
-			g.store, err = embedded.Open(g.place, embedded.Options{Log: log, Cache: blockCache()})
+			g.engine, err = embedded.Open(g.place, embedded.Options{Log: log, Cache: blockCache()})
+			g.store = g.engine
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return g, nil
+}
+
+// readable returns nil where the store can be read: the embedded one since it is open, even where its disk is too full for writes.
+func (g *gateway) readable(ctx context.Context) error {
+	if g.engine != nil {
+		return nil
+	}
+	return g.store.Ready(ctx)
+}
+
+// startControl listens for commands of the operator, where the embedded store has them. A server that can't serves all the same.
+func (g *gateway) startControl() (err error) {
+	if g.engine != nil {
+		g.control, err = startControl(g.engine, g.place, g.log)
+	}
+	return err
+}
+
+// full reports whether an error says that the disk has no space for a write.
+func full(err error) bool {
+	var e *fhir.Error
+	return errors.As(err, &e) && e.Kind == fhir.KindFull
 }
 
 // open puts the interactions on the store, which must be ready, in the time zone that the data is indexed in.
@@ -87,7 +115,7 @@ func (g *gateway) openIn(s *settings, z zone) error {
 
 // handler returns what answers requests. The gateway must be open.
 func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
-	metrics, err := newMetrics(g.store)
+	metrics, err := newMetrics(g.engine)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +141,9 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 // close ends background work and releases the store. It may be called more than once, and returns the same each time.
 func (g *gateway) close() error {
 	g.closing.Do(func() {
+		if g.control != nil {
+			g.control.close()
+		}
 		if g.service != nil {
 			g.service.Close()
 		}

@@ -80,7 +80,7 @@ func newLoad(p *program) *cobra.Command {
 	f.BoolVar(&o.Stop, "stop", false, "stop at the first failure, instead of trying everything")
 	f.BoolVar(&o.Resume, "resume", false, "continue an earlier run of the same files that was interrupted or had failures, and send nothing twice")
 	f.IntVar(&o.Retries, "retries", 8, "how many times to retry a request that fails with 429, 503 or no connection")
-	f.DurationVar(&o.Timeout, "answer-timeout", 10*time.Minute, "how long to wait for a response to begin")
+	f.DurationVar(&o.Timeout, "response-timeout", 10*time.Minute, "how long to wait for a response to begin")
 	f.StringArrayVar(&headers, "header", nil, "`header` of every request, for example \"Authorization: Bearer ...\"; may be repeated")
 	return cmd
 }

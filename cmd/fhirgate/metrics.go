@@ -10,12 +10,12 @@ import (
 	"github.com/fhirgate/fhirgate/storage/embedded"
 )
 
-// newMetrics returns the registry that /metrics shows: Go's, the process' and the embedded store's figures. The HTTP edge adds its own.
+// newMetrics returns the registry that /metrics shows: Go's, the process' and, where engine is not nil, the embedded store's figures. The HTTP edge adds its own.
 // MongoDB has metrics of its own, and would count its resources one by one.
-func newMetrics(store storage.Store) (*prometheus.Registry, error) {
+func newMetrics(engine *embedded.Store) (*prometheus.Registry, error) {
 	reg := prometheus.NewRegistry()
 	all := []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
-	if engine, ok := store.(*embedded.Store); ok {
+	if engine != nil {
 		all = append(all, engineMetrics{engine}, resourceMetrics{engine})
 	}
 	for _, c := range all {

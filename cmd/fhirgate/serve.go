@@ -139,11 +139,16 @@ func serve(ctx context.Context, p *program, s *settings) error {
 		return err
 	}
 	opened := make(chan error, 1)
-	if gw.store.Ready(ctx) == nil {
-		if err := open(); err != nil {
+	waits := gw.readable(ctx)
+	if waits == nil {
+		if err := open(); full(err) {
+			waits = err
+		} else if err != nil {
 			return err
 		}
-	} else {
+	}
+	if waits != nil {
+		f.wait(waits)
 		fmt.Fprintf(p.stdout, "fhirgate %s is waiting for %s\n", release(), gw.place)
 		waiting, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -152,6 +157,9 @@ func serve(ctx context.Context, p *program, s *settings) error {
 				opened <- open()
 			}
 		}()
+	}
+	if err := gw.startControl(); err != nil {
+		log.Warn(err.Error())
 	}
 	collected, stopCollecting := context.WithCancel(ctx)
 	defer stopCollecting()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -15,6 +16,17 @@ import (
 // ready.
 type front struct {
 	handler atomic.Pointer[http.Handler]
+	reason  atomic.Pointer[string] // what is waited for
+}
+
+// wait tells clients what is waited for.
+func (f *front) wait(err error) {
+	reason := "the server is starting and waits for its database"
+	var e *fhir.Error
+	if errors.As(err, &e) && e.Kind == fhir.KindFull && len(e.Issues) > 0 {
+		reason = "the server is starting and waits: " + e.Issues[0].Text
+	}
+	f.reason.Store(&reason)
 }
 
 // open hands requests to h from here on.
@@ -36,7 +48,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "5")
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = w.Write(fhir.AppendOutcome(nil, []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTransient, ID: fhir.IDNotReady,
-		Text: "the server is starting and waits for its database"}}))
+		Text: *f.reason.Load()}}))
 }
 
 // awaitReady returns when the store is ready, or with the context's error.

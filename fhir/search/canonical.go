@@ -101,9 +101,13 @@ type namedRow struct {
 	url, version string
 }
 
-// find returns the rows that satisfy all of where and can be named, with url and version; at most limit, 0 for no limit.
-func (c *Canonicals) find(types []string, where []Expr, limit int) ([]namedRow, error) {
-	q := Query{Types: types, Where: allOf(append(slices.Clone(where), Some{Param: canonicalName})), Sort: []Sort{{Param: canonicalName}}, Limit: limit}
+// value is what the row sorts by where find was given an order.
+func (r *namedRow) value() SortKey { return r.row.Sort[len(r.row.Sort)-1] }
+
+// find returns the rows that satisfy all of where and can be named, with url and version, and what else they sort by; at most limit, 0 for no
+// limit.
+func (c *Canonicals) find(types []string, where []Expr, limit int, by ...Sort) ([]namedRow, error) {
+	q := Query{Types: types, Where: allOf(append(slices.Clone(where), Some{Param: canonicalName})), Sort: append([]Sort{{Param: canonicalName}}, by...), Limit: limit}
 	rows, err := c.finder.Find(c.ctx, q)
 	if err != nil {
 		c.fail(err)
@@ -160,19 +164,20 @@ type typedURL struct{ typ, url string }
 
 func (r *namedRow) key() typedURL { return typedURL{r.row.Key.Type, r.url} }
 
-// named are resources that share their names.
+// named are resources that share their names. value is the least of theirs, the greatest in a descending order.
 type named struct {
 	names []string
 	ids   []string
+	value SortKey
 }
 
-// all returns the resources of a type that can be named and satisfy where, put together by their names.
-func (c *Canonicals) all(typ string, where Expr) ([]named, error) {
+// all returns the resources of a type that can be named and satisfy where, put together by their names, with their values in the order by, if any.
+func (c *Canonicals) all(typ string, where Expr, by ...Sort) ([]named, error) {
 	var conditions []Expr
 	if where != nil {
 		conditions = append(conditions, where)
 	}
-	rows, err := c.find([]string{typ}, conditions, maxNamed+1)
+	rows, err := c.find([]string{typ}, conditions, maxNamed+1, by...)
 	if err != nil {
 		return nil, err
 	}
@@ -195,10 +200,14 @@ func (c *Canonicals) all(typ string, where Expr) ([]named, error) {
 	var out []named
 	for i, r := range rows {
 		if i > 0 && r.url == rows[i-1].url && r.version == rows[i-1].version {
-			out[len(out)-1].ids = append(out[len(out)-1].ids, r.row.Key.ID)
+			last := &out[len(out)-1]
+			last.ids = append(last.ids, r.row.Key.ID)
+			if k := r.value(); len(by) > 0 && !k.Missing {
+				last.value.merge(k.Value, by[0].Desc)
+			}
 			continue
 		}
-		n := named{ids: []string{r.row.Key.ID}}
+		n := named{ids: []string{r.row.Key.ID}, value: r.value()}
 		if r.version != "" {
 			n.names = append(n.names, r.url+"|"+r.version)
 		}
@@ -222,6 +231,24 @@ func (c *Canonicals) Names(typ string, where Expr) ([]string, error) {
 	}
 	c.step(typ, "resources that the canonicals lead to, by url and version", len(list))
 	return out, nil
+}
+
+// values returns what canonicals that name resources of a type sort by.
+func (c *Canonicals) values(typ string, by Sort) (*NamedValues, error) {
+	list, err := c.all(typ, nil, by)
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[string]string, len(list))
+	for _, n := range list {
+		for _, name := range n.names {
+			if !n.value.Missing {
+				values[name] = n.value.Value
+			}
+		}
+	}
+	c.step(typ, "resources that the canonicals lead to, with the values of an order", len(list))
+	return NewNamedValues(values), nil
 }
 
 // Named returns the ids of the resources of type typ that are named by the parameter param of resources of type source that satisfy where.

@@ -13,8 +13,11 @@ type condition struct {
 	where  []Comparison
 }
 
+// conditions are alternatives.
+type conditions []condition
+
 // one returns the single condition that all comparisons hold.
-func one(where ...Comparison) []condition { return []condition{{where: where}} }
+func one(where ...Comparison) conditions { return conditions{{where: where}} }
 
 // alternatives returns a condition for each list of comparisons.
 func alternatives(suffix string, lists [][]Comparison, also ...Comparison) []condition {

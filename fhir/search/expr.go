@@ -12,6 +12,7 @@ const (
 	Ge
 	Prefix   // the field starts with the value
 	Contains // the value stands anywhere in the field
+	Suffix   // the field ends with the value
 )
 
 // Comparison holds where the field of an entry (Part 0) or of its Part-th component (1, 2 ...) stands in the relation Op to Value. A field

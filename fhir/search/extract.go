@@ -97,7 +97,7 @@ func newRule(p *Parameter, reg *definition.Registry, typ string) (r rule, ok boo
 		}
 		parts := make([]rule, 0, len(p.components))
 		for i, c := range p.components {
-			part := rule{param: c, read: readerOf(c), names: derivedNames{suffixText, suffixIdentifier, suffixOfType, suffixUnit, suffixUCUM, suffixPresent}}
+			part := rule{param: c, read: readerOf(c), names: derivedNames{suffixText, suffixIdentifier, suffixOfType, suffixUnit, suffixUCUM, suffixPresent, suffixVersioned}}
 			if part.program, err = fhirpath.Compile(p.Components[i].Expression, options...); err != nil {
 				return r, false, err
 			}
@@ -152,7 +152,9 @@ type extraction struct {
 	nextFold    int
 	measures    [8]measure // the last quantities that were read
 	nextMeasure int
-	found       []Entry // of the components of one element
+	collects    bool        // references are wanted with the versions that they name
+	references  []Reference // what collects has brought
+	found       []Entry     // of the components of one element
 	choices     []int
 	piece       []Entry // where parts are cut from
 	each        func(fhirpath.Item) bool
@@ -234,6 +236,7 @@ func (x *extraction) release() {
 	clear(x.folds[:])
 	clear(x.measures[:])
 	x.params, x.typ, x.rule, x.item, x.piece = nil, "", nil, fhirpath.Item{}, nil
+	x.collects, x.references = false, nil
 	extractions.Put(x)
 }
 

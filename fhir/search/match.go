@@ -88,6 +88,8 @@ func (c *Comparison) holds(value string) bool {
 		return strings.HasPrefix(value, c.Value)
 	case Contains:
 		return strings.Contains(value, c.Value)
+	case Suffix:
+		return strings.HasSuffix(value, c.Value)
 	}
 	return false
 }

@@ -15,10 +15,7 @@ const listItem = "http://hl7.org/fhir/SearchParameter/List-item"
 // condition reads one parameter of resources of the given types: "code", "code:modifier", a chain "reference.name" or
 // "reference:Type.name", and "_has:Type:reference:name". depth counts the references followed so far.
 func (q *reading) condition(types []string, name, value string, depth int) (Expr, error) {
-	if depth > q.limits.Depth {
-		return nil, tooCostly("a chain follows at most " + strconv.Itoa(q.limits.Depth) + " references")
-	}
-	if err := q.count(1); err != nil {
+	if err := q.followed(depth); err != nil {
 		return nil, err
 	}
 	if rest, ok := strings.CutPrefix(name, "_has"); ok && (rest == "" || rest[0] == ':') {
@@ -26,6 +23,12 @@ func (q *reading) condition(types []string, name, value string, depth int) (Expr
 	}
 	head, rest, chained := strings.Cut(name, ".")
 	code, modifier, _ := strings.Cut(head, ":")
+	switch {
+	case name == "_filter":
+		return q.filter(types, value)
+	case code == "_filter":
+		return nil, unknown(fhir.IDUnknownModifier, `"_filter" has no modifiers`, modifier, nil)
+	}
 	if err := q.typeInName(types, head, rest); err != nil {
 		return nil, err
 	}
@@ -33,9 +36,17 @@ func (q *reading) condition(types []string, name, value string, depth int) (Expr
 		return nil, badValue(fhir.IDUnknownParameter, "the name of a search parameter is missing")
 	}
 	if chained {
-		return q.chain(types, code, modifier, rest, value, depth)
+		return q.chain(types, code, modifier, rest, func(types []string) (Expr, error) { return q.condition(types, rest, value, depth+1) })
 	}
 	return q.leaf(types, code, modifier, value)
+}
+
+// followed counts a condition behind depth references against the limits.
+func (q *reading) followed(depth int) error {
+	if depth > q.limits.Depth {
+		return tooCostly("a chain follows at most " + strconv.Itoa(q.limits.Depth) + " references")
+	}
+	return q.count(1)
 }
 
 // count counts n conditions against the limit.
@@ -63,7 +74,7 @@ func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
 			for _, p := range q.params.Served(typ) {
 				names = append(names, p.Code)
 			}
-			return nil, unknown(fhir.IDUnknownParameter, typ+" has no search parameter "+quote(code), code, append(names, "_has", "_list", "_type"))
+			return nil, unknown(fhir.IDUnknownParameter, typ+" has no search parameter "+quote(code), code, append(names, "_filter", "_has", "_list", "_type"))
 		}
 		q.custom = q.custom || p.Custom
 		if reason, no := p.Unsupported(); no {
@@ -140,7 +151,7 @@ func (q *reading) chainTargets(types []string, ref []*Parameter, of, rest string
 		}
 		return []string{of}, nil
 	}
-	if strings.HasPrefix(rest, "_has:") {
+	if strings.HasPrefix(rest, "_has:") || rest == "_filter" {
 		return targets, nil
 	}
 	head, _, _ := strings.Cut(rest, ".")
@@ -166,8 +177,8 @@ func (q *reading) chainTargets(types []string, ref []*Parameter, of, rest string
 // chainCost is how many conditions following one reference to one type counts as.
 const chainCost = 20
 
-// chain reads "code.rest" (https://hl7.org/fhir/R4/search.html#chaining).
-func (q *reading) chain(types []string, code, of, rest, value string, depth int) (Expr, error) {
+// chain reads "code.rest" (https://hl7.org/fhir/R4/search.html#chaining), of which inner reads the rest for one type.
+func (q *reading) chain(types []string, code, of, rest string, inner func(types []string) (Expr, error)) (Expr, error) {
 	ref, err := q.reference(types, code)
 	if err != nil {
 		return nil, err
@@ -188,7 +199,7 @@ func (q *reading) chain(types []string, code, of, rest, value string, depth int)
 		if err := q.count(chainCost); err != nil {
 			return nil, err
 		}
-		where, err := q.condition([]string{t}, rest, value, depth+1)
+		where, err := inner([]string{t})
 		if err == nil {
 			list = append(list, Refers{Param: code, Target: t, Where: where})
 			if slices.Contains(named, t) {
@@ -242,7 +253,11 @@ func (q *reading) has(types []string, name, value string, depth int) (Expr, erro
 	if len(parts) < 3 || parts[2] == "" {
 		return nil, badValue(fhir.IDBadChain, `_has is "_has:Type:reference:parameter"`)
 	}
-	source, code, rest := parts[0], parts[1], parts[2]
+	return q.hasThrough(types, parts[0], parts[1], func(types []string) (Expr, error) { return q.condition(types, parts[2], value, depth+1) })
+}
+
+// hasThrough reads "_has:source:code:" of which inner reads what follows.
+func (q *reading) hasThrough(types []string, source, code string, inner func(types []string) (Expr, error)) (Expr, error) {
 	if _, ok := q.params.registry.Resource(source); !ok {
 		return nil, unknown(fhir.IDUnknownType, "there is no resource type "+quote(source), source, q.params.registry.ResourceTypes())
 	}
@@ -257,7 +272,7 @@ func (q *reading) has(types []string, name, value string, depth int) (Expr, erro
 	if len(named) > 0 && len(types) > 1 {
 		return nil, badValue(fhir.IDAmbiguousParameter, "the parameter "+quote(code)+" of "+source+" names resources by their url; search one type at a time")
 	}
-	where, err := q.condition([]string{source}, rest, value, depth+1)
+	where, err := inner([]string{source})
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ type Parameter struct {
 }
 
 // derivedNames are the parameter's names in entries.
-type derivedNames struct{ text, identifier, ofType, unit, ucum, present string }
+type derivedNames struct{ text, identifier, ofType, unit, ucum, present, versioned string }
 
 // Derived names end in these.
 const (
@@ -32,6 +32,7 @@ const (
 	suffixUnit       = ":unit"       // quantities whose Code is the unit's text, where that is not its code
 	suffixUCUM       = ":ucum"       // quantities in canonical UCUM units
 	suffixPresent    = ":present"    // no fields: there is a value, and no entry for it
+	suffixVersioned  = ":versioned"  // no fields: a reference names a version
 )
 
 func newParameter(def *definition.SearchParameter, reg *definition.Registry, custom bool) *Parameter {
@@ -39,7 +40,7 @@ func newParameter(def *definition.SearchParameter, reg *definition.Registry, cus
 	return &Parameter{
 		SearchParameter: def,
 		Custom:          custom,
-		names:           derivedNames{c + suffixText, c + suffixIdentifier, c + suffixOfType, c + suffixUnit, c + suffixUCUM, c + suffixPresent},
+		names:           derivedNames{c + suffixText, c + suffixIdentifier, c + suffixOfType, c + suffixUnit, c + suffixUCUM, c + suffixPresent, c + suffixVersioned},
 		elements:        sync.OnceValue(func() elementSet { return resolveElements(reg, def.Expression) }),
 	}
 }

@@ -23,6 +23,30 @@ type Sort struct {
 type SortChain struct {
 	Param  string
 	Target string
+	// Named has the values of the resources of Target that canonicals of Param name; nil where Param reads none.
+	Named *NamedValues
+}
+
+// NamedValues are the values by which canonicals sort: those of the resources that they name.
+type NamedValues struct{ keys map[string]SortKey }
+
+// NewNamedValues returns the values of canonicals as they are written, "url" or "url|version".
+func NewNamedValues(values map[string]string) *NamedValues {
+	n := &NamedValues{keys: make(map[string]SortKey, len(values))}
+	for name, v := range values {
+		n.keys[name] = SortKey{Value: v}
+	}
+	return n
+}
+
+// Key returns the value of the resources that a canonical names; Missing where there is none.
+func (n *NamedValues) Key(canonical string) SortKey {
+	if n != nil {
+		if k, ok := n.keys[canonical]; ok {
+			return k
+		}
+	}
+	return SortKey{Missing: true}
 }
 
 // Query asks for resources in an order. The order is by Sort, then by resource type, then by id (bytes), and so is total.

@@ -11,8 +11,8 @@ import (
 // References (https://hl7.org/fhir/R4/search.html#reference): a local one is a type and an id, whatever way it is written and whichever
 // version it names; anything else is the URI as it stands.
 
-// target is what a reference's text points to: a local resource, or a URI.
-type target struct{ typ, id, uri string }
+// target is what a reference's text points to: a local resource, of which it may name a version, or a URI.
+type target struct{ typ, id, version, uri string }
 
 // readReference reads the text of a reference or canonical. Local are "Type/id", with "/_history/n" or without, and absolute URLs under one
 // of the server's base URLs. ok is false for "" and for references into the resource itself ("#id").
@@ -30,8 +30,8 @@ func (s *Parameters) readReference(text string) (t target, ok bool) {
 			}
 		}
 	}
-	if typ, id, ok := splitLocal(local); ok {
-		return target{typ: typ, id: id}, true
+	if typ, id, version, ok := splitVersioned(local); ok {
+		return target{typ: typ, id: id, version: version}, true
 	}
 	return target{uri: text}, true
 }
@@ -58,19 +58,24 @@ func (s *Parameters) Local(reference string) (key fhir.Key, ok bool) {
 
 // splitLocal reads "Type/id" or "Type/id/_history/n".
 func splitLocal(s string) (typ, id string, ok bool) {
+	typ, id, _, ok = splitVersioned(s)
+	return typ, id, ok
+}
+
+// splitVersioned is splitLocal with the version, "" where none is named.
+func splitVersioned(s string) (typ, id, version string, ok bool) {
 	slash := strings.IndexByte(s, '/')
 	if slash < 1 {
-		return "", "", false
+		return "", "", "", false
 	}
 	typ, id = s[:slash], s[slash+1:]
 	if i := strings.IndexByte(id, '/'); i >= 0 {
-		version, history := strings.CutPrefix(id[i:], "/_history/")
-		if !history || !fhir.ValidID(version) {
-			return "", "", false
+		if version, ok = strings.CutPrefix(id[i:], "/_history/"); !ok || !fhir.ValidID(version) {
+			return "", "", "", false
 		}
 		id = id[:i]
 	}
-	return typ, id, fhir.ValidTypeName(typ) && fhir.ValidID(id)
+	return typ, id, version, fhir.ValidTypeName(typ) && fhir.ValidID(id)
 }
 
 // localTarget compares with a local reference.
@@ -196,13 +201,25 @@ func (x *extraction) reference(it *fhirpath.Item) {
 		return
 	}
 	if r, err := fhir.AsResource(n); err == nil && fhir.ValidID(r.ID()) {
-		x.put(Entry{Param: x.rule.plain, Type: r.Type(), ID: r.ID()})
+		x.putReference(target{typ: r.Type(), id: r.ID()})
 	}
 }
 
 func (x *extraction) putTarget(text string) {
-	if t, ok := x.params.readReference(text); ok {
-		x.put(Entry{Param: x.rule.plain, Type: t.typ, ID: t.id, URI: t.uri})
+	t, ok := x.params.readReference(text)
+	if !ok {
+		return
+	}
+	x.putReference(t)
+	if t.version != "" {
+		x.put(Entry{Param: x.rule.names.versioned})
+	}
+}
+
+func (x *extraction) putReference(t target) {
+	x.put(Entry{Param: x.rule.plain, Type: t.typ, ID: t.id, URI: t.uri})
+	if x.collects {
+		x.references = append(x.references, Reference{Param: x.rule.plain, Key: fhir.Key{Type: t.typ, ID: t.id}, Version: t.version, URI: t.uri})
 	}
 }
 
@@ -213,8 +230,8 @@ func (x *extraction) putCanonical(text string) {
 	if strings.IndexByte(text, ':') <= 0 {
 		return
 	}
-	x.put(Entry{Param: x.rule.plain, URI: text})
+	x.putReference(target{uri: text})
 	if i := strings.IndexByte(text, '#'); i > 0 {
-		x.put(Entry{Param: x.rule.plain, URI: text[:i]})
+		x.putReference(target{uri: text[:i]})
 	}
 }

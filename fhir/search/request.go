@@ -185,6 +185,7 @@ func (q *reading) readSort(types []string, before []Sort, value string) ([]Sort,
 			return nil, tooCostly("_sort has at most 16 keys")
 		}
 		var s Sort
+		followsURL := false
 		key, s.Desc = strings.CutPrefix(key, "-")
 		link, code, chained := strings.Cut(key, ".")
 		if !chained {
@@ -197,17 +198,21 @@ func (q *reading) readSort(types []string, before []Sort, value string) ([]Sort,
 			if err != nil {
 				return nil, err
 			}
-			if canonicalOnly(ref) {
-				return nil, unsupportedName(throughCanonicals)
-			}
 			targets, err := q.chainTargets(types, ref, of, code)
 			if err != nil {
 				return nil, err
+			}
+			named := q.byURL(ref, targets)
+			if canonicalOnly(ref) {
+				if targets = named; len(targets) == 0 {
+					return nil, badValue(fhir.IDBadChain, "the parameter "+quote(name)+" names resources by their url, and none that could be meant has one")
+				}
 			}
 			if len(targets) != 1 {
 				return nil, badValue(fhir.IDBadSort, "the reference may point to several types that have the parameter; name one, as in subject:"+targets[0]+"."+code)
 			}
 			s.Chain = &SortChain{Param: name, Target: targets[0]}
+			followsURL = slices.Contains(named, targets[0])
 			sorted = targets
 		}
 		if code == "" {
@@ -230,8 +235,14 @@ func (q *reading) readSort(types []string, before []Sort, value string) ([]Sort,
 		}
 		s.Param = code
 		if !slices.ContainsFunc(out, func(o Sort) bool {
-			return o.Param == s.Param && (o.Chain == nil) == (s.Chain == nil) && (o.Chain == nil || *o.Chain == *s.Chain)
+			return o.Param == s.Param && (o.Chain == nil) == (s.Chain == nil) &&
+				(o.Chain == nil || o.Chain.Param == s.Chain.Param && o.Chain.Target == s.Chain.Target)
 		}) {
+			if followsURL {
+				if err := q.nameValues(&s); err != nil {
+					return nil, err
+				}
+			}
 			out = append(out, s)
 		}
 	}
@@ -277,4 +288,16 @@ func (q *reading) readInclude(reverse bool, modifier, value string) (Include, er
 		return inc, unknown(fhir.IDBadInclude, "the parameter "+quote(inc.Param)+" does not point to "+inc.Target, inc.Target, p[0].Targets())
 	}
 	return inc, nil
+}
+
+// nameValues looks up the values that canonicals sort by.
+func (q *reading) nameValues(s *Sort) error {
+	c, err := q.canonicals()
+	if err == nil {
+		err = q.count(namesCost)
+	}
+	if err == nil {
+		s.Chain.Named, err = c.values(s.Chain.Target, Sort{Param: s.Param, Desc: s.Desc})
+	}
+	return err
 }

@@ -41,7 +41,8 @@ func SortField(e *Entry) string {
 }
 
 // ChainSortValue returns the value that the resource of key has for s, with or without a Chain, and for SortByID. A chain's value is the
-// least (greatest) of those of the resources that Chain.Param points to; targets that do not exist or are deleted have none.
+// least (greatest) of those of the resources that Chain.Param points to, by type and id or by a canonical; targets that do not exist or are
+// deleted have none.
 func ChainSortValue(key fhir.Key, entries []Entry, s Sort, lookup Lookup) SortKey {
 	if s.Chain == nil {
 		if s.Param == SortByID {
@@ -56,7 +57,13 @@ func ChainSortValue(key fhir.Key, entries []Entry, s Sort, lookup Lookup) SortKe
 	end := Sort{Param: s.Param, Desc: s.Desc}
 	for i := range entries {
 		e := &entries[i]
-		if e.Param != s.Chain.Param || e.Type != s.Chain.Target || e.ID == "" {
+		if e.Param != s.Chain.Param {
+			continue
+		}
+		if k := s.Chain.Named.Key(e.URI); !k.Missing {
+			best.merge(k.Value, s.Desc)
+		}
+		if e.Type != s.Chain.Target || e.ID == "" {
 			continue
 		}
 		target := fhir.Key{Type: e.Type, ID: e.ID}

@@ -1,69 +1,451 @@
 package embedded
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/fhirgate/fhirgate/storage"
 )
 
-// Checkpoint makes a copy of the store in dir, which must not exist, while the server runs: hard links where the file system has them, so
-// it costs little time and space. The copy holds everything acknowledged before the call and is opened as any store.
-func (s *Store) Checkpoint(ctx context.Context, dir string) error {
-	if err := s.enter(ctx); err != nil {
+// A folder of backups has one JSON file for each backup, named by its instant, which lists the files that make the store, and a folder
+// "files" that holds them by the SHA-256 of their content. Tables never change, so a later backup adds those that are new and lists the
+// others again. A backup is there when its list is: everything else is written before it, and what no list names is removed.
+
+const (
+	backupFormat = 1
+	backupFiles  = "files"
+	backupLock   = "LOCK"
+	backupSuffix = ".json"
+	backupName   = "2006-01-02T150405.000Z"
+	temporary    = "new-"
+)
+
+// BackupInfo is a backup: what its list says.
+type BackupInfo struct {
+	// Name is the instant at which it was taken, as the list's file is named.
+	Name string `json:"-"`
+	// Path is the list's file.
+	Path string `json:"-"`
+	// Format is the version of the list's form.
+	Format int `json:"format"`
+	// Taken is the instant at which the store was frozen, by the clock of the machine.
+	Taken time.Time `json:"taken"`
+	// Moment is the instant of the newest version in it.
+	Moment time.Time `json:"moment"`
+	// Resources are the numbers of current resources by type.
+	Resources map[string]int64 `json:"resources"`
+	Files     []BackupFile     `json:"files"`
+	// Added is how many bytes of files this backup has written: those that no earlier one had.
+	Added int64 `json:"added"`
+}
+
+// BackupFile is a file of the store.
+type BackupFile struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"`
+	// Modified is the instant in nanoseconds at which it was written. It tells, with name and size, that a table of the store is the one that an earlier backup has.
+	Modified int64  `json:"modified"`
+	SHA256   string `json:"sha256"`
+}
+
+// Size is the sum of the sizes of all files.
+func (b *BackupInfo) Size() (n int64) {
+	for _, f := range b.Files {
+		n += f.Size
+	}
+	return n
+}
+
+// Count is the number of current resources.
+func (b *BackupInfo) Count() (n int64) {
+	for _, c := range b.Resources {
+		n += c
+	}
+	return n
+}
+
+// BackupOptions configure Backup.
+type BackupOptions struct {
+	// Keep is how many backups are kept, the one that is made included; 0 keeps all.
+	Keep int
+	// Progress, where not nil, is told how many bytes of the new files are written.
+	Progress func(done, total int64)
+}
+
+// Backup makes a backup of the store that Stage froze in a folder, into the folder target, which is missing, empty or has earlier backups. Each
+// file that is new is read back, each block of a table compared with its checksum. Where Backup is interrupted or fails, the backups before
+// are as they were.
+func Backup(ctx context.Context, stage, target string, opt BackupOptions) (BackupInfo, error) {
+	b := BackupInfo{Format: backupFormat, Taken: time.Now().UTC().Truncate(time.Millisecond)}
+	if err := inside(stage, target); err != nil {
+		return b, err
+	}
+	unlock, err := openTarget(target)
+	if err != nil {
+		return b, err
+	}
+	defer unlock()
+	before, err := Backups(target)
+	if err != nil {
+		return b, err
+	}
+	if err := b.describe(ctx, stage); err != nil {
+		return b, err
+	}
+	if err := b.addFiles(ctx, stage, target, before, opt.Progress); err != nil {
+		return b, err
+	}
+	if n := len(before); n > 0 && !b.Taken.After(before[n-1].Taken) {
+		b.Taken = before[n-1].Taken.Add(time.Millisecond) // the clock was set back
+	}
+	b.Name = b.Taken.Format(backupName)
+	b.Path = filepath.Join(target, b.Name+backupSuffix)
+	list, err := json.MarshalIndent(b, "", " ")
+	if err != nil {
+		return b, err
+	}
+	if err := writeDurably(target, b.Name+backupSuffix, bytes.NewReader(list)); err != nil {
+		return b, targetError(target, err)
+	}
+	all := append(before, b)
+	if opt.Keep > 0 && len(all) > opt.Keep {
+		for _, old := range all[:len(all)-opt.Keep] {
+			if err := os.Remove(old.Path); err != nil {
+				return b, targetError(target, err)
+			}
+		}
+		all = all[len(all)-opt.Keep:]
+		if err := syncFolder(target); err != nil {
+			return b, targetError(target, err)
+		}
+	}
+	return b, targetError(target, sweep(target, all))
+}
+
+// inside refuses a target below the data folder, which a backup of it would grow with.
+func inside(stage, target string) error {
+	data, err1 := filepath.Abs(filepath.Dir(stage))
+	to, err2 := filepath.Abs(target)
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	defer s.leave()
-	if _, err := s.opt.FS.Stat(dir); err == nil {
-		return fmt.Errorf("the folder %s exists: a backup is made into a new one", dir)
-	}
-	if err := s.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
-		return fmt.Errorf("the backup to %s failed: %w", dir, reason(err))
+	if rel, err := filepath.Rel(data, to); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return fmt.Errorf("%s is in the data folder: choose a folder for the backups elsewhere, best on another disk", target)
 	}
 	return nil
 }
 
-// Compact rewrites the whole store into its smallest and fastest form. It is for the end of a large load, and takes as long as the store is
-// large; reads and writes go on.
-func (s *Store) Compact(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
-		return err
+// openTarget makes the folder of backups where it is missing, and locks it.
+func openTarget(target string) (unlock func(), err error) {
+	if err := os.MkdirAll(target, 0o700); err != nil {
+		return nil, targetError(target, err)
 	}
-	defer s.leave()
-	if err := s.db.Flush(); err != nil {
-		return err
+	files, err := os.ReadDir(target)
+	if err != nil {
+		return nil, targetError(target, err)
 	}
-	return s.db.Compact(ctx, []byte{0}, []byte{0xFF}, true)
+	if len(files) > 0 && !slices.ContainsFunc(files, func(f fs.DirEntry) bool { return f.Name() == backupFiles || f.Name() == backupLock }) {
+		return nil, fmt.Errorf("the folder %s holds other files (%s) and no backup: choose an empty folder", target, files[0].Name())
+	}
+	lock, err := vfs.Default.Lock(filepath.Join(target, backupLock))
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, targetError(target, err)
+		}
+		return nil, fmt.Errorf("another backup into %s is running", target)
+	}
+	if err := os.MkdirAll(filepath.Join(target, backupFiles), 0o700); err != nil {
+		lock.Close()
+		return nil, targetError(target, err)
+	}
+	return func() { lock.Close() }, nil
 }
 
-// Metrics are figures of the store for operators.
-type Metrics struct {
-	DiskBytes         uint64 // everything in the folder that Pebble knows of
-	CacheBytes        int64
-	CacheHits         int64
-	CacheMisses       int64
-	MemTableBytes     uint64
-	LogBytes          uint64 // of the log that a restart would read
-	Compactions       int64
-	CompactionDebt    uint64 // bytes that compactions have still to rewrite
-	Flushes           int64
-	ReadAmplification int  // sorted runs that a read may have to look at
-	Broken            bool // the log failed: writes are refused until a restart
+// targetError says where what went wrong did.
+func targetError(target string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isFull(err):
+		return fmt.Errorf("the disk of %s is full: make space on it, or keep fewer backups", target)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the folder %s can't be written: give this user write access to it, or choose another folder", target)
+	}
+	return fmt.Errorf("the backup to %s failed: %w", target, reason(err))
 }
 
-// Metrics returns the figures of this moment.
-func (s *Store) Metrics() Metrics {
-	if s.enter(context.Background()) != nil {
-		return Metrics{}
+// describe opens the frozen store, which shows that it can be, and puts what is in its log into a table.
+func (b *BackupInfo) describe(ctx context.Context, stage string) error {
+	s, err := Open(stage, Options{Cache: 8 << 20, bare: true})
+	if err != nil {
+		return err
 	}
-	defer s.leave()
-	m := s.db.Metrics()
-	s.mu.Lock()
-	broken := s.broken != nil
-	s.mu.Unlock()
-	return Metrics{
-		DiskBytes: m.DiskSpaceUsage(), CacheBytes: m.BlockCache.Size, CacheHits: m.BlockCache.Hits, CacheMisses: m.BlockCache.Misses,
-		MemTableBytes: m.MemTable.Size, LogBytes: m.WAL.Size, Compactions: m.Compact.Count, CompactionDebt: m.Compact.EstimatedDebt,
-		Flushes: m.Flush.Count, ReadAmplification: m.ReadAmp(), Broken: broken,
+	err = s.View(ctx, func(r storage.Reader) (err error) {
+		b.Moment = r.Moment()
+		b.Resources, err = r.Counts(ctx)
+		return err
+	})
+	if err == nil {
+		err = s.db.Flush()
 	}
+	return errors.Join(err, s.Close())
+}
+
+// addFiles puts the files of the store into the folder of files, but for those that are there.
+func (b *BackupInfo) addFiles(ctx context.Context, stage, target string, before []BackupInfo, progress func(done, total int64)) error {
+	known := map[BackupFile]string{}
+	for _, old := range before {
+		for _, f := range old.Files {
+			sum := f.SHA256
+			f.SHA256 = ""
+			known[f] = sum
+		}
+	}
+	entries, err := os.ReadDir(stage)
+	if err != nil {
+		return err
+	}
+	var fresh []int
+	var total int64
+	for _, e := range entries {
+		if e.IsDir() || e.Name() == backupLock || e.Name() == watermarkName {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		f := BackupFile{Name: e.Name(), Size: info.Size(), Modified: info.ModTime().UnixNano()}
+		if sum, ok := known[f]; ok && isTable(f.Name) && hasFile(target, sum, f.Size) {
+			f.SHA256 = sum
+		} else {
+			fresh = append(fresh, len(b.Files))
+			total += f.Size
+		}
+		b.Files = append(b.Files, f)
+	}
+	var done int64
+	for _, i := range fresh {
+		f := &b.Files[i]
+		told := func(n int64) {
+			done += n
+			if progress != nil {
+				progress(done, total)
+			}
+		}
+		added, err := f.add(ctx, stage, target, told)
+		if err != nil {
+			return err
+		}
+		b.Added += added
+	}
+	return nil
+}
+
+// isTable tells a table, which never changes, by its name.
+func isTable(name string) bool { return strings.HasSuffix(name, ".sst") }
+
+// hasFile reports whether a file is in the folder of files.
+func hasFile(target, sum string, size int64) bool {
+	info, err := os.Stat(filepath.Join(target, backupFiles, sum))
+	return err == nil && info.Size() == size
+}
+
+// add copies a file of the store into the folder of files, reads the copy back, and names it by its content.
+func (f *BackupFile) add(ctx context.Context, stage, target string, told func(n int64)) (added int64, err error) {
+	in, err := os.Open(filepath.Join(stage, f.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, errors.New("the server was stopped or started again while the backup was made: take it again")
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	dir := filepath.Join(target, backupFiles)
+	out, err := os.CreateTemp(dir, temporary)
+	if err != nil {
+		return 0, targetError(target, err)
+	}
+	defer os.Remove(out.Name()) // where it was not renamed
+	defer out.Close()
+	hash := sha256.New()
+	if f.Size, err = io.Copy(io.MultiWriter(out, hash), &counted{ctx, in, told}); err == nil {
+		err = out.Sync()
+	}
+	if err != nil {
+		return 0, targetError(target, cmp.Or(ctx.Err(), err))
+	}
+	f.SHA256 = hex.EncodeToString(hash.Sum(nil))
+	if err := verify(out.Name(), f); err != nil {
+		return 0, err
+	}
+	if hasFile(target, f.SHA256, f.Size) {
+		return 0, nil
+	}
+	if err := os.Rename(out.Name(), filepath.Join(dir, f.SHA256)); err != nil {
+		return 0, targetError(target, err)
+	}
+	return f.Size, targetError(target, syncFolder(dir))
+}
+
+// verify reads a copy: it is what was written, and where it is a table each block has its checksum.
+func verify(path string, f *BackupFile) error {
+	in, err := vfs.Default.Open(path)
+	if err != nil {
+		return err
+	}
+	hash := sha256.New()
+	_, err = io.Copy(hash, in)
+	if err == nil && hex.EncodeToString(hash.Sum(nil)) != f.SHA256 {
+		err = fmt.Errorf("what was written of the store's file %s is not what is read back: the disk of the backup is damaged", f.Name)
+	}
+	if err != nil || !isTable(f.Name) {
+		return errors.Join(err, in.Close())
+	}
+	readable, err := sstable.NewSimpleReadable(in)
+	if err != nil {
+		return errors.Join(err, in.Close())
+	}
+	opt := &pebble.Options{}
+	opt.EnsureDefaults()
+	r, err := sstable.NewReader(context.Background(), readable, opt.MakeReaderOptions()) // closes readable where it fails
+	if err == nil {
+		err = errors.Join(r.ValidateBlockChecksums(), r.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("the store's file %s is damaged, so no backup was made; the backups before are whole. `fhirgate check` tells what is touched", f.Name)
+	}
+	return nil
+}
+
+// counted is a reader that ends with its context and tells how much was read.
+type counted struct {
+	ctx  context.Context
+	in   io.Reader
+	told func(n int64)
+}
+
+// Read implements io.Reader.
+func (c *counted) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.in.Read(p)
+	c.told(int64(n))
+	return n, err
+}
+
+// writeDurably makes a file under a name that it has only when all of it is on disk.
+func writeDurably(dir, name string, content io.Reader) error {
+	out, err := os.CreateTemp(dir, temporary)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name())
+	if _, err = io.Copy(out, content); err == nil {
+		err = out.Sync()
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(out.Name(), filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	return syncFolder(dir)
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(dir string) error {
+	d, err := vfs.Default.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Backups returns the backups in a folder, oldest first.
+func Backups(target string) ([]BackupInfo, error) {
+	entries, err := os.ReadDir(target)
+	if err != nil {
+		return nil, fmt.Errorf("the folder %s can't be read: %w", target, reason(err))
+	}
+	var out []BackupInfo
+	for _, e := range entries {
+		if e.IsDir() || !strings.HasSuffix(e.Name(), backupSuffix) {
+			continue
+		}
+		b, err := readBackup(filepath.Join(target, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	slices.SortFunc(out, func(a, b BackupInfo) int { return cmp.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// readBackup reads the list of a backup. What it says is used in file names, so each is checked.
+func readBackup(path string) (BackupInfo, error) {
+	b := BackupInfo{Path: path, Name: strings.TrimSuffix(filepath.Base(path), backupSuffix)}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return b, fmt.Errorf("the backup %s can't be read: %w", path, reason(err))
+	}
+	if err := json.Unmarshal(text, &b); err != nil {
+		return b, fmt.Errorf("%s is not the list of a backup: %w", path, err)
+	}
+	if b.Format != backupFormat {
+		return b, fmt.Errorf("the backup %s has format %d, this release reads %d: use the release that made it", path, b.Format, backupFormat)
+	}
+	for _, f := range b.Files {
+		sum, err := hex.DecodeString(f.SHA256)
+		if err != nil || len(sum) != sha256.Size || f.Name != filepath.Base(f.Name) || f.Name == "" || f.Name[0] == '.' || f.Size < 0 {
+			return b, fmt.Errorf("%s is not the list of a backup: it names a file that can't be one of a store", path)
+		}
+	}
+	return b, nil
+}
+
+// sweep removes the files that no list names.
+func sweep(target string, lists []BackupInfo) error {
+	named := map[string]bool{}
+	for _, b := range lists {
+		for _, f := range b.Files {
+			named[f.SHA256] = true
+		}
+	}
+	for dir, goes := range map[string]func(string) bool{
+		filepath.Join(target, backupFiles): func(name string) bool { return !named[name] },
+		target:                             func(name string) bool { return strings.HasPrefix(name, temporary) },
+	} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if !e.IsDir() && goes(e.Name()) {
+				if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }

@@ -143,3 +143,19 @@ func (s *Store) pieces(size uint64) ([][]byte, error) {
 	}
 	return append(ends, []byte{0xFF}), nil
 }
+
+// Compact rewrites the whole store into its smallest and fastest form. It is for the end of a large load, and takes as long as the store is
+// large; reads and writes go on.
+func (s *Store) Compact(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := s.whole(); err != nil {
+		return err
+	}
+	if err := s.db.Flush(); err != nil {
+		return s.failed(err)
+	}
+	return s.failed(s.db.Compact(ctx, []byte{0}, []byte{0xFF}, true))
+}

@@ -47,9 +47,15 @@ func (f fullFS) Unwrap() vfs.FS { return f.FS }
 
 // waits reports whether writes of a file must not fail.
 func waits(path string) bool {
+	if staged(path) {
+		return false
+	}
 	name := filepath.Base(path)
 	return strings.HasSuffix(name, ".log") || strings.HasPrefix(name, "MANIFEST") || strings.HasPrefix(name, "marker.")
 }
+
+// isFull reports whether an error says that there is no space, or that the quota is used up.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // untilSpace calls f until it does not say that the disk is full.
 func untilSpace(f func() error) error {

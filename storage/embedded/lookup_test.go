@@ -47,7 +47,7 @@ func TestPageReadsEachDocumentOnce(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			in := r.(*reader)
+			in := r.(outsideReader).reader
 			if len(rows) != 21 || len(in.kept.records) != 21 {
 				t.Fatalf("%d rows, %d kept", len(rows), len(in.kept.records))
 			}
@@ -111,7 +111,7 @@ func TestPageKeepsFewBytes(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if have := r.(*reader).kept.bytes; len(rows) != 12 || have < size || have > maxKeptBytes+size {
+		if have := r.(outsideReader).reader.kept.bytes; len(rows) != 12 || have < size || have > maxKeptBytes+size {
 			t.Errorf("%d rows, %d bytes kept", len(rows), have)
 		}
 		keys := make([]fhir.Key, len(rows))

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +18,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/redact"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/storage"
@@ -40,6 +43,11 @@ type Options struct {
 	Clock func() time.Time
 
 	compact time.Duration // for tests: in place of compactAfter
+	// bare opens a store that is only looked at: nothing is compacted.
+	bare bool
+	// restoring opens a folder that a restore fills.
+	restoring bool
+	exit      func(int) // for tests: in place of os.Exit
 }
 
 // Store is the engine. It implements storage.Store.
@@ -54,6 +62,9 @@ type Store struct {
 
 	compactor compactor
 	short     *shortage
+	damage    damage
+	watermark *watermark
+	lost      *lost // what the log had lost when the store was opened; nil for nothing
 
 	writer chan struct{} // holds one token while nobody writes
 	last   int64         // instant of the newest applied commit; the writer's
@@ -88,7 +99,10 @@ func Open(dir string, opt Options) (*Store, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := checkFolder(fs, dir); err != nil {
+	if opt.exit == nil {
+		opt.exit = os.Exit
+	}
+	if err := checkFolder(fs, dir, opt.restoring); err != nil {
 		return nil, err
 	}
 	lock, err := pebble.LockDirectory(dir, fs)
@@ -100,7 +114,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		case file != nil: // the file could not be made, so nobody was asked for the lock
 			return nil, fmt.Errorf("the data folder %s can't be written: %w", dir, file.Err)
 		}
-		return nil, fmt.Errorf("the data folder %s is in use by another process: stop that process, or choose another folder", dir)
+		return nil, inUse{dir}
 	}
 	s := &Store{dir: dir, opt: opt, lock: lock, tune: tuned, writer: make(chan struct{}, 1), short: newShortage()}
 	s.opt.FS = fullFS{fs, s.short}
@@ -108,13 +122,28 @@ func Open(dir string, opt Options) (*Store, error) {
 		lock.Close()
 		return nil, err
 	}
+	s.opened()
 	s.writer <- struct{}{}
-	s.startCompactor(opt.compact)
+	if !opt.bare {
+		s.startCompactor(opt.compact)
+	}
 	return s, nil
 }
 
+// ErrInUse means that another process uses the data folder.
+var ErrInUse = errors.New("embedded: the data folder is in use")
+
+// inUse is ErrInUse in words.
+type inUse struct{ dir string }
+
+func (e inUse) Error() string {
+	return fmt.Sprintf("the data folder %s is in use by another process: stop that process, or choose another folder", e.dir)
+}
+
+func (inUse) Is(target error) bool { return target == ErrInUse }
+
 // checkFolder makes dir where it is missing and refuses a folder that holds anything but a store.
-func checkFolder(fs vfs.FS, dir string) error {
+func checkFolder(fs vfs.FS, dir string, filling bool) error {
 	if st, err := fs.Stat(dir); err == nil && !st.IsDir() {
 		return fmt.Errorf("%s is a file: the data folder must be a folder", dir)
 	}
@@ -124,6 +153,9 @@ func checkFolder(fs vfs.FS, dir string) error {
 	files, err := fs.List(dir)
 	if err != nil {
 		return fmt.Errorf("the data folder %s can't be read: %w", dir, reason(err))
+	}
+	if !filling && slices.Contains(files, restoring) {
+		return fmt.Errorf("a restore into the folder %s did not end: run `fhirgate restore` again", dir)
 	}
 	strange := ""
 	for _, f := range files {
@@ -151,8 +183,14 @@ func reason(err error) error {
 
 // open opens the database under the lock.
 func (s *Store) open() error {
+	if err := removeStages(s.opt.FS, s.dir); err != nil {
+		return fmt.Errorf("the data folder %s can't be written: %w", s.dir, reason(err))
+	}
 	db, err := pebble.Open(s.dir, s.pebbleOptions())
 	if err != nil {
+		if pebble.IsCorruptionError(err) {
+			return s.unreadable(err)
+		}
 		if errors.Is(err, os.ErrPermission) {
 			return fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", s.dir)
 		}
@@ -169,6 +207,15 @@ func (s *Store) open() error {
 	return nil
 }
 
+// unreadable is the fault of a folder whose files can't be read.
+func (s *Store) unreadable(err error) error {
+	if pebble.IsCorruptionError(err) {
+		what := strings.Join(s.damagedFiles(), ", ")
+		return fmt.Errorf("the data folder %s is damaged (%s): restore a backup into another folder with `fhirgate restore`", s.dir, cmp.Or(what, scrub(err)))
+	}
+	return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
+}
+
 // start checks the format, reads the dictionary and takes the first moment.
 func (s *Store) start() error {
 	v, closer, err := s.db.Get([]byte{tableFormat})
@@ -178,7 +225,7 @@ func (s *Store) start() error {
 			return fmt.Errorf("the data folder %s can't be written: %w", s.dir, err)
 		}
 	case err != nil:
-		return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
+		return s.unreadable(err)
 	default:
 		f, _ := binary.Uvarint(v)
 		closer.Close()
@@ -190,7 +237,7 @@ func (s *Store) start() error {
 		}
 	}
 	if s.dict, err = loadDictionary(s.db); err != nil {
-		return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
+		return s.unreadable(err)
 	}
 	if v, closer, err = s.db.Get([]byte{tableClock}); err == nil {
 		if len(v) == 8 {
@@ -198,8 +245,15 @@ func (s *Store) start() error {
 		}
 		closer.Close()
 	} else if !errors.Is(err, pebble.ErrNotFound) {
-		return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
+		return s.unreadable(err)
 	}
+	if mark := readWatermark(s.opt.FS, s.dir); mark > s.last {
+		s.lost = &lost{time.UnixMicro(s.last).UTC(), time.UnixMicro(mark).UTC()}
+		s.opt.Log.Error("the log of the data folder ends early: what was written last is missing, though it was acknowledged; restore a backup, or go on without it",
+			"missing after", s.lost.since, "missing until", s.lost.until)
+		s.last = mark // instants that were given are not given again
+	}
+	s.watermark = openWatermark(s.opt.FS, s.dir, s.last)
 	s.now = &moment{snap: s.db.NewSnapshot(), micros: s.last, refs: 1}
 	return nil
 }
@@ -222,7 +276,8 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		LBaseMaxBytes:               128 << 20,
 		MaxOpenFiles:                1000,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
-		Logger:                      logger{s.opt.Log},
+		DisableAutomaticCompactions: s.opt.bare,
+		Logger:                      logger{s.opt.Log, s.opt.exit},
 		EventListener:               s.listener(),
 	}
 	o.ApplyCompressionSettings(compression)
@@ -247,22 +302,26 @@ func memTable(fs vfs.FS, dir string) uint64 {
 // compression is light where data is rewritten soon and strong at the bottom, where most of it lies.
 func compression() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced }
 
-// logger gives Pebble's fatal errors to the log. Pebble does not go on after one: the process ends, and the next start recovers from the log.
-type logger struct{ log *slog.Logger }
+// logger gives Pebble's errors to the log, without what may be data: keys hold ids. Pebble does not go on after a fatal one: the process ends,
+// and the next start recovers from the log.
+type logger struct {
+	log  *slog.Logger
+	exit func(int)
+}
 
 // Infof drops Pebble's chatter.
 func (l logger) Infof(string, ...any) {}
 
 // Errorf logs.
 func (l logger) Errorf(format string, args ...any) {
-	l.log.Error("storage: " + fmt.Sprintf(format, args...))
+	l.log.Error("storage: " + redact.Sprintf(format, args...).Redact().StripMarkers())
 }
 
 // Fatalf logs and ends the process.
 func (l logger) Fatalf(format string, args ...any) {
-	msg := fmt.Sprintf(format, args...)
-	l.log.Error("storage: fatal: " + msg)
-	panic("storage: " + msg)
+	l.log.Error("the store can't go on, and the server ends; start it again, and restore a backup where it ends again", "error",
+		redact.Sprintf(format, args...).Redact().StripMarkers())
+	l.exit(1)
 }
 
 // errClosed is what calls after Close get.
@@ -293,10 +352,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	s.mu.Lock()
 	broken := s.broken
 	s.mu.Unlock()
-	if broken != nil {
-		return broken
-	}
-	return s.space(0)
+	return cmp.Or(broken, s.whole(), s.space(0))
 }
 
 // Building is empty: what the store opens has all its indexes.
@@ -312,10 +368,12 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	close(s.short.stop)
-	s.compactor.close()
+	if !s.opt.bare {
+		s.compactor.close()
+	}
 	s.calls.Wait()
 	err := s.now.snap.Close()
-	return errors.Join(err, s.db.Close(), s.lock.Close())
+	return errors.Join(err, s.db.Close(), s.watermark.close(), s.lock.Close())
 }
 
 // memory returns the machine's memory in bytes; a modest guess where it is not told.

@@ -130,14 +130,16 @@ func (s *shortage) wait(category vfs.DiskWriteCategory) {
 // listener tells s, and the log, how background work ends.
 func (s *Store) listener() *pebble.EventListener {
 	return &pebble.EventListener{
-		FlushEnd:      func(info pebble.FlushInfo) { s.short.ended(flushing, info.Err) },
-		CompactionEnd: func(info pebble.CompactionInfo) { s.short.ended(compacting, info.Err) },
+		FlushEnd:       func(info pebble.FlushInfo) { s.short.ended(flushing, info.Err) },
+		CompactionEnd:  func(info pebble.CompactionInfo) { s.short.ended(compacting, info.Err) },
+		DataCorruption: s.corrupted,
 		BackgroundError: func(err error) {
 			switch {
+			case pebble.IsCorruptionError(err): // told by corrupted
 			case !errors.Is(err, syscall.ENOSPC):
-				s.opt.Log.Error("storage background work failed", "error", err.Error())
+				s.opt.Log.Error("storage background work failed", "error", scrub(err))
 			case s.short.tell():
-				s.opt.Log.Error("the disk of the data folder is too full to keep the store in order; writes are refused until there is space", "error", err.Error())
+				s.opt.Log.Error("the disk of the data folder is too full to keep the store in order; writes are refused until there is space", "error", scrub(err))
 			}
 		},
 	}

@@ -15,7 +15,7 @@ import (
 
 // View runs f on the newest durable moment.
 func (s *Store) View(ctx context.Context, f func(storage.Reader) error) error {
-	return s.view(ctx, func(r *reader) error { return f(r) })
+	return s.view(ctx, func(r *reader) error { return f(outsideReader{r}) })
 }
 
 // ViewAt shows no state again: a snapshot that is held keeps on disk what was superseded since, and no View of this store has a mark.
@@ -64,7 +64,7 @@ func (s *Store) publish(m *moment) {
 // Update runs f alone among writers and commits what it put. The lock is given back as soon as the batch is in the memory table, before the
 // log is on disk, so that the commits that queue up meanwhile share the next sync; Views see a commit only when it is on disk.
 func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
-	return s.update(ctx, func(t *tx) error { return f(t) })
+	return s.update(ctx, func(t *tx) error { return f(outsideTx{outsideReader{&t.reader}, t}) })
 }
 
 // update is Update with the engine's own transaction.
@@ -85,8 +85,8 @@ func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 	s.mu.Lock()
 	broken := s.broken
 	s.mu.Unlock()
-	if broken != nil {
-		return broken
+	if err := cmp.Or(broken, s.whole()); err != nil {
+		return err
 	}
 	t := newTx(s)
 	defer t.close()
@@ -114,7 +114,7 @@ func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 		return nil
 	}
 	if err := t.finish(); err != nil {
-		return err
+		return s.failed(err)
 	}
 	if err := s.space(t.batch.Len()); err != nil {
 		return err
@@ -133,6 +133,7 @@ func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 		s.release(m)
 		return s.fail(err)
 	}
+	s.watermark.durable(m.micros)
 	s.publish(m)
 	return nil
 }

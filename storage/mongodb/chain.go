@@ -369,8 +369,13 @@ func (r *reader) tellReferred(ctx context.Context, typ string, ids []string, e s
 // references returns for each of ids the ids of the resources of type target that its reference parameter points to; where only is not nil,
 // those of them that are in it, which are few.
 func (r *reader) references(ctx context.Context, typ string, ids []string, param, target string, only []string) (map[string][]string, error) {
+	return r.pointers(ctx, typ, ids, param, term(param, kindReference, target, ""), only)
+}
+
+// pointers returns for each of ids what follows head in those of its terms of a parameter that begin with it; where only is not nil, what of it
+// is in it, which is little.
+func (r *reader) pointers(ctx context.Context, typ string, ids []string, param, head string, only []string) (map[string][]string, error) {
 	out := make(map[string][]string, len(ids))
-	head := term(param, kindReference, target, "")
 	// Only the terms of the parameter are sent.
 	wanted := bson.D{{Key: "$filter", Value: bson.D{{Key: "input", Value: "$" + pathTerms}, {Key: "cond", Value: bson.D{{Key: "$and", Value: bson.A{
 		bson.D{{Key: "$gte", Value: bson.A{"$$this", bson.D{{Key: "$literal", Value: head}}}}},

@@ -350,7 +350,7 @@ func compare(name string, c search.Comparison, optional bool) (f bson.D, possibl
 			bounds = bounds[:1]
 		}
 		return bson.D{{Key: name, Value: bounds}}, true
-	case search.Contains:
+	case search.Contains, search.Suffix:
 		if c.Value == "" {
 			return nil, true
 		}
@@ -358,7 +358,11 @@ func compare(name string, c search.Comparison, optional bool) (f bson.D, possibl
 			// No text that came from JSON holds it, but a store is not the one to judge; what is equal is found.
 			return bson.D{{Key: name, Value: c.Value}}, true
 		}
-		return bson.D{{Key: name, Value: bson.Regex{Pattern: quoteRegex(c.Value)}}}, true
+		pattern := quoteRegex(c.Value)
+		if c.Op == search.Suffix {
+			pattern += `\z`
+		}
+		return bson.D{{Key: name, Value: bson.Regex{Pattern: pattern}}}, true
 	default:
 		return nil, false
 	}

@@ -271,6 +271,19 @@ func (r *reader) chainKeys(ctx context.Context, rows []search.Row, sorts []searc
 				}
 			}
 		}
+		if s.Chain.Named == nil {
+			continue
+		}
+		if refs, err = r.pointers(ctx, rows[0].Key.Type, idsOf(rows), s.Chain.Param, term(s.Chain.Param, kindURI, ""), nil); err != nil {
+			return err
+		}
+		for j := range rows {
+			for _, canonical := range refs[rows[j].Key.ID] {
+				if k := s.Chain.Named.Key(canonical); k.Compare(rows[j].Sort[i], s.Desc) < 0 {
+					rows[j].Sort[i] = k
+				}
+			}
+		}
 	}
 	return nil
 }

@@ -189,7 +189,7 @@ func foundInOrder(c search.Expr) (param string, f bson.D, keys bool) {
 			return s.Param, placeless(s.Param), false
 		}
 	case search.Some:
-		if len(c.Where) != 1 || c.Where[0].Part != 0 || c.Where[0].Field != search.Folded || c.Where[0].Op != search.Contains {
+		if len(c.Where) != 1 || c.Where[0].Part != 0 || c.Where[0].Field != search.Folded || c.Where[0].Op != search.Contains && c.Where[0].Op != search.Suffix {
 			break
 		}
 		if len(c.Where[0].Value) > maxPattern {

@@ -215,11 +215,14 @@ func (w *world) where(part int, kind string) []search.Comparison {
 		}
 		op := search.Eq
 		if w.IntN(3) == 0 {
-			op = search.Op(w.IntN(7) + 1)
+			op = search.Op(w.IntN(8) + 1)
 		}
 		v := w.value(kind, f)
 		if w.IntN(16) == 0 && v != "" {
 			v = v[:w.IntN(len(v))]
+		}
+		if op == search.Suffix && v != "" && w.IntN(2) == 0 {
+			v = v[w.IntN(len(v)):]
 		}
 		out = append(out, search.Comparison{Field: f, Op: op, Value: v})
 	}
@@ -353,6 +356,9 @@ func (w *world) query() search.Query {
 			s := search.Sort{Param: pick(w, append([]string{search.SortByID, "date", "date"}, params...)), Desc: w.IntN(2) == 0}
 			if w.IntN(8) == 0 && s.Param != search.SortByID {
 				s.Chain = &search.SortChain{Param: "patient", Target: w.typ()}
+				if w.IntN(2) == 0 {
+					s.Chain.Named = search.NewNamedValues(map[string]string{pick(w, uris): pick(w, codes), pick(w, uris): pick(w, moments)})
+				}
 			}
 			q.Sort = append(q.Sort, s)
 		}

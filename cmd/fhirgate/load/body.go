@@ -21,7 +21,7 @@ type body struct {
 	open opener
 	size int64
 	temp string
-	// reading counts the readers of held that are not closed: a transport may read on after the answer came.
+	// reading counts the readers of held that are not closed: a transport may read on after the response came.
 	reading atomic.Int32
 }
 

@@ -42,7 +42,7 @@ func newClient(o *Options) *client {
 		header:  o.Header,
 		retries: o.Retries,
 		pause:   pause,
-		// A redirect of a POST would arrive as a GET. It is an answer here, and its reason names the place.
+		// A redirect of a POST would arrive as a GET. It is a response here, and its reason names the place.
 		http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
@@ -95,7 +95,7 @@ const (
 
 // send sends the job, again where that is safe and of use, and returns the last response. The error is of a server that gave none. When ctx
 // ends, it waits for the response, and does not retry; when sending ends, it returns at once.
-func (c *client) send(ctx, sending context.Context, j *job) (*answer, error) {
+func (c *client) send(ctx, sending context.Context, j *job) (*response, error) {
 	for try := 0; ; try++ {
 		a, after, err := c.once(sending, j)
 		if sending.Err() != nil {
@@ -118,8 +118,8 @@ func (c *client) send(ctx, sending context.Context, j *job) (*answer, error) {
 	}
 }
 
-// once sends the job and returns the answer and its Retry-After.
-func (c *client) once(ctx context.Context, j *job) (*answer, time.Duration, error) {
+// once sends the job and returns the response and its Retry-After.
+func (c *client) once(ctx context.Context, j *job) (*response, time.Duration, error) {
 	r, err := j.body.reader()
 	if err != nil {
 		return nil, 0, err
@@ -141,7 +141,7 @@ func (c *client) once(ctx context.Context, j *job) (*answer, time.Duration, erro
 		return nil, 0, err
 	}
 	defer res.Body.Close()
-	a, err := readAnswer(res.StatusCode, res.Body)
+	a, err := readResponse(res.StatusCode, res.Body)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -153,8 +153,8 @@ func (c *client) once(ctx context.Context, j *job) (*answer, time.Duration, erro
 	return a, retryAfter(res.Header.Get("Retry-After"), time.Now()), nil
 }
 
-// again reports whether the job is to be sent again after this answer or error.
-func again(j *job, a *answer, err error) bool {
+// again reports whether the job is to be sent again after this response or error.
+func again(j *job, a *response, err error) bool {
 	if err != nil {
 		var broken *net.OpError
 		var name *net.DNSError

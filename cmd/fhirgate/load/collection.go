@@ -30,7 +30,7 @@ func (l *loader) collect(d *document, send func(*job) error) error {
 }
 
 // errTwice says that a collection has a resource twice.
-var errTwice = errors.New("a resource stands twice in the Bundle")
+var errTwice = errors.New("a resource appears twice in the Bundle")
 
 // collectAs is collect with requests of one kind. A transaction is sent at the end, so that nothing has been sent where it returns errTwice.
 func (l *loader) collectAs(d *document, kind string, send func(*job) error) error {

@@ -5,7 +5,7 @@
 // One goroutine reads, several send. Reading is a chain: the arguments become sources (source.go: files, folders, archives, standard
 // input), a source is a sequence of JSON documents (scan.go, document.go), and a document becomes jobs (job.go, collection.go): one HTTP
 // request each, with what is needed to retry it and to count it. Workers send jobs (work.go, client.go), read the responses as streams
-// (answer.go), and report to one tally (summary.go) that the progress display (progress.go) reads. A journal (journal.go) keeps what is
+// (response.go), and report to one tally (summary.go) that the progress display (progress.go) reads. A journal (journal.go) keeps what is
 // stored, so that another run can go on from one that ended early.
 //
 // What a document becomes:

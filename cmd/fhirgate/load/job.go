@@ -21,7 +21,7 @@ type job struct {
 	place string
 	// entries are the resources that the job stands for: one, or those of a Bundle in its order.
 	entries []entry
-	// bundle is set where the answer is a Bundle with one entry a resource.
+	// bundle is set where the response is a Bundle with one entry a resource.
 	bundle bool
 	// safe is set where sending the job twice does what sending it once does.
 	safe bool

@@ -21,7 +21,7 @@ const (
 	memoryBound = 80 << 20
 )
 
-// swallow is a server that reads bodies without keeping them and answers as many entries as it met requests.
+// swallow is a server that reads bodies without keeping them and responses as many entries as it met requests.
 func swallow(t *testing.T) (base string, received *atomic.Int64) {
 	received = new(atomic.Int64)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

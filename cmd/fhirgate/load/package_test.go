@@ -73,7 +73,7 @@ func TestAPackageIsLoadedWithItsSearchParametersInOneTransaction(t *testing.T) {
 	}
 }
 
-// refusing answers transactions as a server does that takes all of one or nothing, and does not take entries whose URL has a word.
+// refusing responses transactions as a server does that takes all of one or nothing, and does not take entries whose URL has a word.
 func refusing(word string) func(http.ResponseWriter, *request, int) bool {
 	return func(w http.ResponseWriter, r *request, _ int) bool {
 		var b bundle

@@ -62,7 +62,7 @@ func (l *loader) sendParameters(ctx context.Context) {
 var entryOf = regexp.MustCompile(`^Bundle\.entry\[(\d+)\]`)
 
 // refused returns which entries of a transaction of n the issues of its refusal name, with the reason for each.
-func (a *answer) refused(n int) map[int]string {
+func (a *response) refused(n int) map[int]string {
 	out := make(map[int]string)
 	for i := range a.issues {
 		is := &a.issues[i]

@@ -72,7 +72,7 @@ func (p *progress) show(now time.Time) {
 	if p.bar != nil {
 		p.bar.Describe(text)
 		if p.total > 0 {
-			// The bar stays below its end until the last answer is there.
+			// The bar stays below its end until the last response is there.
 			read = min(read, p.total-1)
 		}
 		_ = p.bar.Set64(read)

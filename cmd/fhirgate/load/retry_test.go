@@ -27,7 +27,7 @@ func (w *waits) pause(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// refuse answers the first n requests with a status.
+// refuse responses the first n requests with a status.
 func refuse(n, status int, retryAfter string) func(http.ResponseWriter, *request, int) bool {
 	return func(w http.ResponseWriter, r *request, i int) bool {
 		if i >= n {

@@ -25,7 +25,7 @@ func (e *syntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.line,
 var errTooLong = errors.New("the value is too large to be held in memory")
 
 // scanner walks the structure of JSON values in a stream. It knows where values begin and end, no more: what lies inside of a value that is
-// skipped is not checked beyond balanced brackets and closed strings. It holds a window of the stream; what it passes over can be recorded.
+// skipped is not checked beyond balanced brackets and closed strings. It holds a window of the stream; what it reads can be recorded.
 type scanner struct {
 	r        io.Reader
 	buf      []byte
@@ -38,7 +38,7 @@ type scanner struct {
 	// lines is set for NDJSON: a line feed inside of a value is an error, so that one broken line costs one resource.
 	lines bool
 
-	// record receives every byte passed over between start and stop of the recording; nil where nothing is recorded.
+	// record receives every byte read between start and stop of the recording; nil where nothing is recorded.
 	record     io.Writer
 	recordFrom int
 	// capture collects one value, up to captureMax bytes; captureFrom is negative where nothing is captured.
@@ -53,13 +53,13 @@ func newScanner(r io.Reader) *scanner {
 	return &scanner{r: r, buf: make([]byte, scanBuffer), captureFrom: -1, names: make(map[string]string)}
 }
 
-// consumed returns the number of bytes of the stream passed over.
+// consumed returns the number of bytes of the stream that are behind the scanner.
 func (s *scanner) consumed() int64 { return s.offset + int64(s.pos) }
 
 // line returns the number of the line at the scanner's position, from 1.
 func (s *scanner) line() int { return s.newlines + bytes.Count(s.buf[:s.pos], []byte{'\n'}) + 1 }
 
-// fill replaces the window, all of which has been passed over, and reports whether there is more.
+// fill replaces the window, all of which is behind the scanner, and reports whether there is more.
 func (s *scanner) fill() bool {
 	if s.err != nil {
 		return false
@@ -74,7 +74,7 @@ func (s *scanner) fill() bool {
 	return s.end > 0
 }
 
-// flush hands what has been passed over since the last flush to the recording and the capture.
+// flush hands what was read since the last flush to the recording and the capture.
 func (s *scanner) flush() {
 	if s.record != nil {
 		if _, err := s.record.Write(s.buf[s.recordFrom:s.pos]); err != nil {
@@ -90,7 +90,7 @@ func (s *scanner) flush() {
 	}
 }
 
-// startRecord directs all bytes passed over from here on to w.
+// startRecord directs all bytes read from here on to w.
 func (s *scanner) startRecord(w io.Writer) { s.record, s.recordFrom = w, s.pos }
 
 // stopRecord ends the recording and returns the error of its last write.
@@ -111,7 +111,7 @@ func (s *scanner) fail(text string) error {
 	return &syntaxError{s.line(), text}
 }
 
-// peek passes over white space and returns the next byte without passing over it; io.EOF at the end of the stream. Between values of a
+// peek skips white space and returns the next byte without consuming it; io.EOF at the end of the stream. Between values of a
 // scanner of lines, line feeds are white space too.
 func (s *scanner) peek() (byte, error) {
 	for {
@@ -164,7 +164,7 @@ func (s *scanner) next() (byte, error) {
 	return c, err
 }
 
-// discardLine passes over the rest of the line.
+// discardLine skips the rest of the line.
 func (s *scanner) discardLine() {
 	for {
 		if i := bytes.IndexByte(s.buf[s.pos:s.end], '\n'); i >= 0 {
@@ -178,7 +178,7 @@ func (s *scanner) discardLine() {
 	}
 }
 
-// object passes over an object and calls member at each value; member must pass over the value. The scanner stands at the brace.
+// object reads an object and calls member at each value; member must consume the value. The scanner is at the brace.
 func (s *scanner) object(member func(name string) error) error {
 	s.pos++
 	c, err := s.next()
@@ -228,7 +228,7 @@ func (s *scanner) object(member func(name string) error) error {
 	}
 }
 
-// array passes over an array and calls item at each value; item must pass over the value. The scanner stands at the bracket.
+// array reads an array and calls item at each value; item must consume the value. The scanner is at the bracket.
 func (s *scanner) array(item func() error) error {
 	s.pos++
 	c, err := s.next()
@@ -261,7 +261,7 @@ func (s *scanner) array(item func() error) error {
 	}
 }
 
-// skip passes over one value.
+// skip skips one value.
 func (s *scanner) skip() error {
 	c, err := s.next()
 	if err != nil {
@@ -294,7 +294,7 @@ func (s *scanner) skip() error {
 	}
 }
 
-// skipNested passes over an object or array with all that is in it.
+// skipNested skips an object or array with all that is in it.
 func (s *scanner) skipNested() error {
 	// open holds one bit a level, 1 for an object, so that brackets that do not match are noticed.
 	var open [maxScanDepth / 64]uint64
@@ -340,7 +340,7 @@ func (s *scanner) skipNested() error {
 	}
 }
 
-// skipString passes over a string. The scanner stands at its opening quote.
+// skipString skips a string. The scanner is at its opening quote.
 func (s *scanner) skipString() error {
 	s.pos++
 	for {
@@ -368,7 +368,7 @@ func (s *scanner) skipString() error {
 	}
 }
 
-// raw passes over one value and returns its bytes, which are the caller's; errTooLong where they are more than limit.
+// raw reads one value and returns its bytes, which are the caller's; errTooLong where they are more than limit.
 func (s *scanner) raw(dst []byte, limit int) ([]byte, error) {
 	if _, err := s.next(); err != nil {
 		return nil, err
@@ -386,7 +386,7 @@ func (s *scanner) raw(dst []byte, limit int) ([]byte, error) {
 	return append(out, s.buf[from:s.pos]...), nil
 }
 
-// text passes over one value and returns its characters if it is a string of at most limit bytes, and "" else. Escapes stay as they are
+// text reads one value and returns its characters if it is a string of at most limit bytes, and "" else. Escapes stay as they are
 // written: what the loader looks for has none.
 func (s *scanner) text(limit int) (string, error) {
 	c, err := s.next()

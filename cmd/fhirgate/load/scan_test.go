@@ -9,7 +9,7 @@ import (
 	"testing/iotest"
 )
 
-// FuzzScan holds the scanner to encoding/json: what is valid JSON is passed over to its last byte, in windows of any size, and a recording
+// FuzzScan holds the scanner to encoding/json: what is valid JSON is skipped to its last byte, in windows of any size, and a recording
 // has exactly its bytes. What is not valid must end, in whatever way.
 func FuzzScan(f *testing.F) {
 	for _, s := range []string{`{}`, `{"entry":[{"resource":{"resourceType":"X","id":"1"},"fullUrl":"urn:uuid:1","request":{"method":"PUT","url":"X/1"}}]}`,
@@ -53,13 +53,13 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// FuzzAnswer feeds what a server may say; no answer may do harm.
+// FuzzAnswer feeds what a server may say; no response may do harm.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"resourceType":"OperationOutcome","issue":[{"severity":"error","diagnostics":"x","expression":["Patient"]}]}`))
 	f.Add([]byte(`{"entry":[{"response":{"status":"422","outcome":{"issue":[{}]}}},{"response":5},7]}`))
 	f.Add([]byte(`<html>`))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		a, err := readAnswer(400, bytes.NewReader(in))
+		a, err := readResponse(400, bytes.NewReader(in))
 		if err == nil && strings.Contains(a.reason(), "\n") {
 			t.Fatalf("a reason of two lines: %q", a.reason())
 		}

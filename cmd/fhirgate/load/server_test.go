@@ -45,12 +45,12 @@ func (r *request) bundle(t *testing.T) bundle {
 	return b
 }
 
-// recorder is an HTTP server that answers as a FHIR server does and keeps what it was sent.
+// recorder is an HTTP server that responds as a FHIR server does and keeps what it was sent.
 type recorder struct {
 	*httptest.Server
 	mu       sync.Mutex
 	requests []*request
-	// before may answer a request in place of the recorder; n counts from 0.
+	// before may response a request in place of the recorder; n counts from 0.
 	before func(w http.ResponseWriter, r *request, n int) bool
 	// entry gives the response of a Bundle's entry; 201 for POST and 200 for the rest where it is nil or returns "".
 	entry func(method, url string, resource map[string]any) string
@@ -90,17 +90,17 @@ func (rec *recorder) serve(w http.ResponseWriter, hr *http.Request) {
 	}
 	var out []string
 	for _, e := range b.Entry {
-		answer := ""
+		response := ""
 		if rec.entry != nil {
-			answer = rec.entry(e.Request.Method, e.Request.URL, e.Resource)
+			response = rec.entry(e.Request.Method, e.Request.URL, e.Resource)
 		}
-		if answer == "" {
-			answer = `{"status":"200 OK"}`
+		if response == "" {
+			response = `{"status":"200 OK"}`
 			if e.Request.Method == http.MethodPost {
-				answer = `{"status":"201 Created"}`
+				response = `{"status":"201 Created"}`
 			}
 		}
-		out = append(out, `{"response":`+answer+`}`)
+		out = append(out, `{"response":`+response+`}`)
 	}
 	fmt.Fprintf(w, `{"resourceType":"Bundle","type":"%s-response","entry":[%s]}`, b.Type, strings.Join(out, ","))
 }

@@ -62,7 +62,7 @@ func neverSent(err error) bool {
 
 // split carries on with a transaction that was made here and that the server refused as a whole: without the entries that the refusal names
 // where none refers to another, and as a batch otherwise. It reports false where that is of no use.
-func (l *loader) split(ctx context.Context, j *job, a *answer) bool {
+func (l *loader) split(ctx context.Context, j *job, a *response) bool {
 	b := j.items
 	if b.targets != nil {
 		nb, err := b.split()
@@ -141,7 +141,7 @@ func (j *job) begun() []unit {
 }
 
 // count tells the tally what became of each resource of a job. With retry it returns those that are to be sent again.
-func (l *loader) count(j *job, a *answer, retry bool) (later []int) {
+func (l *loader) count(j *job, a *response, retry bool) (later []int) {
 	switch {
 	case !a.ok():
 		l.journal.mark(markRefused, j.begun()...)
@@ -161,7 +161,7 @@ func (l *loader) count(j *job, a *answer, retry bool) (later []int) {
 }
 
 // countEntries is count for a Bundle that the server carried out.
-func (l *loader) countEntries(j *job, a *answer, retry bool) (later []int) {
+func (l *loader) countEntries(j *job, a *response, retry bool) (later []int) {
 	var done, refused []unit
 	failed := 0
 	for i := range a.entries {

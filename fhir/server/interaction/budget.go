@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -86,7 +85,8 @@ func (p *page) keep(n int, back bool) {
 
 // fill returns the records of the page and what they include, and takes off the page what makes it longer than Options.PageBytes. One match
 // stays always, with all that it includes.
-func (s *Service) fill(ctx context.Context, r storage.Reader, found *page, back bool, rules []search.Include) (matches, included []storage.Record, err error) {
+func (s *Service) fill(ctx context.Context, r storage.Reader, found *page, p *searching) (matches, included []storage.Record, err error) {
+	back := p.place.back
 	if matches, err = s.matches(ctx, r, found, back); err != nil {
 		return nil, nil, err
 	}
@@ -95,7 +95,7 @@ func (s *Service) fill(ctx context.Context, r storage.Reader, found *page, back 
 		if len(matches) == 1 {
 			room = pagesAtMost * s.opt.PageBytes
 		}
-		included, err = s.include(ctx, r, rules, matches, room)
+		included, err = s.include(ctx, r, p, matches, room)
 		if !errors.Is(err, errCrowded) {
 			return matches, included, err
 		}

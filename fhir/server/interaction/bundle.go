@@ -38,12 +38,24 @@ func (s *Service) Bundle(ctx context.Context, q BundleRequest) (Bundle, error) {
 	return out, wholly(failure("transaction", fhir.Key{}, err))
 }
 
+// notPosted says why a Bundle of a type cannot be posted to the base, and what its sender may want.
+func notPosted(kind string) string {
+	const wanted = "a Bundle posted to the base must be a batch or transaction"
+	switch kind {
+	case "collection", "searchset", "history":
+		return wanted + ", and this one is a " + kind + ": `fhirgate load FILE` stores its entries; POST it to Bundle to store it as one resource"
+	case "document", "message":
+		return wanted + ", and this one is a " + kind + ": POST it to Bundle to store it"
+	}
+	return wanted
+}
+
 // readEnvelope returns the faults of the Bundle itself.
 func (s *Service) readEnvelope(b fhir.Resource) error {
 	var err error
 	if kind := b.Get("type").Text(); kind != "batch" && kind != "transaction" {
 		err = &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueValue,
-			ID: fhir.IDBundleType, Text: "a Bundle posted here is of type batch or transaction", Expression: "Bundle.type"}}}
+			ID: fhir.IDBundleType, Text: notPosted(kind), Expression: "Bundle.type"}}}
 	}
 	if list := b.Get("entry"); list.Valid() && list.Kind() != fhir.Array {
 		err = join(err, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueStructure, ID: fhir.IDBundleEntry,

@@ -20,8 +20,8 @@ import (
 type Served struct {
 	// Operations are the named operations.
 	Operations []Operation
-	// Capabilities returns the CapabilityStatement as it is at the moment; nil where there is none.
-	Capabilities func() []byte
+	// Capabilities returns the CapabilityStatement as it is at the moment, for a client that knows the server by base; nil where there is none.
+	Capabilities func(base string) []byte
 	// Authorize says whether a request may be performed; nil where everything may. It is asked once for each request that could be read: one that came
 	// by HTTP, and each entry of a batch or transaction. It is asked before the body is read. The error is an *fhir.Error.
 	Authorize func(ctx context.Context, q *Request) error
@@ -191,7 +191,7 @@ func (s *Service) capabilities(q *Request) (Response, error) {
 	if statement == nil {
 		return Response{}, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDNoCapabilities, "there is no CapabilityStatement here")
 	}
-	body, err := s.view(statement(), &q.View)
+	body, err := s.view(statement(q.Base), &q.View)
 	return Response{Status: http.StatusOK, Resource: body}, err
 }
 

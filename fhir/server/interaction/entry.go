@@ -180,7 +180,9 @@ func (s *Service) readLocation(e *bundleEntry, request fhir.Node) error {
 	if n.Kind() != fhir.String {
 		return bad(form)
 	}
-	text, _ = s.names(e.Base).cut(text)
+	if rest, own := s.names(e.Base).cut(text); own {
+		text = "/" + rest
+	}
 	if i := strings.Index(text, "://"); i >= 0 && !strings.Contains(text[:i], "?") {
 		return bad(form)
 	}

@@ -27,21 +27,36 @@ type includer struct {
 	reader  storage.Reader
 	seen    map[fhir.Key]bool
 	found   []storage.Record
+	// shown are the versions that the page has.
+	shown map[versionKey]bool
+	// whole is the search that matches are of, where all its pages are read; nil where a page stands for itself.
+	whole finding
 	// room is how many bytes more may be found.
 	room int64
+}
+
+// versionKey names a version of a resource.
+type versionKey struct {
+	key     fhir.Key
+	version int64
 }
 
 // errCrowded says that matches include more than there is room for.
 var errCrowded = errors.New("interaction: too much is included")
 
-// include returns what the rules add to the matches; errCrowded where that is more than maxIncluded resources or room bytes.
-func (s *Service) include(ctx context.Context, r storage.Reader, rules []search.Include, matches []storage.Record, room int64) ([]storage.Record, error) {
+// include returns what the includes of a search add to the matches; errCrowded where that is more than maxIncluded resources or room bytes.
+func (s *Service) include(ctx context.Context, r storage.Reader, p *searching, matches []storage.Record, room int64) ([]storage.Record, error) {
+	rules := p.includes
 	if len(rules) == 0 || len(matches) == 0 {
 		return nil, nil
 	}
-	in := &includer{service: s, reader: r, seen: make(map[fhir.Key]bool, 2*len(matches)), room: room}
+	in := &includer{service: s, reader: r, room: room, seen: make(map[fhir.Key]bool, 2*len(matches)), shown: make(map[versionKey]bool, 2*len(matches))}
+	if p.whole {
+		in.whole = p.finding
+	}
 	for i := range matches {
 		in.seen[matches[i].Key] = true
+		in.shown[versionKey{matches[i].Key, matches[i].Version}] = true
 	}
 	from, iterated := matches, false
 	for len(from) > 0 {
@@ -85,15 +100,27 @@ func (n *neighbourhood) resource(i int) (fhir.Resource, error) {
 // follow adds what one rule adds to the records.
 func (in *includer) follow(ctx context.Context, rule search.Include, from *neighbourhood) error {
 	var keys []fhir.Key
+	var versions []versionKey
 	var err error
 	if rule.Reverse {
 		keys, err = in.referrers(ctx, rule, from.records)
 	} else {
-		keys, err = in.targets(ctx, rule, from)
+		keys, versions, err = in.targets(ctx, rule, from)
 	}
-	if err != nil || len(keys) == 0 {
+	if err == nil {
+		keys, err = in.others(ctx, keys)
+	}
+	if err != nil {
 		return err
 	}
+	if err := in.current(ctx, keys); err != nil {
+		return err
+	}
+	return in.versions(ctx, versions)
+}
+
+// current adds the current versions of resources.
+func (in *includer) current(ctx context.Context, keys []fhir.Key) error {
 	if len(in.found)+len(keys) > maxIncluded {
 		return errCrowded
 	}
@@ -107,15 +134,82 @@ func (in *includer) follow(ctx context.Context, rule search.Include, from *neigh
 			if records[i].Version == 0 {
 				continue
 			}
-			in.service.sizes.see(records[i].Key.Type, len(records[i].Body))
-			if in.room -= int64(len(records[i].Body)); in.room < 0 {
-				return errCrowded
+			if err := in.show(records[i]); err != nil {
+				return err
 			}
-			in.found = append(in.found, records[i])
 		}
 		keys = keys[n:]
 	}
 	return nil
+}
+
+// versions adds versions that references name. What has no such version, or was deleted by it, adds nothing, as a reference that leads nowhere.
+func (in *includer) versions(ctx context.Context, named []versionKey) error {
+	for _, v := range named {
+		if len(in.found) >= maxIncluded {
+			return errCrowded
+		}
+		rec, err := in.reader.GetVersion(ctx, v.key, v.version)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !rec.Deleted {
+			if err := in.show(rec); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// show adds a version, once.
+func (in *includer) show(rec storage.Record) error {
+	v := versionKey{rec.Key, rec.Version}
+	if in.shown[v] {
+		return nil
+	}
+	in.shown[v] = true
+	in.service.sizes.see(rec.Key.Type, len(rec.Body))
+	if in.room -= int64(len(rec.Body)); in.room < 0 {
+		return errCrowded
+	}
+	in.found = append(in.found, rec)
+	return nil
+}
+
+// others returns the keys without those of the search's own matches, which come on a page of their own.
+func (in *includer) others(ctx context.Context, keys []fhir.Key) ([]fhir.Key, error) {
+	for _, q := range in.whole {
+		var ids []string
+		for _, key := range keys {
+			if slices.Contains(q.Types, key.Type) {
+				ids = append(ids, key.ID)
+			}
+		}
+		for chunk := range slices.Chunk(ids, livingAtOnce) {
+			rows, err := in.reader.Find(ctx, search.Query{Types: q.Types, Where: search.And{search.KeyIn{IDs: chunk}, orAll(q.Where)}})
+			if err != nil {
+				return nil, err
+			}
+			matches := make(map[fhir.Key]bool, len(rows))
+			for i := range rows {
+				matches[rows[i].Key] = true
+			}
+			keys = slices.DeleteFunc(keys, func(key fhir.Key) bool { return matches[key] })
+		}
+	}
+	return keys, nil
+}
+
+// orAll returns a condition that is not nil.
+func orAll(e search.Expr) search.Expr {
+	if e == nil {
+		return search.And{}
+	}
+	return e
 }
 
 // add notes a key, and appends it where it is new.
@@ -127,9 +221,8 @@ func (in *includer) add(keys []fhir.Key, key fhir.Key) []fhir.Key {
 	return append(keys, key)
 }
 
-// targets returns what the records refer to by the rule's parameter: by type and id, or by the url of a canonical.
-func (in *includer) targets(ctx context.Context, rule search.Include, from *neighbourhood) ([]fhir.Key, error) {
-	var keys []fhir.Key
+// targets returns what the records refer to by the rule's parameter: by type and id, or by the url of a canonical, and the versions that are named.
+func (in *includer) targets(ctx context.Context, rule search.Include, from *neighbourhood) (keys []fhir.Key, versions []versionKey, err error) {
 	named := make(map[string][]string) // canonicals by what may be named, "Library Measure"
 	for i := range from.records {
 		typ := from.records[i].Key.Type
@@ -138,14 +231,14 @@ func (in *includer) targets(ctx context.Context, rule search.Include, from *neig
 		}
 		r, err := from.resource(i)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		entries, err := in.service.parameters.References(r, rule.Param)
+		refs, err := in.service.parameters.References(r, rule.Param)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		for j := range entries {
-			e := &entries[j]
+		for j := range refs {
+			e := &refs[j]
 			if e.URI != "" {
 				types := strings.Join(in.service.parameters.NamedBy(typ, e.Param, rule.Target), " ")
 				if types != "" && !slices.Contains(named[types], e.URI) {
@@ -153,16 +246,20 @@ func (in *includer) targets(ctx context.Context, rule search.Include, from *neig
 				}
 				continue
 			}
-			if e.ID == "" || rule.Target != "" && e.Type != rule.Target {
+			if e.Key.ID == "" || rule.Target != "" && e.Key.Type != rule.Target {
 				continue
 			}
-			keys = in.add(keys, fhir.Key{Type: e.Type, ID: e.ID})
+			if e.Version == "" {
+				keys = in.add(keys, e.Key)
+			} else if n, ok := parseVersion(e.Version); ok && !in.shown[versionKey{e.Key, n}] {
+				versions = append(versions, versionKey{e.Key, n})
+			}
 		}
 	}
 	for _, types := range slices.Sorted(maps.Keys(named)) {
 		found, err := in.canonicals(ctx).Resolve(strings.Fields(types), named[types])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, canonical := range named[types] {
 			for _, row := range found[canonical] {
@@ -170,7 +267,7 @@ func (in *includer) targets(ctx context.Context, rule search.Include, from *neig
 			}
 		}
 	}
-	return keys, nil
+	return keys, versions, nil
 }
 
 func (in *includer) canonicals(ctx context.Context) *search.Canonicals {

@@ -92,6 +92,8 @@ type SearchRequest struct {
 	Lenient bool
 	// Explain adds how the search ran to the answer (_explain=true sets it too).
 	Explain bool
+	// Whole is set where the client reads all pages: what is a match on one of them is not included on another.
+	Whole bool
 }
 
 // HistoryRequest asks for a page of a history.

@@ -63,7 +63,7 @@ func (s *Service) markedPage(ctx context.Context, then, now storage.Reader, p se
 		after = &more[len(more)-1].Position
 	}
 	found = pageBehind(rows, p.count, p.place)
-	if matches, included, err = s.fill(ctx, then, &found, p.place.back, p.includes); err != nil || len(included) == 0 {
+	if matches, included, err = s.fill(ctx, then, &found, &p); err != nil || len(included) == 0 {
 		return found, matches, included, err
 	}
 	keys := make([]fhir.Key, len(included))

@@ -138,6 +138,9 @@ func (s *Service) movedSince(ctx context.Context, r storage.Reader, f finding, m
 	return rows, lookup.err
 }
 
+// Entries returns what a current version should be found by.
+func (s *Service) Entries(rec storage.Record) ([]search.Entry, error) { return s.entriesOf(rec) }
+
 // entriesOf returns what a version is, or was, found by.
 func (s *Service) entriesOf(rec storage.Record) ([]search.Entry, error) {
 	r, err := fhir.ParseResource(rec.Body, fhir.Limits{})

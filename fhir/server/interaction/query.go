@@ -25,6 +25,8 @@ type searching struct {
 	total     search.Total
 	subset    *subset
 	includes  []search.Include
+	// whole is SearchRequest.Whole.
+	whole bool
 	// issues are what lenient handling passed over.
 	issues  []fhir.Issue
 	explain bool
@@ -44,7 +46,7 @@ type searching struct {
 // parseSearch reads a search. r is what the terminology modifiers look up stored value sets in.
 func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchRequest) (searching, error) {
 	pairs := q.Parameters
-	p := searching{explain: q.Explain, posted: q.Posted, place: cursor{total: -1}}
+	p := searching{explain: q.Explain, whole: q.Whole, posted: q.Posted, place: cursor{total: -1}}
 	for _, pair := range pairs {
 		switch pair.Name {
 		case cursorParameter:

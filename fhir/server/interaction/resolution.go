@@ -154,6 +154,7 @@ func (t *transaction) resolve(ctx context.Context, r storage.Reader) (*resolutio
 			return nil, err
 		}
 	}
+	t.joinCreates(p)
 	t.checkIdentities(p)
 	return p, t.resolveReferences(ctx, r, p, gone)
 }
@@ -183,8 +184,24 @@ func (t *transaction) resolveEntry(ctx context.Context, r storage.Reader, p *res
 	return err
 }
 
-// checkIdentities refuses two writes to one resource, of which one at least is conditional: two that found the same, a conditional update
-// that means what another entry creates, and two conditional creates of the same.
+// joinCreates lets conditional creates of one condition be one resource: the first one creates it, and the others find it, as they would one after
+// the other.
+func (t *transaction) joinCreates(p *resolution) {
+	first := make(map[string]int)
+	for _, e := range t.entries {
+		if e.Code != CodeCreate || e.cond == nil || p.matched[e.index] || e.err != nil || p.faults[e.index] != nil {
+			continue
+		}
+		if i, known := first[e.cond.name]; known {
+			p.keys[e.index], p.matched[e.index] = p.keys[i], true
+		} else {
+			first[e.cond.name] = e.index
+		}
+	}
+}
+
+// checkIdentities refuses two writes to one resource, of which one at least is conditional: two that found the same, and a conditional update
+// that means what another entry creates.
 func (t *transaction) checkIdentities(p *resolution) {
 	keys := make(map[fhir.Key]int, len(t.entries))
 	conditions := make(map[string]int)

@@ -54,6 +54,11 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 	}
 	counted := notCounted
 	if !p.later {
+		versions, err := namedVersions(ctx, r, p.finding)
+		if err != nil {
+			return Bundle{}, err
+		}
+		p.issues = append(p.issues, versions...)
 		if p.place.total, counted, err = total(ctx, r, p, found); err != nil {
 			return Bundle{}, err
 		}
@@ -65,7 +70,7 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 		}
 	}
 	if !kept {
-		if matches, included, err = s.fill(ctx, r, &found, p.place.back, p.includes); err != nil {
+		if matches, included, err = s.fill(ctx, r, &found, &p); err != nil {
 			return Bundle{}, err
 		}
 	}

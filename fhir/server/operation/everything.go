@@ -57,7 +57,7 @@ func Everything(s Searcher, reg *definition.Registry) interaction.Operation {
 			if _, err := s.Read(ctx, q.Key); err != nil {
 				return interaction.OperationResponse{}, err
 			}
-			b, err := s.Search(ctx, interaction.SearchRequest{Base: q.Base, Compartment: q.Key, Path: q.Key.String() + "/$everything", Parameters: asked, Shown: shown, Lenient: q.Prefer.Lenient})
+			b, err := s.Search(ctx, interaction.SearchRequest{Base: q.Base, Compartment: q.Key, Path: q.Key.String() + "/$everything", Parameters: asked, Shown: shown, Lenient: q.Prefer.Lenient, Whole: true})
 			return interaction.OperationResponse{Body: b.Body}, err
 		},
 	}

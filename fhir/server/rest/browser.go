@@ -26,11 +26,27 @@ func (h *Handler) browserAllowed(r *http.Request) error {
 	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/_search") {
 		return nil // as GET: it changes nothing, and the page can't read the answer
 	}
-	if h.crossOrigin.Check(r) == nil || len(origin) == 1 && h.baseOrigin != "" && origin[0] == h.baseOrigin {
+	if h.crossOrigin.Check(r) == nil || len(origin) == 1 && h.ownOrigin(r, origin[0]) {
 		return nil
 	}
 	return fhir.NewError(fhir.KindForbidden, fhir.IssueForbidden, fhir.IDForeignOrigin,
 		"a page of another origin can't write here; --cors-origins names the origins that may")
+}
+
+// ownOrigin reports whether an origin is that of the base URL: the configured one, or the one that a trusted proxy states.
+func (h *Handler) ownOrigin(r *http.Request, origin string) bool {
+	if h.baseOrigin != "" {
+		return origin == h.baseOrigin
+	}
+	if !h.cfg.TrustProxy {
+		return false
+	}
+	base, err := h.base(r)
+	if err != nil {
+		return false
+	}
+	_, own := originOfBase(base)
+	return strings.EqualFold(own, origin)
 }
 
 // ownHost reports whether the Host header of a request is of this machine, or of the base URL.

@@ -4,50 +4,84 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
 // capability holds the rendered CapabilityStatement. It is made at its first use, and again after a client has changed a SearchParameter.
 type capability struct {
 	mu      sync.Mutex
-	current atomic.Pointer[statement]
+	current atomic.Pointer[rendered]
 }
 
-// statement is one rendered CapabilityStatement.
+// rendered is the CapabilityStatement but for implementation.url, which belongs behind before. A rendered one is not changed but replaced.
+type rendered struct {
+	custom        string // the parameters of clients that it was made with, as customKey tells them
+	before, after []byte
+	sum           [sha256.Size]byte
+	// byBase are the statements for the first names that clients know the server by.
+	byBase map[string]*statement
+}
+
+// maxStatements bounds how many are kept whole and packed: a server has few names, and a client may send any.
+const maxStatements = 8
+
+// statement is the CapabilityStatement for clients that know the server by one name.
 type statement struct {
-	custom string // the parameters of clients that it was made with, as customKey tells them
 	body   []byte
-	packed []byte // body with gzip
+	packed []byte // body with gzip; nil where it is not kept
 	etag   string
 }
 
-// statement returns the CapabilityStatement as it is now.
-func (h *Handler) statement() *statement {
+// statement returns the CapabilityStatement as it is now, for a client that knows the server by base.
+func (h *Handler) statement(base string) *statement {
 	key := customKey(h.cfg.Search.Custom())
-	if s := h.capability.current.Load(); s != nil && s.custom == key {
-		return s
+	r := h.capability.current.Load()
+	if r != nil && r.custom == key {
+		if s := r.byBase[base]; s != nil {
+			return s
+		}
+		if len(r.byBase) >= maxStatements {
+			return r.statement(base)
+		}
 	}
 	h.capability.mu.Lock()
 	defer h.capability.mu.Unlock()
-	if s := h.capability.current.Load(); s != nil && s.custom == key {
+	if r = h.capability.current.Load(); r == nil || r.custom != key {
+		r = &rendered{custom: key}
+		r.before, r.after = h.renderCapability()
+		r.sum = sha256.Sum256(append(slices.Clip(r.before), r.after...))
+	} else if s := r.byBase[base]; s != nil {
 		return s
 	}
-	s := &statement{custom: key, body: h.renderCapability()}
-	sum := sha256.Sum256(s.body)
-	s.etag = `W/"` + hex.EncodeToString(sum[:8]) + `"`
+	s := r.statement(base)
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	z.Write(s.body) // writing into memory does not fail
 	z.Close()
 	s.packed = b.Bytes()
-	h.capability.current.Store(s)
+	more := *r
+	if more.byBase = maps.Clone(r.byBase); more.byBase == nil {
+		more.byBase = map[string]*statement{}
+	}
+	more.byBase[base] = s
+	h.capability.current.Store(&more)
 	return s
+}
+
+// statement returns the statement for a base.
+func (r *rendered) statement(base string) *statement {
+	url := fhir.AppendString(nil, base)
+	sum := sha256.Sum256(append(r.sum[:], url...))
+	return &statement{body: slices.Concat(r.before, url, r.after), etag: `W/"` + hex.EncodeToString(sum[:8]) + `"`}
 }
 
 // customKey tells sets of custom parameters apart by what the statement shows of them.

@@ -213,6 +213,17 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 		{"an origin that may", "POST", "/fhir/Binary", text("Origin", app, "Sec-Fetch-Site", "cross-site"), "x", 201, []string{"Access-Control-Allow-Origin", app}, nil},
 		{"a page of the base URL", "POST", "/fhir/Binary", text("Host", "inner", "Origin", "https://fhir.example.org"), "x", 201, nil, nil},
 	}, func(c *rest.Config) { c.Origins, c.BaseURL = []string{app}, "https://fhir.example.org/r4" })
+	const own = "https://fhir.example.org"
+	run(t, []call{
+		{"a page of this server behind a proxy that keeps the host", "POST", "/fhir/Binary", text("Host", "fhir.example.org", "X-Forwarded-Proto", "https", "Origin", own), "x", 201, nil, nil},
+		{"a page of this server behind a proxy that states the host", "POST", "/fhir/Binary", text("X-Forwarded-Host", "fhir.example.org", "X-Forwarded-Proto", "https", "Origin", own), "x", 201, nil, nil},
+		{"a page of this server on a port of its own", "POST", "/fhir/Binary", text("Forwarded", "host=\"fhir.example.org:8443\";proto=https", "Origin", own+":8443"), "x", 201, nil, nil},
+		{"a page of another scheme", "POST", "/fhir/Binary", text("X-Forwarded-Host", "fhir.example.org", "X-Forwarded-Proto", "https", "Origin", "http://fhir.example.org"), "x", 403, nil, nil},
+		{"another page behind the proxy", "POST", "/fhir/Binary", text("X-Forwarded-Host", "fhir.example.org", "X-Forwarded-Proto", "https", "Origin", evil), "x", 403, nil, nil},
+	}, func(c *rest.Config) { c.TrustProxy = true })
+	run(t, []call{
+		{"a proxy that is not trusted", "POST", "/fhir/Binary", text("X-Forwarded-Host", "fhir.example.org", "X-Forwarded-Proto", "https", "Origin", own), "x", 403, nil, nil},
+	})
 }
 
 // The name of a page's host can be bound to the loopback address: the page is of the server's own origin then.

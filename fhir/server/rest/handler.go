@@ -38,7 +38,7 @@ func New(cfg Config) (*Handler, error) {
 	h.baseHost, h.baseOrigin = originOfBase(cfg.BaseURL)
 	h.typeNames = cfg.Registry.ResourceTypes()
 	cfg.Service.Serve(interaction.Served{
-		Operations: cfg.Operations, Capabilities: func() []byte { return h.statement().body }, Authorize: cfg.Authorize, SearchTime: cfg.Limits.Search,
+		Operations: cfg.Operations, Capabilities: func(base string) []byte { return h.statement(base).body }, Authorize: cfg.Authorize, SearchTime: cfg.Limits.Search,
 	})
 	if h.metrics, err = newMetrics(cfg.Metrics); err != nil {
 		return nil, err

@@ -181,7 +181,7 @@ func (x *exchange) empty(status int) {
 
 // capabilities responds with the CapabilityStatement, packed once for all clients that take gzip.
 func (x *exchange) capabilities(res *interaction.Response) error {
-	s := x.h.statement()
+	s := x.h.statement(x.q.Base)
 	head := x.w.Header()
 	head["Etag"] = []string{s.etag}
 	head["Cache-Control"] = revalidate
@@ -190,7 +190,7 @@ func (x *exchange) capabilities(res *interaction.Response) error {
 		return nil
 	}
 	v := &x.q.View
-	if v.Summary == "" && len(v.Elements) == 0 && !v.Pretty && x.format.format == &jsonFormat && x.h.cfg.CompressAbove >= 0 && acceptsGzip(x.r.Header["Accept-Encoding"]) {
+	if s.packed != nil && v.Summary == "" && len(v.Elements) == 0 && !v.Pretty && x.format.format == &jsonFormat && x.h.cfg.CompressAbove >= 0 && acceptsGzip(x.r.Header["Accept-Encoding"]) {
 		head["Content-Type"] = x.format.header
 		head["Vary"] = varyHeader
 		head["X-Content-Type-Options"] = sniffHeader

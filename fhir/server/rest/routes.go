@@ -103,6 +103,9 @@ func (h *Handler) options(x *exchange) error {
 		return err
 	}
 	x.name = nameOf(&x.q)
+	if x.q.Base, err = h.base(x.r); err != nil {
+		return err
+	}
 	if err := x.q.ReadQuery(x.r.URL.RawQuery); err != nil {
 		return err
 	}

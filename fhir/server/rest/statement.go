@@ -85,8 +85,8 @@ func (w *jsonWriter) codes(n string, v []string) {
 	w.close(']')
 }
 
-// renderCapability computes the CapabilityStatement.
-func (h *Handler) renderCapability() []byte {
+// renderCapability computes the CapabilityStatement, in two parts between which implementation.url stands.
+func (h *Handler) renderCapability() (before, after []byte) {
 	w := &jsonWriter{b: make([]byte, 0, 1<<20)}
 	w.open('{')
 	w.str("resourceType", "CapabilityStatement")
@@ -105,7 +105,9 @@ func (h *Handler) renderCapability() []byte {
 	w.name("implementation")
 	w.open('{')
 	w.str("description", strings.TrimSpace("FHIR R4 server over one store. "+h.validation()))
-	w.str("url", h.cfg.BaseURL)
+	w.name("url")
+	url := len(w.b)
+	w.comma = true
 	w.close('}')
 	w.str("fhirVersion", "4.0.1")
 	w.list("format", h.formats.names())
@@ -133,7 +135,7 @@ func (h *Handler) renderCapability() []byte {
 	w.close('}')
 	w.close(']')
 	w.close('}')
-	return w.b
+	return w.b[:url:url], w.b[url:]
 }
 
 // interactions returns R4's codes of the interactions that are served on types, or else on the system.
@@ -215,6 +217,7 @@ type systemParameter struct{ name, typ, text string }
 var systemParameters = []systemParameter{
 	{"_type", "token", "The resource types that a search of the system is about, separated by commas."},
 	{"_list", "special", "The resources that a List refers to, named by its id."},
+	{"_filter", "special", "Tests joined by and, or, not and parentheses: name co \"pet\" and birthdate ge 2014."},
 	{"_has", "special", "Selects resources by those that refer to them: _has:Observation:patient:code=1234-5."},
 }
 

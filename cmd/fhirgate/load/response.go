@@ -11,24 +11,24 @@ import (
 	"strings"
 )
 
-// answer is what a server said to a job, or to one entry of it.
-type answer struct {
+// response is a server's response to a job, or to one entry of it.
+type response struct {
 	status int
 	issues []issue
-	// entries are the answers to the entries of a batch or transaction, in its order.
-	entries []answer
-	// text is the beginning of a body that is no FHIR JSON.
+	// entries are the responses to the entries of a batch or transaction, in its order.
+	entries []response
+	// text is the beginning of a body that is not FHIR JSON.
 	text string
 }
 
 // ok reports whether the server carried the request out.
-func (a *answer) ok() bool { return a.status >= 200 && a.status < 300 }
+func (a *response) ok() bool { return a.status >= 200 && a.status < 300 }
 
 // transactionLimit is the issue of a transaction that is too large for the server's database. Sending it again is of no use.
 const transactionLimit = "transaction-limit"
 
 // is reports whether an issue of the response has the code in its details.
-func (a *answer) is(code string) bool {
+func (a *response) is(code string) bool {
 	for i := range a.issues {
 		for _, c := range a.issues[i].Details.Coding {
 			if c.Code == code {
@@ -40,7 +40,7 @@ func (a *answer) is(code string) bool {
 }
 
 // refusal reports whether the server refused the content of the request, so that a part of it may be taken.
-func (a *answer) refusal() bool {
+func (a *response) refusal() bool {
 	switch a.status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity:
 		return !a.is(transactionLimit)
@@ -86,13 +86,13 @@ func (i *issue) String() string {
 	return text
 }
 
-// maxIssue bounds an issue or an outcome that is taken from an answer; larger ones are passed over.
+// maxIssue bounds an issue or an outcome that is taken from a response; larger ones are ignored.
 const maxIssue = 256 << 10
 
-// readAnswer reads a response's body as a stream: the issues of an OperationOutcome and the entries of a Bundle. A body that is neither is
-// an answer too; the error is only of a connection that broke.
-func readAnswer(status int, r io.Reader) (*answer, error) {
-	a := &answer{status: status}
+// readResponse reads a response's body as a stream: the issues of an OperationOutcome and the entries of a Bundle. A body that is neither is
+// a response too; the error is only of a connection that broke.
+func readResponse(status int, r io.Reader) (*response, error) {
+	a := &response{status: status}
 	s := newScanner(r)
 	c, err := s.peek()
 	if err == io.EOF {
@@ -124,8 +124,8 @@ func readAnswer(status int, r io.Reader) (*answer, error) {
 	return a, nil
 }
 
-// issue passes over one issue and keeps it.
-func (a *answer) issue(s *scanner) error {
+// issue skips one issue and keeps it.
+func (a *response) issue(s *scanner) error {
 	raw, err := s.raw(nil, maxIssue)
 	if err == errTooLong {
 		return nil
@@ -140,9 +140,9 @@ func (a *answer) issue(s *scanner) error {
 	return nil
 }
 
-// entry passes over one entry of a Bundle and keeps its status and its outcome.
-func (a *answer) entry(s *scanner) error {
-	var e answer
+// entry skips one entry of a Bundle and keeps its status and its outcome.
+func (a *response) entry(s *scanner) error {
+	var e response
 	err := members(s, func(name string) error {
 		if name != "response" {
 			return s.skip()
@@ -179,7 +179,7 @@ func leadingNumber(s string) int {
 }
 
 // reason says on one line why the request was refused: the status, and the first error of the OperationOutcome.
-func (a *answer) reason() string {
+func (a *response) reason() string {
 	status := strconv.Itoa(a.status)
 	if a.status == 0 {
 		status = "no status"

@@ -1,0 +1,122 @@
+package interaction
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir"
+)
+
+// shown are the resources of a page with their versions and modes, and the ids of what its outcomes say.
+func shown(t *testing.T, s *Service, q SearchRequest) (all []string, next string) {
+	t.Helper()
+	out, err := s.Search(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := fhir.ParseResource(out.Body, fhir.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := b.Get("entry").First(); e.Valid(); e = e.Next() {
+		r, mode := e.Get("resource"), e.Get("search").Get("mode").Text()
+		if mode == "outcome" {
+			for i := r.Get("issue").First(); i.Valid(); i = i.Next() {
+				all = append(all, i.Get("details").Get("coding").First().Get("code").Text())
+			}
+			continue
+		}
+		all = append(all, fmt.Sprintf("%s/%s/%s %s", r.Get("resourceType").Text(), r.Get("id").Text(), r.Get("meta").Get("versionId").Text(), mode))
+	}
+	slices.Sort(all)
+	return all, decode(t, out).query("next")
+}
+
+func TestIncludesBringTheVersionThatAReferenceNames(t *testing.T) {
+	s := open(t, Options{})
+	put(t, s, `{"resourceType":"Organization","id":"old"}`)
+	put(t, s, `{"resourceType":"Organization","id":"new"}`)
+	put(t, s, `{"resourceType":"Patient","id":"p","active":true,"managingOrganization":{"reference":"Organization/old"}}`)
+	put(t, s, `{"resourceType":"Patient","id":"p","active":false,"managingOrganization":{"reference":"Organization/new"}}`)
+	for id, reference := range map[string]string{"one": "Patient/p/_history/1", "two": base + "/Patient/p/_history/2", "now": "Patient/p", "none": "Patient/p/_history/9", "odd": "Patient/p/_history/x"} {
+		put(t, s, `{"resourceType":"Observation","id":"%s","status":"final","code":{"text":"x"},"subject":{"reference":"%s"},"focus":[{"reference":"Patient/p"}]}`, id, reference)
+	}
+	for query, want := range map[string]string{
+		"_id=one&_include=Observation:subject":                                       "Observation/one/1 match Patient/p/1 include",
+		"_id=two&_include=Observation:subject":                                       "Observation/two/1 match Patient/p/2 include",
+		"_id=two,now&_include=Observation:subject":                                   "Observation/now/1 match Observation/two/1 match Patient/p/2 include",
+		"_id=one,now&_include=Observation:subject":                                   "Observation/now/1 match Observation/one/1 match Patient/p/1 include Patient/p/2 include",
+		"_id=one&_include=Observation:*":                                             "Observation/one/1 match Patient/p/1 include Patient/p/2 include",
+		"_id=none&_include=Observation:subject":                                      "Observation/none/1 match",
+		"_id=odd&_include=Observation:subject":                                       "Observation/odd/1 match",
+		"_id=one&_include=Observation:subject:Group":                                 "Observation/one/1 match",
+		"_id=one&_include=Observation:subject&_include:iterate=Patient:organization": "Observation/one/1 match Organization/old/1 include Patient/p/1 include",
+		// Chains are decided by the current version, and say so.
+		"_id=one&subject:Patient.active=false":    "Observation/one/1 match version-not-followed",
+		"_id=one&subject:Patient.active=true":     "version-not-followed",
+		"_id=now&focus:Patient.active=false":      "Observation/now/1 match",
+		"_id=now&_sort=subject:Patient.birthdate": "Observation/now/1 match version-not-followed",
+	} {
+		all, _ := shown(t, s, SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs(query)})
+		if got := strings.Join(all, " "); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	for query, want := range map[string]string{
+		"_has:Observation:subject:_id=one": "Patient/p/2 match version-not-followed",
+		"_has:Observation:focus:_id=one":   "Patient/p/2 match",
+	} {
+		all, _ := shown(t, s, SearchRequest{Base: base, Path: "Patient", Types: []string{"Patient"}, Parameters: pairs(query)})
+		if got := strings.Join(all, " "); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	// What the version named is a match itself is there once.
+	all, _ := shown(t, s, SearchRequest{Base: base, Parameters: pairs("_type=Observation,Patient&_id=p,two&_include=*")})
+	if got := strings.Join(all, " "); got != "Observation/two/1 match Organization/new/1 include Patient/p/2 match" {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestWholeSearchesHaveEachResourceOnce reads a compartment page by page, of which members refer to each other.
+func TestWholeSearchesHaveEachResourceOnce(t *testing.T) {
+	s := open(t, Options{})
+	put(t, s, `{"resourceType":"Practitioner","id":"d"}`)
+	put(t, s, `{"resourceType":"Patient","id":"p","active":true,"generalPractitioner":[{"reference":"Practitioner/d"}]}`)
+	put(t, s, `{"resourceType":"Patient","id":"other","link":[{"other":{"reference":"Patient/p"},"type":"seealso"}]}`)
+	for i := range 10 {
+		put(t, s, `{"resourceType":"Encounter","id":"e%d","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/p"}}`, i)
+		put(t, s, `{"resourceType":"Observation","id":"o%d","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p"},"encounter":{"reference":"Encounter/e%d"},"hasMember":[{"reference":"Observation/o%d"}],"performer":[{"reference":"Practitioner/d"}]}`, i, i, (i+1)%10)
+	}
+	for _, count := range []int{3, 7, 100} {
+		seen := map[string]int{}
+		q := SearchRequest{Base: base, Compartment: key("Patient/p"), Path: "Patient/p/$everything", Whole: true}
+		number := 0
+		for query := fmt.Sprintf("_include=*&_count=%d", count); query != ""; number++ {
+			q.Parameters = pairs(query)
+			all, next := shown(t, s, q)
+			page := map[string]bool{}
+			for _, name := range all {
+				name, mode, _ := strings.Cut(name, " ")
+				if page[name] {
+					t.Errorf("%d a page: %s is twice on page %d", count, name, number)
+				}
+				page[name] = true
+				if mode == "match" || seen[name] == 0 {
+					seen[name]++
+				}
+			}
+			query = next
+		}
+		if len(seen) != 23 { // 10 Encounters, 10 Observations, 2 Patients, and the Practitioner, who is no member
+			t.Errorf("%d a page: %d resources", count, len(seen))
+		}
+		for name, n := range seen {
+			if n != 1 {
+				t.Errorf("%d a page: %s is there %d times", count, name, n)
+			}
+		}
+	}
+}
