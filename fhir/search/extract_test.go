@@ -1,8 +1,8 @@
 package search_test
 
 import (
-	"errors"
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
