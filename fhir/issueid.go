@@ -204,6 +204,7 @@ const (
 	IDPatchIdentity      IssueID = "patch-identity"      // A patch changes the resource's type or id.
 	IDMissingReference   IssueID = "missing-reference"   // A reference names a resource of this server that does not exist.
 	IDReferenced         IssueID = "referenced"          // Another resource still refers to the one to be deleted.
+	IDIndexLimit         IssueID = "index-limit"         // The resource has more values for a search parameter than it can be found by.
 	IDStorageBusy        IssueID = "storage-busy"        // Other large transactions fill the database's cache; retry.
 	IDStorageDamaged     IssueID = "storage-damaged"     // A file of the data folder is damaged: what is in it cannot be read, and nothing is written until a backup is restored.
 	IDStorageFull        IssueID = "storage-full"        // There is no space left for writes; reads are served.
