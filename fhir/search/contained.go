@@ -292,7 +292,10 @@ func (x *extraction) held(container bool) {
 
 func (x *extraction) holds(h heldIn, contained []heldIn) {
 	inner, err := x.params.extract(fhir.Resource{Node: h.node}, contained)
-	if err == nil {
-		x.entries = appendHeld(x.entries, h.holder, h.typ, h.id, inner)
+	if fhir.KindOf(err) == fhir.KindTooLarge {
+		x.tooMany = err
+	} else if err != nil {
+		return // its type is none of R4
 	}
+	x.entries = appendHeld(x.entries, h.holder, h.typ, h.id, inner)
 }
