@@ -49,8 +49,9 @@ var imports = map[string][]string{
 	"storage/storagetest":        {"storage", "fhir/..."},
 	"validation":                 {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/xhtml"},
 	"fhir/server/job":            {"storage"},
-	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation"},
-	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/interaction"},
+	"fhir/server/parameter":      {"fhir", "fhir/definition", "fhir/search", "storage", "fhir/server/job"},
+	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation", "fhir/server/job", "fhir/server/parameter"},
+	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/interaction", "fhir/server/parameter"},
 	"fhir/server/rest":           {"fhir", "fhir/server/interaction", "fhir/server/operation"},
 }
 

@@ -192,6 +192,7 @@ const (
 	IDPatchIdentity      IssueID = "patch-identity"      // A patch changes the resource's type or id.
 	IDMissingReference   IssueID = "missing-reference"   // A reference names a resource of this server that does not exist.
 	IDReferenced         IssueID = "referenced"          // Another resource still refers to the one to be deleted.
+	IDStorageBusy        IssueID = "storage-busy"        // Other large transactions fill the database's cache; retry.
 	IDStorageDamaged     IssueID = "storage-damaged"     // A file of the data folder is damaged: what is in it cannot be read, and nothing is written until a backup is restored.
 	IDStorageFull        IssueID = "storage-full"        // There is no space left for writes; reads are served.
 	IDStorageLocked      IssueID = "storage-locked"      // Another write holds the resource or condition; retry.

@@ -35,8 +35,10 @@ type gateway struct {
 	validator  *validation.Validator
 	service    *interaction.Service
 	control    *control // nil where nothing is listened for
-	closing    sync.Once
-	closed     error
+	// copying is set where the store is an unfinished copy, which copy finishes.
+	copying bool
+	closing sync.Once
+	closed  error
 }
 
 // newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not answer is waited for. What
@@ -95,6 +97,11 @@ func (g *gateway) open(s *settings) error {
 
 // openIn is open in a zone.
 func (g *gateway) openIn(s *settings, z zone) error {
+	if stage, err := copyStage(context.Background(), g.store); err != nil {
+		return err
+	} else if stage != "" && !g.copying {
+		return unfinishedCopy("")
+	}
 	g.parameters = search.NewParameters(definition.R4(), search.Options{BaseURLs: ownURLs(s, g.address), Zone: z.location, OnSkipped: skipped(g.log)})
 	level, err := validation.ParseLevel(s.validate.value)
 	if err != nil {

@@ -32,8 +32,10 @@ type Options struct {
 	Patch func(document fhir.Resource) (Patch, error)
 	// Logger is told of stored SearchParameters that can't be served; nil for nowhere.
 	Logger *slog.Logger
-	// poll and retry replace sharedPoll and reindexRetry in tests.
+	// poll and retry replace the pauses of the background work in tests.
 	poll, retry time.Duration
+	// await replaces awaitFor in tests.
+	await time.Duration
 	// MaxDeletes bounds what one conditional delete may delete; 0 means 1,000.
 	MaxDeletes int
 }
