@@ -108,9 +108,9 @@ func (w Within) EachHeld(entries, outer []Entry, f func(key fhir.Key, inner, out
 			key.ID = markContained + key.ID
 		}
 		if w.InPlace {
-			return f(key, e.Inner, e.Inner)
+			return f(key, e.Inner.Entries, e.Inner.Entries)
 		}
-		return f(key, e.Inner, outer)
+		return f(key, e.Inner.Entries, outer)
 	}
 	held := outer
 	if w.InPlace {
@@ -224,10 +224,7 @@ func ToHeld(param, typ, id string) Entry {
 }
 
 func appendHeld(dst []Entry, holder, typ, id string, inner []Entry) []Entry {
-	if inner == nil {
-		inner = []Entry{}
-	}
-	dst = append(dst, Entry{Param: holder, Type: typ, ID: id, Inner: inner})
+	dst = append(dst, Entry{Param: holder, Type: typ, ID: id, Inner: &Inner{inner}})
 	for _, e := range inner {
 		if e.Inner != nil {
 			continue
