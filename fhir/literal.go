@@ -15,7 +15,7 @@ func LiteralFault(reference string, types iter.Seq[string], targets []string) st
 	if strings.HasPrefix(reference, "#") || isAbsolute(reference) {
 		return ""
 	}
-	example := "Patient"
+	example := "[type]"
 	if len(targets) > 0 && targets[0] != "Resource" {
 		example = targets[0]
 	}
