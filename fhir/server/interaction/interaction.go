@@ -34,6 +34,8 @@ type Options struct {
 	Logger *slog.Logger
 	// poll and retry replace the pauses of the background work in tests.
 	poll, retry time.Duration
+	// maxChanged replaces the constant in tests.
+	maxChanged int
 	// await replaces awaitFor in tests.
 	await time.Duration
 	// MaxDeletes bounds what one conditional delete may delete; 0 means 1,000.
