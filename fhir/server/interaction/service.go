@@ -76,6 +76,9 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	}
 	s := &Service{clients: store, own: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs(),
 		sizes: newBodySizes(registry.ResourceTypes()), requests: validator, terminology: terminology.New(registry)}
+	if s.opt.patch == nil {
+		s.opt.patch = s.readPatch
+	}
 	s.Serve(Served{})
 	ctx := context.Background()
 	var err error
