@@ -57,8 +57,11 @@ func (x *exchange) readAll(r io.Reader, expect, limit int64) ([]byte, error) {
 	for {
 		if len(b) == cap(b) {
 			if cap(b) >= startSize/2 {
-				if err := x.hold(int64(cap(b))); err != nil {
-					return nil, err
+				if x.upload == nil {
+					x.upload = x.h.uploads.begin(x.w, x.start)
+				}
+				if !x.upload.take(int64(cap(b))) {
+					return nil, errBusy()
 				}
 			}
 			size := min(2*int64(cap(b)), max(limit+1, int64(cap(b))+1))
@@ -74,22 +77,26 @@ func (x *exchange) readAll(r io.Reader, expect, limit int64) ([]byte, error) {
 		if int64(len(b)) > limit {
 			return nil, errBodyTooLarge(limit)
 		}
+		if x.upload != nil {
+			x.upload.arrived(int64(len(b)))
+		}
 		if err == io.EOF {
+			if x.upload != nil {
+				x.upload.done()
+			}
 			return b, nil
 		}
 		if err != nil {
+			if x.upload != nil && x.upload.lost() {
+				return nil, errBusy()
+			}
 			return nil, errBody(err, "the body could not be read to its end")
 		}
 	}
 }
 
-// hold takes n bytes for this request's body out of what all bodies may take together, until the request ends. Where they are not left the
-// client is asked to come again: waiting would let a slow client keep others out.
-func (x *exchange) hold(n int64) error {
-	x.held += n
-	if x.h.bodies.Add(n) <= x.h.cfg.Limits.Bodies {
-		return nil
-	}
+// errBusy refuses a body for which there is no memory left: waiting would let a slow client keep others out.
+func errBusy() error {
 	return fhir.NewError(fhir.KindUnavailable, fhir.IssueThrottled, fhir.IDBusy, "too many large bodies are being read; send this one again later")
 }
 
@@ -113,6 +120,12 @@ const (
 func (x *exchange) drain() {
 	if x.r.Body == nil || x.r.Body == http.NoBody || x.r.Header.Get("Expect") != "" {
 		return
+	}
+	if x.upload != nil {
+		stalled := x.upload.lost()
+		if x.upload.release(); stalled {
+			return
+		}
 	}
 	// The server sets the deadlines of the next request itself.
 	if err := http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(x.h.cfg.drainTime)); err != nil {

@@ -131,8 +131,30 @@ func (x *exchange) write(status int, resource []byte) (whole bool) {
 	}
 	head["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.w.WriteHeader(status)
-	_, err := x.w.Write(body)
-	return err == nil
+	return x.send(body) == nil
+}
+
+// send writes the bytes of a body. A client that takes none of a long one for stallTime has gone: it would hold the memory of its response.
+func (x *exchange) send(body []byte) error {
+	if len(body) <= startSize {
+		_, err := x.w.Write(body)
+		return err
+	}
+	control, end := http.NewResponseController(x.w), x.start.Add(bodyTime)
+	for len(body) > 0 {
+		deadline := time.Now().Add(x.h.cfg.stallTime)
+		if deadline.After(end) {
+			deadline = end
+		}
+		// Where there are no deadlines, as in a test without a connection, nothing stalls.
+		_ = control.SetWriteDeadline(deadline)
+		chunk := body[:min(len(body), startSize/4)]
+		if _, err := x.w.Write(chunk); err != nil {
+			return err
+		}
+		body = body[len(chunk):]
+	}
+	return nil
 }
 
 // stream writes what an operation writes itself, piece by piece.
