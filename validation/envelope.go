@@ -7,7 +7,7 @@ import (
 // The envelope of a batch or transaction is its Bundle without the resources that it carries: what the entries are asked to do
 // (http://hl7.org/fhir/R4/bundle.html#bundle-request). It is a request, as a URL and its headers are: a member that nobody reads, as
 // request.IfMatch, would lose what the client asked for. So it is walked as a resource is, at every level of validation; the libraries' phases,
-// which find nothing that the walk does not (decision 7), are left out.
+// which find nothing that the walk does not (decision 7 of DECISIONS.md), are left out.
 
 // The elements that an envelope leaves out.
 const (
@@ -41,7 +41,7 @@ func (w *walker) leaves(n fhir.Node, m member) bool {
 	case "resource":
 		return m.element.Path == bundleResource
 	case "modifierExtension":
-		w.add(n, "", fhir.IssueExtension, fhir.IDModifierExtension, "a modifier extension changes what is asked for, and the server knows none")
+		w.add(n, "", fhir.IssueExtension, fhir.IDModifierExtension, "a modifier extension changes the meaning of the request, and the server understands none")
 		return true
 	}
 	return false

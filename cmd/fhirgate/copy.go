@@ -22,10 +22,11 @@ func newCopy(p *program) *cobra.Command {
 	var from, to, baseURL string
 	cmd := &cobra.Command{
 		Use:   "copy",
-		Short: "Move a database between a folder and MongoDB",
-		Long: "copy takes a whole database from one place to another: all versions of all resources, deletions among them, with their numbers,\n" +
-			"times and methods, and what the server keeps for itself. The place copied to must be empty; no server may use either of the two\n" +
-			"meanwhile. Where it is interrupted, empty the place copied to and begin again.",
+		Short: "Copy a database between a folder and MongoDB",
+		Long: "copy copies a whole database from one place to another: all versions of all resources, including deletions, with their numbers,\n" +
+			"times and methods, and what the server keeps for itself. The target must be empty, and no server may use either place meanwhile.\n" +
+			"No server starts on a copy that is not finished. If copy is interrupted, it says what to do: while it copies, empty the target and\n" +
+			"run it again; while it indexes, run it again, and it continues.",
 		Example: "  fhirgate copy --from fhirgate-data --to 'mongodb://host:27017/fhir?replicaSet=rs0'\n  fhirgate copy --from 'mongodb://host:27017/fhir?replicaSet=rs0' --to fhirgate-data",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,7 +35,7 @@ func newCopy(p *program) *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			c := &copying{p: p}
+			c := &copying{p: p, each: 5 * time.Second}
 			if err := c.run(ctx, place(from, baseURL), place(to, baseURL)); err != nil {
 				return err
 			}
@@ -45,7 +46,7 @@ func newCopy(p *program) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&from, "from", "", "`folder` or MongoDB URI to copy from")
 	f.StringVar(&to, "to", "", "`folder` or MongoDB URI to copy to; it must hold nothing")
-	f.StringVar(&baseURL, "base-url", "", "`URL` of the server, where serve is given one: references that start with it are local")
+	f.StringVar(&baseURL, "base-url", "", "`URL` that serve was given as --base-url: references that start with it are local")
 	return cmd
 }
 
@@ -69,7 +70,9 @@ type copying struct {
 	begun               time.Time
 	versions, resources int64
 	bar                 *progressbar.ProgressBar
-	last                time.Time
+	// each is how often a line is written where there is no terminal, last when one was.
+	each time.Duration
+	last time.Time
 }
 
 // run copies from one place to the other and indexes what was copied.
@@ -95,15 +98,46 @@ func (c *copying) run(ctx context.Context, from, to *settings) error {
 		}
 	}
 	in, out := source.store, target.store
-	if err := mustBeEmpty(ctx, out); err != nil {
+	if stage, err := copyStage(ctx, in); err != nil {
+		return err
+	} else if stage != "" {
+		return unfinishedCopy("--from: ")
+	}
+	stage, err := copyStage(ctx, out)
+	switch {
+	case err != nil:
+		return err
+	case stage == stageCopying:
+		return errors.New("--to: an earlier copy to it was interrupted while it copied: " + howToEmpty(to) + ", then run copy again")
+	case stage == "":
+		if err := mustBeEmpty(ctx, out); err != nil {
+			return err
+		}
+		if err := c.copyAll(ctx, in, out); err != nil {
+			return c.interrupted(ctx, err, "the copy is not finished: "+fmt.Sprintf("%d versions of %d resources were copied", c.versions, c.resources)+
+				", and no server starts on them. To begin again, "+howToEmpty(to)+", then run copy again")
+		}
+	}
+	target.copying = true
+	if err := c.index(ctx, target, to); err != nil {
+		return c.interrupted(ctx, err, "everything is copied, but not all of it is indexed, and no server starts on it until it is: run the same copy again, it continues with the index")
+	}
+	return errors.Join(target.close(), source.close())
+}
+
+// copyAll copies what there is. The place copied to knows that it is not whole.
+func (c *copying) copyAll(ctx context.Context, in, out storage.Store) error {
+	if err := setCopyStage(ctx, out, stageCopying); err != nil {
 		return err
 	}
 	if err := c.copyVersions(ctx, in, out); err != nil {
 		return err
 	}
-	if err := copyMetas(ctx, in, out); err != nil {
-		return err
-	}
+	return copyMetas(ctx, in, out)
+}
+
+// index indexes what was copied.
+func (c *copying) index(ctx context.Context, target *gateway, to *settings) error {
 	if err := target.open(to); err != nil {
 		return err
 	}
@@ -112,7 +146,58 @@ func (c *copying) run(ctx context.Context, from, to *settings) error {
 		return err
 	}
 	c.end()
-	return errors.Join(target.close(), source.close())
+	return setCopyStage(ctx, target.store, "")
+}
+
+// interrupted returns an error that says in which state a copy ended, and what to do.
+func (c *copying) interrupted(ctx context.Context, err error, state string) error {
+	c.end()
+	if ctx.Err() != nil { // by a signal, of which all errors tell in their own way
+		return errors.New("interrupted: " + state)
+	}
+	return fmt.Errorf("%w\n%s", err, state)
+}
+
+// howToEmpty says how a place is emptied. A connection string may hold a password, so it is not repeated.
+func howToEmpty(to *settings) string {
+	if to.mongodb != "" {
+		return "drop the database of --to (in mongosh: db.dropDatabase())"
+	}
+	return "remove the folder " + to.data
+}
+
+// copyMeta names the stage of a copy to the store; it is there until the copy is finished.
+const (
+	copyMeta     = "copy"
+	stageCopying = "copying"
+	// stageIndexing means that everything is copied, but not all of it is indexed.
+	stageIndexing = "indexing"
+)
+
+// copyStage returns the stage of a copy to a store, "" where there is none or it is finished.
+func copyStage(ctx context.Context, s storage.Store) (stage string, err error) {
+	err = s.View(ctx, func(r storage.Reader) error {
+		v, err := r.Meta(ctx, copyMeta)
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil
+		}
+		stage = string(v)
+		return err
+	})
+	return stage, err
+}
+
+func setCopyStage(ctx context.Context, s storage.Store, stage string) error {
+	var value []byte
+	if stage != "" {
+		value = []byte(stage)
+	}
+	return s.Update(ctx, func(tx storage.Tx) error { return tx.SetMeta(ctx, copyMeta, value) })
+}
+
+// unfinishedCopy is the error of who uses a store that is one.
+func unfinishedCopy(where string) error {
+	return errors.New(where + "the data is an unfinished copy: run the `fhirgate copy` that made it again, which finishes it or says what to do")
 }
 
 // mustBeEmpty refuses a place that holds any version.
@@ -202,11 +287,11 @@ func (c *copying) withCurrent(ctx context.Context, r storage.Reader, recs []stor
 	return page, nil
 }
 
-// copyMetas copies what the server keeps for itself.
+// copyMetas copies what the server keeps for itself. After it everything is copied.
 func copyMetas(ctx context.Context, in, out storage.Store) error {
 	var metas map[string][]byte
 	err := in.View(ctx, func(r storage.Reader) (err error) { metas, err = r.Metas(ctx); return err })
-	if err != nil || len(metas) == 0 {
+	if err != nil {
 		return err
 	}
 	return out.Update(ctx, func(tx storage.Tx) error {
@@ -215,7 +300,7 @@ func copyMetas(ctx context.Context, in, out storage.Store) error {
 				return err
 			}
 		}
-		return nil
+		return tx.SetMeta(ctx, copyMeta, []byte(stageIndexing))
 	})
 }
 
@@ -230,7 +315,7 @@ func (c *copying) show(what string, done, total int64) {
 		_ = c.bar.Set64(min(done, total))
 		return
 	}
-	if time.Since(c.last) > 5*time.Second {
+	if time.Since(c.last) > c.each {
 		c.last = time.Now()
 		fmt.Fprintf(c.p.stderr, "%d of %d %s\n", done, total, what)
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -96,4 +98,77 @@ func TestCopyMovesADatabaseToMongoDBAndBack(t *testing.T) {
 	same("back in a folder", p)
 	must(t, 200, "PUT", p.base+"/Patient/p1", `{"resourceType":"Patient","id":"p1","active":false}`)
 	p.stop(t)
+}
+
+// interrupter is an output that interrupts what writes to it.
+type interrupter struct{ interrupt func() }
+
+func (w interrupter) Write(b []byte) (int, error) {
+	w.interrupt()
+	return len(b), nil
+}
+
+// A copy that is interrupted says in which state it left the place copied to. No server starts on it, and the same command finishes it or says what to
+// do first.
+func TestACopyThatIsInterrupted(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "a")
+	p := startServer(t, folder)
+	for i := range 3 {
+		must(t, 201, "PUT", fmt.Sprintf("%s/Patient/p%d", p.base, i), fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","gender":"female"}`, i))
+	}
+	p.stop(t)
+	for engine, to := range map[string]string{"in a folder": filepath.Join(t.TempDir(), "b"), "in MongoDB": mongotest.URI(t)} {
+		t.Run(engine, func(t *testing.T) {
+			interrupted := func() error {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				c := &copying{p: &program{env: quietEnv(), stdout: io.Discard, stderr: interrupter{cancel}}}
+				return c.run(ctx, place(folder, ""), place(to, ""))
+			}
+			err := interrupted()
+			if err == nil || !strings.HasPrefix(err.Error(), "interrupted: the copy is not finished: 3 versions of 3 resources were copied") || !strings.Contains(err.Error(), "To begin again") {
+				t.Fatalf("%v", err)
+			}
+			var stdout, stderr bytes.Buffer
+			args := []string{"serve", "--listen", "127.0.0.1:0", "--data", to}
+			if strings.Contains(to, "://") {
+				args = []string{"serve", "--listen", "127.0.0.1:0", "--mongodb", to}
+			}
+			if status := run(t.Context(), program{args: args, env: quietEnv(), stdout: &stdout, stderr: &stderr}); status == 0 || !strings.Contains(stderr.String(), "unfinished copy") {
+				t.Errorf("serve: status %d: %s", status, &stderr)
+			}
+			if _, err := copyTo(t, folder, to); err == nil || !strings.Contains(err.Error(), "run copy again") {
+				t.Errorf("copy onto it: %v", err)
+			}
+			if _, err := copyTo(t, to, filepath.Join(t.TempDir(), "c")); err == nil || !strings.Contains(err.Error(), "--from: ") {
+				t.Errorf("copy from it: %v", err)
+			}
+			// As it is when everything is copied.
+			gw, err := newGateway(t.Context(), place(to, ""), "127.0.0.1:8080", newLogger(&program{stderr: io.Discard}, "error"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := setCopyStage(t.Context(), gw.store, stageIndexing); err != nil {
+				t.Fatal(err)
+			}
+			if err := gw.close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := interrupted(); err == nil || !strings.HasPrefix(err.Error(), "interrupted: everything is copied") {
+				t.Errorf("%v", err)
+			}
+			if _, err := copyTo(t, folder, to); err != nil {
+				t.Fatal(err)
+			}
+			dir, more := to, []string(nil)
+			if strings.Contains(to, "://") {
+				dir, more = "", inMongoDB(to)
+			}
+			p := startServer(t, dir, more...)
+			if r := must(t, 200, "GET", p.base+"/Patient?gender=female&_summary=count", ""); !strings.Contains(string(r.body), `"total":3`) {
+				t.Errorf("%s", r.body)
+			}
+			p.stop(t)
+		})
+	}
 }

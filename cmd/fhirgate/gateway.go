@@ -35,11 +35,13 @@ type gateway struct {
 	validator  *validation.Validator
 	service    *interaction.Service
 	control    *control // nil where nothing is listened for
-	closing    sync.Once
-	closed     error
+	// copying is set where the store is an unfinished copy, which copy finishes.
+	copying bool
+	closing sync.Once
+	closed  error
 }
 
-// newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not answer is waited for. What
+// newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not respond is waited for. What
 // is wrong for good is an error that says what to do. address is where the server listens.
 func newGateway(ctx context.Context, s *settings, address string, log *slog.Logger) (*gateway, error) {
 	g := &gateway{address: address, log: log}
@@ -95,6 +97,11 @@ func (g *gateway) open(s *settings) error {
 
 // openIn is open in a zone.
 func (g *gateway) openIn(s *settings, z zone) error {
+	if stage, err := copyStage(context.Background(), g.store); err != nil {
+		return err
+	} else if stage != "" && !g.copying {
+		return unfinishedCopy("")
+	}
 	g.parameters = search.NewParameters(definition.R4(), search.Options{BaseURLs: ownURLs(s, g.address), Zone: z.location, OnSkipped: skipped(g.log)})
 	level, err := validation.ParseLevel(s.validate.value)
 	if err != nil {
@@ -113,7 +120,7 @@ func (g *gateway) openIn(s *settings, z zone) error {
 	return err
 }
 
-// handler returns what answers requests. The gateway must be open.
+// handler returns the handler of all requests. The gateway must be open.
 func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 	metrics, err := newMetrics(g.engine)
 	if err != nil {
@@ -133,6 +140,7 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 		Validation:     s.validate.value,
 		Integrity:      s.integrity,
 		MultipleDelete: s.conditionalDelete.value == "multiple",
+		Lenient:        s.handling.value == "lenient",
 		Logger:         log,
 		Metrics:        metrics,
 	})

@@ -117,7 +117,7 @@ func (l *lines) read(r io.Reader) {
 
 // quietEnv is the environment of the command, without settings of fhirgate's.
 func quietEnv() []string {
-	env := []string{asCommand + "=1", "XDG_CACHE_HOME=" + filepath.Dir(binary)}
+	env := []string{asCommand + "=1", "XDG_CACHE_HOME=" + filepath.Join(filepath.Dir(binary), "cache")}
 	for _, kv := range os.Environ() {
 		if !strings.HasPrefix(kv, envPrefix) {
 			env = append(env, kv)

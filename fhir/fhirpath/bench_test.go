@@ -39,6 +39,11 @@ func compileAll(t testing.TB, typ string, opts ...Option) []*Program {
 	return ps
 }
 
+// Figures, on two cores (Xeon, Go 1.26). All search parameters of one example resource, evaluated with Each, allocate nothing: Observation-blood-pressure, 44
+// parameters, 6.9 us; Patient-example, 29 parameters, 6.7 us; Encounter-example, 29 parameters, 1.8 us. A hundred invariants of a Patient and its elements
+// take 65 us and 6 allocations. Compiling every search parameter for every resource type that has it, 2,573 programs, takes 13 ms; each expression
+// once, 3 ms.
+
 // BenchmarkSearchParameters evaluates all search parameters of one resource.
 func BenchmarkSearchParameters(b *testing.B) {
 	for _, name := range []string{"Observation-blood-pressure", "Patient-example", "Encounter-example"} {

@@ -1,8 +1,18 @@
 package mongodb
 
-import "time"
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
 
-// The clock is the wall clock of this process, moved forward by what it reads. Within a process the promises about Moment hold exactly:
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// The clock is the wall clock of this process, moved forward by what is stored when it starts and by what it reads. Within a process the promises about Moment hold exactly:
 // pin and committing see to it. Between processes they hold as far as the clocks agree and up to the time that a commit takes: an Update in
 // flight elsewhere may commit with an earlier instant than a Moment that was given out here, and who asks for what changed since is not told of it.
 // So pages do not rest on it while the server keeps the snapshot of the first one: they are read at its mark (mark.go). Only after that can a
@@ -12,7 +22,7 @@ import "time"
 func (s *Store) tick() time.Time {
 	for {
 		last := s.last.Load()
-		t := max(time.Now().UnixMicro(), last+1)
+		t := max(s.wall().UnixMicro(), last+1)
 		if s.last.CompareAndSwap(last, t) {
 			return time.UnixMicro(t).UTC()
 		}
@@ -30,21 +40,65 @@ func (s *Store) saw(t time.Time) {
 	}
 }
 
+// catchUp moves the clock past all that is stored, so that instants do not go back where the clock of this machine was set back since. A superseded
+// version is never later than the one that superseded it.
+func (s *Store) catchUp(ctx context.Context) error {
+	s.collections.mu.Lock()
+	types := slices.Sorted(maps.Keys(s.collections.known))
+	s.collections.mu.Unlock()
+	for _, typ := range types {
+		raw, err := s.current(typ).FindOne(ctx, bson.D{}, options.FindOne().SetSort(bson.D{{Key: fieldUpdated, Value: -1}, {Key: fieldID, Value: 1}}).
+			SetProjection(bson.D{{Key: fieldUpdated, Value: 1}})).Raw()
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			continue
+		}
+		if err != nil {
+			return wrap("clock", err)
+		}
+		if us, ok := raw.Lookup(fieldUpdated).AsInt64OK(); ok {
+			s.saw(time.UnixMicro(us))
+		}
+	}
+	return nil
+}
+
 // pin returns a moment and calls begin, which makes a snapshot, while nothing commits: what is visible is stamped before the moment, and what
 // commits later after it.
-func (s *Store) pin(begin func()) time.Time {
+//
+// Where no server answers, those who waited for their turn meanwhile would each wait for one again: what one of them was told holds for all.
+func (s *Store) pin(begin func() error) (time.Time, error) {
+	asked := time.Now()
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	t := s.tick()
+	if s.missed(asked) {
+		return t, errMissed
+	}
 	s.pinned.Store(t.UnixMicro())
-	begin()
-	return t
+	err := begin()
+	if err != nil {
+		s.miss()
+	}
+	return t, err
 }
 
-// committing keeps pin out until unlock is called. It returns errStale where a moment after now was given out: the Update then takes a later
+// errMissed means that no server has answered another who waited at the same time.
+var errMissed = errors.New("no server has answered in time")
+
+// miss notes that no server has answered in time; missed reports whether that was since.
+func (s *Store) miss() { s.missing.Store(int64(time.Since(s.began))) }
+
+func (s *Store) missed(since time.Time) bool { return s.missing.Load() > int64(since.Sub(s.began)) }
+
+// committing keeps pin out until unlock is called. It returns errMissed where no server answered while it waited. It returns errStale where a moment after now was given out: the Update then takes a later
 // instant and runs again. An Update that met this time and again goes ahead, at the price that a process pays to others.
 func (s *Store) committing(now time.Time, try int) (unlock func(), err error) {
+	asked := time.Now()
 	s.gate.RLock()
+	if s.missed(asked) {
+		s.gate.RUnlock()
+		return nil, errMissed
+	}
 	if now.UnixMicro() <= s.pinned.Load() && try < conflictTries {
 		s.gate.RUnlock()
 		return nil, errStale

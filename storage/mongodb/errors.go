@@ -26,6 +26,7 @@ const (
 	codeObjectTooLarge           = 10334
 	codeOutOfDiskSpace           = 14031
 	codeTransactionTooLargeCache = 334
+	codeTemporarilyUnavailable   = 365
 	codeDuplicateKey             = 11000
 )
 
@@ -53,6 +54,8 @@ func wrap(op string, err error) error {
 			e := fhir.NewError(fhir.KindFull, fhir.IssueNoStore, fhir.IDStorageFull, "the database has no space left for writes")
 			e.Op, e.Err = op, err
 			return e
+		case se.HasErrorCode(codeTemporarilyUnavailable): // a write outside of a transaction
+			return crowded(err)
 		case se.HasErrorCode(codeObjectTooLarge):
 			return tooLarge(op, err)
 		case se.HasErrorCode(codeSnapshotTooOld), se.HasErrorCode(codeSnapshotUnavailable):
@@ -108,10 +111,11 @@ func commitUnknown(err error) bool {
 	return failed || noServer(err) || label(err, "UnknownTransactionCommitResult") || label(err, "RetryableWriteError")
 }
 
-// noServer reports whether err says that no server was there to take a command.
+// noServer reports whether err says that no server was there to take a command, or none with a connection to send it by.
 func noServer(err error) bool {
 	var selection topology.ServerSelectionError
-	return errors.As(err, &selection)
+	var queue topology.WaitQueueTimeoutError
+	return errors.As(err, &selection) || errors.As(err, &queue)
 }
 
 // writeConcernFailed returns the server's word that a command was done but is not known to be on a majority, where the driver passes it on as it
@@ -122,10 +126,28 @@ func writeConcernFailed(err error) (w driver.WriteCommandError, ok bool) {
 }
 
 // cacheFull reports whether err is the storage engine's word that a transaction does not fit in its cache, where it may be the only one or one
-// of several; it has had more than one code.
+// of several; it has more than one code. One of them is that of conflicts: the engine rolls back the oldest transaction where nothing else makes
+// room. No two writers can conflict in an index other than that of _id, whose keys end with the document's own record.
 func cacheFull(err error) bool {
 	var se mongo.ServerError
-	return errors.As(err, &se) && (se.HasErrorCode(codeTransactionTooLargeCache) || se.HasErrorMessage("will not fit in the storage engine cache"))
+	return errors.As(err, &se) && (se.HasErrorCode(codeTransactionTooLargeCache) || se.HasErrorMessage("will not fit in the storage engine cache") ||
+		se.HasErrorCode(codeWriteConflict) && se.HasErrorMessage("WiredTigerIndexStandard::_insert"))
+}
+
+// transactionLimit says that a transaction is too large or too slow for the database.
+func transactionLimit(err error) error {
+	e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, fhir.IDTransactionLimit,
+		"the transaction is too large for the database: its changes do not fit in the storage engine's cache, or it takes longer than 60 s; nothing of it is stored. "+
+			"Split it into smaller ones, or give the database a larger cache (mongod --wiredTigerCacheSizeGB)")
+	e.Op, e.Err = "update", err
+	return e
+}
+
+// crowded says that the transactions of others fill the storage engine's cache.
+func crowded(err error) error {
+	e := fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, fhir.IDStorageBusy, "other large transactions fill the database's cache; try again")
+	e.Op, e.Err = "update", err
+	return e
 }
 
 // code reports whether err carries a server's error code.

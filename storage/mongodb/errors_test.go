@@ -59,6 +59,14 @@ func TestServerErrorsHaveTheKindsThatClientsUnderstand(t *testing.T) {
 		Message: "-31800: transaction is too large and will not fit in the storage engine cache"}}}}) {
 		t.Error("a full cache is not told")
 	}
+	conflict := " :: caused by :: WriteConflict error: this operation conflicted with another operation. Please retry your operation or multi-document transaction."
+	if !cacheFull(mongo.CommandError{Code: codeWriteConflict, Labels: []string{"TransientTransactionError"},
+		Message: "WiredTigerIndexStandard::_insert: index: terms; uri: table:index-50-4477781967756058859" + conflict}) {
+		t.Error("a full cache that is told as a conflict is not told")
+	}
+	if cacheFull(mongo.CommandError{Code: codeWriteConflict, Message: "WiredTigerRecordStore::updateRecord" + conflict}) {
+		t.Error("a conflict is taken for a full cache")
+	}
 	if err := wrap("op", mongo.CommandError{Labels: []string{"TransientTransactionError"}}); !label(err, "TransientTransactionError") {
 		t.Error("a label is lost")
 	}

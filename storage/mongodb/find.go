@@ -69,8 +69,11 @@ func (r *reader) find(ctx context.Context, q search.Query) ([]search.Row, error)
 	return out, nil
 }
 
-// sent makes the server know what this Update has put.
+// sent makes the server know what this Update has put, before it is asked for more than resources by their keys.
 func (r *reader) sent(ctx context.Context) error {
+	if r.lost != nil {
+		return r.lost
+	}
 	if r.tx == nil {
 		return nil
 	}

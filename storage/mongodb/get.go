@@ -22,9 +22,10 @@ type reader struct {
 	// begun is when the session was; started is set when it has read, and so has its moment.
 	begun   time.Time
 	started bool
-	// pinned is set when the moment was asked for; unpinned is why it could not be had.
-	pinned   bool
-	unpinned error
+	// pinned is set when the moment was asked for.
+	pinned bool
+	// lost is why nothing more can be read: the moment could not be had, or no server was there in time. What is asked after that would wait again.
+	lost error
 	// marked is set where the session reads at the time of a mark.
 	marked bool
 	// tx is set inside an Update, whose puts come before what the server holds.
@@ -74,8 +75,8 @@ const snapshotFor = 30 * time.Second
 // read runs one command of the reader. Where a collection was made at the time, the server has no snapshot of it: a view that has read nothing
 // takes a later moment, and one that has finds nothing in a collection that was made after it began.
 func (r *reader) read(ctx context.Context, typ, op string, f func(context.Context) error) error {
-	if r.unpinned != nil {
-		return r.unpinned
+	if r.lost != nil {
+		return r.lost
 	}
 	first := time.Now()
 	for try := 0; ; try++ {
@@ -83,6 +84,11 @@ func (r *reader) read(ctx context.Context, typ, op string, f func(context.Contex
 		if err == nil || errors.Is(err, mongo.ErrNoDocuments) {
 			r.started = true
 			return err
+		}
+		if noServer(err) && (r.tx == nil || !r.tx.transaction) {
+			r.s.miss()
+			r.lost = unavailable(op, err)
+			return r.lost
 		}
 		if r.marked {
 			return forgotten(op, err)
@@ -116,12 +122,6 @@ func (r *reader) madeElsewhere(ctx context.Context, typ string) bool {
 	return true
 }
 
-// pinFor is how long the snapshot of a moment is waited for, while nothing commits, and pinTries how often another moment is tried.
-const (
-	pinFor   = 5 * time.Second
-	pinTries = 6
-)
-
 // Now is Moment: a View puts nothing.
 func (r *reader) Now() time.Time { return r.Moment() }
 
@@ -130,33 +130,41 @@ func (r *reader) Now() time.Time { return r.Moment() }
 func (r *reader) Moment() time.Time {
 	if r.tx == nil && !r.started && !r.pinned {
 		r.pinned = true
-		err := r.pin()
-		for try := 1; err != nil && try < pinTries; try++ {
-			r.end(context.Background())
-			if err = r.begin(); err == nil {
-				err = r.pin()
-			}
-		}
-		if err != nil { // what a later read would begin is not of the moment
-			r.unpinned = unavailable("moment", err)
+		if err := r.pin(); err != nil { // what a later read would begin is not of the moment
+			r.lost = unavailable("moment", err)
 		}
 	}
 	return r.moment
 }
 
-// pin makes the view begin, and takes its moment.
-func (r *reader) pin() (err error) {
-	r.moment = r.s.pin(func() {
-		err = r.read(context.Background(), "", "moment", func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, pinFor)
-			defer cancel()
-			return r.s.db.Collection(metaCollection).FindOne(ctx, bson.D{{Key: fieldID, Value: ""}}).Err()
+// pin makes the view begin, and takes its moment. It waits for a server as long as any operation does, and begins again meanwhile where one that
+// began to answer is lost.
+func (r *reader) pin() error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.s.timeout)
+	defer cancel()
+	for {
+		var err error
+		r.moment, err = r.s.pin(func() error {
+			err := r.read(ctx, "", "moment", func(ctx context.Context) error {
+				return r.s.db.Collection(metaCollection).FindOne(ctx, bson.D{{Key: fieldID, Value: ""}}).Err()
+			})
+			if errors.Is(err, mongo.ErrNoDocuments) {
+				return nil
+			}
+			return err
 		})
-	})
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return nil
+		switch {
+		case err == nil || noServer(err) || errors.Is(err, errMissed):
+			return err
+		case ctx.Err() != nil: // which is the time of this read, and not that of the request
+			return errMissed
+		}
+		r.end(ctx)
+		if err := r.begin(); err != nil {
+			return err
+		}
+		r.lost = nil
 	}
-	return err
 }
 
 // noIndex leaves the index out of what a read returns.

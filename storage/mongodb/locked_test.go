@@ -2,6 +2,7 @@ package mongodb_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,64 @@ func TestWritesDoNotWaitForATransactionThatNobodyEnds(t *testing.T) {
 	for id, expect := range map[string]int64{"there": 1, "fresh": 0} {
 		if err := write(id, expect); err != nil {
 			t.Errorf("a write of %s after the other transaction: %v", id, err)
+		}
+	}
+}
+
+// TestALockOfAGatewayThatIsGoneIsEnded leaves a transaction open as a gateway does that is killed: its connections are closed, and the server is not
+// told.
+func TestALockOfAGatewayThatIsGoneIsEnded(t *testing.T) {
+	endsLocks(t, mongotest.URI(t))
+}
+
+// A user who may read and write the database, and nothing else, may end what is left of the same user's other gateways.
+func TestALockIsEndedByAUserWhoMayOnlyReadAndWrite(t *testing.T) {
+	c := mongotest.StartSecured(t, "root", "right")
+	with := func(user string) string {
+		return strings.Replace(c.URI("fhir"), "mongodb://", "mongodb://"+user+":right@", 1) + "&authSource=admin"
+	}
+	root, err := mongo.Connect(options.Client().ApplyURI(with("root")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Disconnect(t.Context())
+	if err := root.Database("admin").RunCommand(t.Context(), bson.D{{Key: "createUser", Value: "gate"}, {Key: "pwd", Value: "right"},
+		{Key: "roles", Value: bson.A{bson.D{{Key: "role", Value: "readWrite"}, {Key: "db", Value: "fhir"}}}}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	endsLocks(t, with("gate"))
+}
+
+func endsLocks(t *testing.T, uri string) {
+	s, ctx := openURI(t, uri), t.Context()
+	if err := put(ctx, s, "there", 0); err != nil {
+		t.Fatal(err)
+	}
+	cs, err := connstring.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, expect := range map[string]int64{"there": 1, "fresh": 0} {
+		gone, err := mongo.Connect(options.Client().ApplyURI(uri).SetAppName("fhirgate"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		session, err := gone.StartSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := session.StartTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := gone.Database(cs.Database).Collection("Basic").UpdateOne(mongo.NewSessionContext(ctx, session), bson.D{{Key: "_id", Value: id}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "held", Value: true}}}}, options.UpdateOne().SetUpsert(true)); err != nil {
+			t.Fatal(err)
+		}
+		if err := gone.Disconnect(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := put(ctx, s, id, expect); err != nil {
+			t.Errorf("a write of %s that the transaction of a gateway holds which is gone: %v", id, err)
 		}
 	}
 }

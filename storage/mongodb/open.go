@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/description"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/fhirgate/fhirgate/storage"
@@ -27,8 +29,9 @@ type Options struct {
 	URI string
 	// MaxPool is the greatest number of connections a server; 0 means 100. It is overridden by maxPoolSize in the URI.
 	MaxPool uint64
-	// Timeout bounds how long one operation waits for a server that can take it; 0 means 5 s. It is overridden by
-	// serverSelectionTimeoutMS in the URI.
+	// Timeout bounds how long one operation waits for a server that can take it, for a connection to one and for its signs of life; 0 means 5 s.
+	// It is overridden by serverSelectionTimeoutMS and connectTimeoutMS in the URI. A server that stands still is given up after heartbeatFrequencyMS
+	// (5 s) and connectTimeoutMS: what it was asked then fails, or is asked of another.
 	Timeout time.Duration
 	// Logger gets a line for each state of the connection; nil discards them.
 	Logger *slog.Logger
@@ -36,6 +39,12 @@ type Options struct {
 
 // defaultDatabase is the database where the URI names none.
 const defaultDatabase = "fhir"
+
+// application is the name of this program to the server, where the URI has no appName.
+const application = "fhirgate"
+
+// heartbeat is how often a server is looked at that says nothing by itself.
+const heartbeat = 5 * time.Second
 
 // minVersion is the oldest major version of the server that has what the engine needs.
 const minVersion = 6
@@ -47,10 +56,18 @@ type Store struct {
 	// tls and certified tell whether the connection string asks for TLS, and names a certificate of the client.
 	tls, certified bool
 	log            *slog.Logger
+	// app is the name that the server knows this program by.
+	app string
 
 	// last is the greatest instant given out or read, pinned the last moment, in microseconds; commits hold gate. See clock.go.
 	last, pinned atomic.Int64
+	wall         func() time.Time // the clock of this machine
 	gate         sync.RWMutex
+	// missing is how long after began it was that no server answered in time; 0 for never.
+	missing atomic.Int64
+	began   time.Time
+	// timeout is how long one operation waits for a server.
+	timeout time.Duration
 
 	ready  atomic.Pointer[readiness]
 	opened chan struct{} // closed when the server has been reached and accepted, and the collections are there
@@ -62,6 +79,9 @@ type Store struct {
 	closed   atomic.Bool
 	// importing is set while collections lack their indexes because of an import.
 	importing atomic.Bool
+
+	// filling is held by the Update that is tried again because it found the server's cache full.
+	filling chan struct{}
 
 	collections collections
 	frequencies frequencies
@@ -109,7 +129,9 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 	client, err := mongo.Connect(with.
 		SetMaxPoolSize(opt.MaxPool).
 		SetServerSelectionTimeout(opt.Timeout).
-		SetAppName("fhirgate").
+		SetConnectTimeout(opt.Timeout).
+		SetHeartbeatInterval(heartbeat).
+		SetAppName(application).
 		ApplyURI(opt.URI).
 		// What the contract promises needs these, whatever the URI says.
 		SetReadConcern(readconcern.Majority()).
@@ -121,7 +143,7 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, began: time.Now(), wall: time.Now, app: cmp.Or(cs.AppName, application), timeout: cmp.Or(cs.ServerSelectionTimeout, opt.Timeout), tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
 	s.ready.Store(&readiness{err: errConnecting})
 	begun := time.Now()
 	s.work.Add(1)
@@ -167,7 +189,9 @@ func (s *Store) connect(run context.Context, uri string) {
 		err := s.check(run, uri)
 		if err == nil {
 			accepted.Do(func() { close(s.answered) })
-			err = s.collections.list(run, s)
+			if err = s.collections.list(run, s); err == nil {
+				err = s.catchUp(run)
+			}
 		}
 		if run.Err() != nil {
 			return
@@ -259,6 +283,9 @@ func (s *Store) noAnswer(ctx context.Context, err error, uri string) error {
 	var why []string
 	for _, server := range selection.Desc.Servers {
 		what := "no primary"
+		if server.Kind == description.ServerKindRSGhost {
+			what = uninitiated(string(server.Addr))
+		}
 		if server.LastError != nil {
 			what = strings.Join(strings.Fields(server.LastError.Error()), " ") + s.advice(server.LastError)
 		}
@@ -268,6 +295,11 @@ func (s *Store) noAnswer(ctx context.Context, err error, uri string) error {
 		why = []string{noMember(ctx, uri)}
 	}
 	return fmt.Errorf("mongodb: no server answers: %s", strings.Join(why, ", "))
+}
+
+// uninitiated says what a member of a set waits for that has no configuration.
+func uninitiated(addr string) string {
+	return "its replica set was never initiated, or it is starting: run `mongosh --host " + addr + " --eval 'rs.initiate()'` once"
 }
 
 // advice says what may be wrong where a server ended the connection in the middle of the handshake, which it does without a word.

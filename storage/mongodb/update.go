@@ -28,6 +28,8 @@ const (
 	slowTransaction = 3 * time.Second
 	// conflictTries bounds how often an Update is tried again that found another version than it expected.
 	conflictTries = 10
+	// fullTries is how often an Update is tried that finds the cache full while no other of this process does.
+	fullTries = 3
 )
 
 // tx is the unit of work of one try of an Update. It begins as a view: what is put is kept, and written when the function has returned, by
@@ -62,7 +64,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		return err
 	}
 	begun, slow, full := time.Now(), 0, 0
-	var conflicted time.Time // when the first conflict was
+	var conflicted, looked time.Time // when the first conflict was, and when what it may be with was looked for
 	for try := 0; ; try++ {
 		start := time.Now()
 		err, own := s.try(ctx, f, try)
@@ -74,34 +76,51 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		if slowly {
 			slow++
 		}
-		// What fills the cache may be the transactions of others, which end.
-		crowded := cacheFull(err)
-		if crowded {
+		// What fills the cache may be the transactions of others, which end: those of this process that were rolled back for it are tried again one by
+		// one. Once the cache was full, a conflict is taken for another word for it.
+		filled := cacheFull(err) || full > 0 && code(err, codeWriteConflict)
+		switch {
+		case filled && full == 0:
+			select {
+			case s.filling <- struct{}{}:
+				defer func() { <-s.filling }()
+			case <-time.After(retryFor):
+				return crowded(err)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			begun = time.Now()
+			fallthrough
+		case filled:
 			full++
 		}
-		if slow > 1 || full > 3 || crowded && time.Since(begun) > retryFor || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
-			e := fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, fhir.IDTransactionLimit,
-				"the transaction is larger than the database's cache allows or takes longer than 60 s; nothing of it is stored")
-			e.Op, e.Err = "update", err
-			return e
+		if slow > 1 || full > fullTries || filled && time.Since(begun) > retryFor || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
+			return transactionLimit(err)
+		}
+		if noServer(err) || errors.Is(err, errMissed) { // which has waited for one
+			return unavailable("update", err)
 		}
 		superseded := errors.Is(err, errSuperseded) || errors.Is(err, errStale) || code(err, codeDuplicateKey)
-		if !superseded && !crowded && !label(err, "TransientTransactionError") || ctx.Err() != nil {
+		if !superseded && !filled && !label(err, "TransientTransactionError") || ctx.Err() != nil {
 			if own {
 				return err
 			}
 			return wrap("update", err)
 		}
-		if code(err, codeWriteConflict) && !crowded {
+		if code(err, codeWriteConflict) && !filled {
 			if conflicted.IsZero() {
-				conflicted = time.Now()
+				conflicted, looked = time.Now(), time.Now().Add(abandonedAfter-lookEach)
+			}
+			if time.Since(looked) > lookEach {
+				s.endAbandoned(ctx)
+				looked = time.Now()
 			}
 			if time.Since(conflicted) > s.limits.locked {
 				return locked("update", err)
 			}
 		}
 		if time.Since(begun) > retryFor && !slowly || superseded && try >= conflictTries { // the next try tells what a slow one ended by
-			if !superseded && !crowded && !code(err, codeWriteConflict) {
+			if !superseded && !filled && !code(err, codeWriteConflict) {
 				return unavailable("update", err)
 			}
 			return fmt.Errorf("mongodb: %w after %d tries: %w", storage.ErrConflict, try+1, err)
@@ -137,7 +156,10 @@ func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err
 		return err, false
 	}
 	defer unlock()
-	return t.write(ctx), false
+	if err = t.write(ctx); noServer(err) {
+		s.miss()
+	}
+	return err, false
 }
 
 // write commits.
@@ -176,6 +198,7 @@ func (t *tx) write(ctx context.Context) error {
 func (t *tx) insert(ctx context.Context, typ string, doc any) error {
 	within, cancel := context.WithTimeout(ctx, 2*t.s.limits.locked)
 	defer cancel()
+	defer t.s.whileWaiting(within)()
 	_, err := t.s.current(typ).InsertOne(within, doc)
 	if err != nil && ctx.Err() == nil && (within.Err() != nil || code(err, codeMaxTimeExpired) || errors.Is(err, context.DeadlineExceeded)) {
 		return unavailable("update", err)
@@ -233,7 +256,7 @@ func (t *tx) startTransaction() error {
 }
 
 // commitFor is how long a commit whose result is unknown is asked for again.
-const commitFor = 30 * time.Second
+const commitFor = 15 * time.Second
 
 // commit commits the transaction. A commit whose result is unknown is sent again; the server answers it once.
 func (t *tx) commit(ctx context.Context) error {

@@ -48,6 +48,8 @@ const (
 // file. The zero journal keeps nothing. It may be used by several goroutines; take belongs to the reading one.
 type journal struct {
 	path string
+	// unfinished is set where an earlier run left something to resume, and this one begins anew.
+	unfinished bool
 
 	mu   sync.Mutex
 	file *os.File
@@ -79,6 +81,8 @@ func openJournal(folder, server string, files []string, resume bool) (*journal, 
 	j := &journal{path: filepath.Join(folder, "load-"+base64.RawURLEncoding.EncodeToString(sum[:12]))}
 	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
 	if !resume {
+		_, err := os.Stat(j.path)
+		j.unfinished = err == nil
 		flags |= os.O_TRUNC
 	} else if err := j.read(); errors.Is(err, fs.ErrNotExist) {
 		return nil, errNothingToResume
@@ -176,15 +180,16 @@ func (j *journal) mark(mark byte, units ...unit) {
 	}
 }
 
-// close ends the journal, and removes it where nothing is left to resume. It reports whether another run can go on from it.
-func (j *journal) close(finished bool) (resumable bool) {
-	if j.file == nil {
-		return false
+// close ends the journal, and removes it where nothing is left to resume. The error says why no other run can go on from it.
+func (j *journal) close(finished bool) error {
+	if j.file != nil {
+		_ = j.file.Close()
+		if finished {
+			_ = os.Remove(j.path)
+		}
 	}
-	_ = j.file.Close()
-	if finished {
-		_ = os.Remove(j.path)
-		return false
+	if j.err == nil && j.path == "" {
+		return errors.New("this user has no cache folder")
 	}
-	return j.err == nil
+	return j.err
 }

@@ -112,21 +112,23 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	if o.pause != nil {
 		l.client.pause = o.pause
 	}
-	if l.journal, err = openJournal(o.Journals, o.Server, o.Files, o.Resume); err != nil {
-		return newTally().summary(0), err
-	}
-	finished := false
-	defer func() { l.journal.close(finished) }()
 	if err := l.client.reach(ctx); err != nil {
-		finished = !o.Resume // nothing was sent
 		if ctx.Err() != nil {
 			err = ErrInterrupted
 		}
 		return newTally().summary(0), err
 	}
+	if l.journal, err = openJournal(o.Journals, o.Server, o.Files, o.Resume); err != nil {
+		return newTally().summary(0), err
+	}
+	finished := false
+	defer func() { _ = l.journal.close(finished) }()
 	all := append(append([]*input{}, first...), rest...)
 	l.progress = startProgress(&o, l.tally, all)
 	l.client.waiting = l.waiting
+	if l.journal.unfinished {
+		l.progress.note("an earlier load of these files did not finish; this run sends all of them again (--resume would send only what is missing)")
+	}
 	sending, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
 	defer context.AfterFunc(ctx, func() { l.drain(sending, abort) })()
@@ -149,9 +151,9 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	s := l.tally.summary(time.Since(start))
 	s.Sample = o.Sample
-	if finished = err == nil; !finished {
+	if finished = err == nil; !finished && s.Files > 0 {
 		s.ByFile = filesOf(all)
-		s.Resumable = l.journal.close(false)
+		s.Journal = l.journal.close(false)
 	}
 	return s, err
 }

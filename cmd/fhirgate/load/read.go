@@ -17,6 +17,9 @@ func (l *loader) read(ctx context.Context, inputs []*input) error {
 		l.current = in
 		err := o.file(in.file)
 		l.tally.files.Add(1)
+		if err == nil {
+			in.read.Store(true)
+		}
 		if errors.Is(err, errStopped) || ctx.Err() != nil {
 			return err
 		}
@@ -25,7 +28,6 @@ func (l *loader) read(ctx context.Context, inputs []*input) error {
 				return err
 			}
 		}
-		in.read.Store(true)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func TestAnInterruptedLoadGoesOnWithoutDoublingTransactions(t *testing.T) {
 	}
 	o := Options{Server: rec.URL + "/fhir", Files: []string{dir}, Journals: journals}
 	s, err := Run(ctx, o)
-	if !errors.Is(err, ErrInterrupted) || !s.Resumable || s.Resources < 13 || s.Resources == 40 {
+	if !errors.Is(err, ErrInterrupted) || s.Journal != nil || s.Resources < 13 || s.Resources == 40 {
 		t.Fatalf("%v %+v", err, s)
 	}
 	if len(s.ByFile.Whole) != s.Resources || len(s.ByFile.Whole)+len(s.ByFile.Not) != 40 || s.ByFile.Leading > s.Resources {
@@ -125,7 +126,7 @@ func TestWhatFailedIsLoadedWhereItIsMended(t *testing.T) {
 		return ""
 	}
 	o := Options{Files: []string{file}, Journals: journals}
-	if s, err := rec.run(t, o); err == nil || s.Resources != 2 || s.Failed != 1 || !s.Resumable {
+	if s, err := rec.run(t, o); err == nil || s.Resources != 2 || s.Failed != 1 || s.Journal != nil {
 		t.Fatalf("%v %+v", err, s)
 	}
 	write(t, dir, "a.ndjson", []byte(line("a")+line("b")+line("c")))
@@ -209,5 +210,54 @@ func TestJournalsOfDifferentLoadsAreApart(t *testing.T) {
 	}
 	if slices.Contains(rec.lines(), "POST /other") {
 		t.Error("sent")
+	}
+}
+
+func TestWhereNothingCanBeRecordedTheSummarySaysSo(t *testing.T) {
+	file := write(t, t.TempDir(), "a.json", post(1))
+	for _, journals := range []string{"", write(t, t.TempDir(), "a file", nil)} {
+		rec := newRecorder(t)
+		rec.before = refuse(1, 422, "")
+		s, err := rec.run(t, Options{Files: []string{file}, Journals: journals})
+		var out strings.Builder
+		s.Write(&out)
+		if err == nil || s.Journal == nil || !strings.Contains(out.String(), "--resume is not possible") {
+			t.Errorf("%q: %v\n%s", journals, err, out.String())
+		}
+		if _, err := rec.run(t, Options{Files: []string{file}, Journals: journals, Resume: true}); err == nil || !strings.Contains(err.Error(), "--resume") {
+			t.Errorf("%q: %v", journals, err)
+		}
+	}
+}
+
+func TestAJournalOutlivesAServerThatIsNotThere(t *testing.T) {
+	file, journals := write(t, t.TempDir(), "a.ndjson", []byte(patient("a")+"\n"+patient("5")+"\n")), t.TempDir()
+	rec, shown := newRecorder(t), &display{}
+	rec.entry = faulty
+	o := Options{Server: rec.URL + "/fhir", Files: []string{file}, Journals: journals, Progress: shown}
+	if _, err := Run(t.Context(), o); err == nil {
+		t.Fatal("loaded")
+	}
+	served := rec.Config.Handler
+	address := rec.Listener.Addr().String()
+	rec.Close()
+	o.pause = func(context.Context, time.Duration) error { return nil }
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "nothing is listening") {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Skipf("the port was taken meanwhile: %v", err)
+	}
+	s := &http.Server{Handler: served}
+	t.Cleanup(func() { _ = s.Close() })
+	go func() { _ = s.Serve(ln) }()
+	o.Resume = true
+	if s, err := Run(t.Context(), o); err == nil || s.Before != 1 {
+		t.Fatalf("%v %+v", err, s)
+	}
+	o.Resume = false
+	if s, err := Run(t.Context(), o); err == nil || s.Before != 0 || !strings.Contains(shown.String(), "did not finish") {
+		t.Fatalf("%v %+v %s", err, s, shown)
 	}
 }

@@ -49,9 +49,9 @@ type Summary struct {
 	Elapsed                       time.Duration
 	// Sample is set where the embedded sample was loaded.
 	Sample bool
-	// ByFile says which files went in, where not all did, and Resumable whether another run can go on from this one.
-	ByFile    Files
-	Resumable bool
+	// ByFile says which files went in, where not all did, and Journal why no other run can go on from this one.
+	ByFile  Files
+	Journal error
 }
 
 // tally collects the results of workers and readers. It may be used by several goroutines.
@@ -195,8 +195,11 @@ func (s *Summary) Write(w io.Writer) {
 	if n := len(s.ByFile.Whole) + len(s.ByFile.Partly) + len(s.ByFile.Not); n > 1 {
 		s.ByFile.write(&b)
 	}
-	if s.Resumable {
+	switch n := len(s.ByFile.Whole) + len(s.ByFile.Partly) + len(s.ByFile.Not); {
+	case n > 0 && s.Journal == nil:
 		b.WriteString("\nRun the same command with --resume to load what is missing, and nothing twice.\n")
+	case n > 0:
+		fmt.Fprintf(&b, "\n--resume is not possible: what was loaded could not be recorded (%v).\n", s.Journal)
 	}
 	_, _ = io.WriteString(w, b.String())
 }

@@ -1,5 +1,5 @@
-// Package searchtest runs the search scripts of testdata/search against anything that can store and search resources: the oracle, the
-// engines, and a server over HTTP. One script means the same everywhere.
+// Package searchtest runs the search scripts of testdata/search against anything that can store and search resources: the oracle, the engines, and a
+// server over HTTP. One script means the same everywhere.
 //
 // # Design
 //
@@ -13,12 +13,9 @@
 //	search Observation?date=xx            -> error bad-date
 //	search Observation?code=none          -> none
 //
-// What follows "->" are the ids found: in any order, or where the search has _sort in that order. "none" says that nothing is found, "error"
-// that the search is refused with an issue of that id. A search over several types names keys, "Patient/a". resourceType and id are added
-// to what is put. "reset" empties the store.
+// After "->" come the ids found: in any order, or in their order where the search has _sort. "none" means that nothing is found, "error" that the search is
+// refused with an issue of that id. A search over several types names keys, "Patient/a". resourceType and id are added to what is put. "reset" empties the
+// store.
 //
-// # Decisions
-//
-// 1. Text rather than tables in Go (2026-11-23). Context: the same cases run in four places. Choice: scripts in testdata, one runner with a
-// Backend of three methods. Consequence: a bug report is one line, and a backend can't leave a case out.
+// Decisions are in DECISIONS.md.
 package searchtest
