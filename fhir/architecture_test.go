@@ -49,9 +49,11 @@ var imports = map[string][]string{
 	"storage/storagetest":        {"storage", "fhir/..."},
 	"validation":                 {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/xhtml"},
 	"fhir/server/job":            {"storage"},
-	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation"},
-	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/interaction"},
-	"fhir/server/rest":           {"fhir", "fhir/server/interaction", "fhir/server/operation"},
+	"fhir/server/parameter":      {"fhir", "fhir/definition", "fhir/search", "storage", "fhir/server/job"},
+	"fhir/server/graphql":        {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search"},
+	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation", "fhir/server/job", "fhir/server/parameter"},
+	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/interaction", "fhir/server/parameter"},
+	"fhir/server/rest":           {"fhir", "fhir/xml", "fhir/server/interaction", "fhir/server/operation"},
 }
 
 // beyond are imports that the layout does not have and building has shown to be needed, with the reason. They too lead downwards only.
@@ -73,6 +75,7 @@ var libraries = []struct {
 	{"github.com/xeipuuv/gojsonschema", []string{"validation"}, 1},
 	{"github.com/google/fhir/go", []string{"validation"}, 1},
 	{"github.com/spf13/cobra", []string{"cmd"}, 0},
+	{"github.com/vektah/gqlparser", []string{"fhir/server/graphql"}, 0},
 	// What lies below the interactions does not know HTTP. fhir has the one table of statuses, and an interaction needs their names and those
 	// of methods, because the entries of a batch and of a history carry them.
 	{"net/http", []string{"cmd", "fhir", "fhir/server/interaction", "fhir/server/operation", "fhir/server/rest"}, 0},
@@ -98,6 +101,7 @@ var allowed = []struct {
 		"the conformance resources that definitions are"},
 	{"fhir/server/rest", []string{"Location"}, "the HTTP header Location"},
 	{"fhir/server/interaction/bundle.go", []string{"Location"}, "the HTTP header Location, of an operation's response"},
+	{"fhir/server/graphql", []string{"List"}, "the end of the names of searches, PatientList"},
 	{"cmd/fhirgate/load", []string{"Location"}, "the HTTP header Location"},
 	{"fhir/terminology", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
 	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},

@@ -95,6 +95,19 @@ const (
 	IDPatchCost       IssueID = "patch-cost"       // The operations together cost more than the server allows.
 )
 
+// GraphQL.
+const (
+	IDGraphQLSyntax    IssueID = "graphql-syntax"     // The text is not a GraphQL query.
+	IDGraphQLOperation IssueID = "graphql-operation"  // The query has no operation that can be performed.
+	IDGraphQLField     IssueID = "graphql-field"      // A selection is not one that its type has.
+	IDGraphQLArgument  IssueID = "graphql-argument"   // An argument does not exist or has a value that it does not take.
+	IDGraphQLVariable  IssueID = "graphql-variable"   // A variable is not declared, or its value is not of its type.
+	IDGraphQLDirective IssueID = "graphql-directive"  // A directive does not exist or does not have these arguments.
+	IDGraphQLSingleton IssueID = "graphql-singleton"  // A field that must have one value has several.
+	IDGraphQLReference IssueID = "graphql-reference"  // A reference that the query follows cannot be resolved.
+	IDGraphQLTooCostly IssueID = "graphql-too-costly" // The query costs more than the server allows.
+)
+
 // Preconditions.
 const (
 	IDETag               IssueID = "etag"                 // A header with entity tags cannot be read.
@@ -180,7 +193,6 @@ const (
 	IDConditionalReference IssueID = "conditional-reference" // A conditional reference does not match exactly one resource, or is not allowed here.
 	IDBatchReference       IssueID = "batch-reference"       // An entry of a batch refers to another entry; only a transaction resolves that.
 	IDModifierExtension    IssueID = "modifier-extension"    // A modifier extension of a batch or transaction is not understood.
-	IDPatchNotSupported    IssueID = "patch-not-supported"   // PATCH is not served inside a Bundle.
 	IDTransactionLimit     IssueID = "transaction-limit"     // The transaction is larger than the database can commit at once.
 )
 
@@ -192,6 +204,7 @@ const (
 	IDPatchIdentity      IssueID = "patch-identity"      // A patch changes the resource's type or id.
 	IDMissingReference   IssueID = "missing-reference"   // A reference names a resource of this server that does not exist.
 	IDReferenced         IssueID = "referenced"          // Another resource still refers to the one to be deleted.
+	IDIndexLimit         IssueID = "index-limit"         // The resource has more values for a search parameter than it can be found by.
 	IDStorageBusy        IssueID = "storage-busy"        // Other large transactions fill the database's cache; retry.
 	IDStorageDamaged     IssueID = "storage-damaged"     // A file of the data folder is damaged: what is in it cannot be read, and nothing is written until a backup is restored.
 	IDStorageFull        IssueID = "storage-full"        // There is no space left for writes; reads are served.

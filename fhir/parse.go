@@ -58,7 +58,7 @@ func Parse(src []byte, lim Limits) (*Tree, error) {
 	}
 	p.space()
 	if p.i < len(src) {
-		return nil, p.fail(IDJSONTrailing, "the document goes on after its value")
+		return nil, p.fail(IDJSONTrailing, "something follows the JSON value")
 	}
 	return &Tree{src: src, nodes: p.nodes, spaced: p.spaced}, nil
 }
@@ -199,7 +199,7 @@ func (p *parser) object(at uint32, depth int) error {
 		}
 		if seen, err = p.unique(at, child, count, seen); err != nil {
 			p.i = nameAt
-			return p.fail(IDJSONDuplicateKey, "the member name stands twice in one object")
+			return p.fail(IDJSONDuplicateKey, "the object already has a member of this name")
 		}
 		count++
 		p.space()
@@ -311,7 +311,7 @@ func (p *parser) str() (escaped bool, err error) {
 				return false, err
 			}
 		default:
-			return false, p.fail(IDJSONSyntax, "a control character stands unescaped in a string")
+			return false, p.fail(IDJSONSyntax, "a string contains an unescaped control character")
 		}
 	}
 }
@@ -354,7 +354,7 @@ func (p *parser) escape() error {
 				p.i += 12
 				return nil
 			}
-			return p.fail(IDJSONUTF8, "an escape holds half of a surrogate pair")
+			return p.fail(IDJSONUTF8, "an escape sequence is half of a surrogate pair")
 		}
 	}
 	return p.fail(IDJSONSyntax, "an escape sequence is not valid")

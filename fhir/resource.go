@@ -21,14 +21,14 @@ func ParseResource(src []byte, lim Limits) (Resource, error) {
 // AsResource checks that n is a resource: an *Error of KindInvalid with the issue id resource-type says why it is not.
 func AsResource(n Node) (Resource, error) {
 	if n.Kind() != Object {
-		return Resource{}, NewError(KindInvalid, IssueStructure, IDResourceType, "a resource is a JSON object")
+		return Resource{}, NewError(KindInvalid, IssueStructure, IDResourceType, "a resource must be a JSON object")
 	}
 	rt := n.Get("resourceType")
 	switch {
 	case !rt.Valid():
-		return Resource{}, NewError(KindInvalid, IssueStructure, IDResourceType, "a resource names its type in the member resourceType, and there is none")
+		return Resource{}, NewError(KindInvalid, IssueStructure, IDResourceType, "resourceType is missing; it must name the type of the resource, such as \"Patient\"")
 	case rt.Kind() != String || !ValidTypeName(rt.Text()):
-		return Resource{}, NewError(KindInvalid, IssueStructure, IDResourceType, "resourceType must be the name of a resource type: a string that begins with a capital letter, as \"Patient\"")
+		return Resource{}, NewError(KindInvalid, IssueStructure, IDResourceType, "resourceType must be the name of a resource type, such as \"Patient\"")
 	}
 	return Resource{n}, nil
 }

@@ -177,14 +177,14 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 	}
 	if m.element.Max == 1 {
 		if n.Kind() == fhir.Array {
-			w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, m.element.Name+" may stand once, and must not be an array")
+			w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, m.element.Name+" does not repeat and must not be an array")
 			return
 		}
 		w.value(n, m)
 		return
 	}
 	if n.Kind() != fhir.Array {
-		w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, m.element.Name+" may repeat, and must be an array; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, m.element.Name+" may repeat and must be an array, not "+kindName(n))
 		return
 	}
 	w.weight += len(n.Raw())
@@ -192,7 +192,7 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 		w.add(n, "", fhir.IssueStructure, fhir.IDElementEmpty, m.element.Name+" is an empty array; leave the element out")
 	}
 	if m.element.Max > 1 && n.Len() > m.element.Max {
-		w.add(n, "", fhir.IssueStructure, fhir.IDElementMax, m.element.Name+" stands more often than it may")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementMax, m.element.Name+" is repeated more often than is allowed")
 	}
 	if m.ref.Type.Kind != definition.KindPrimitive {
 		for c := n.First(); c.Valid(); c = c.Next() {
@@ -217,7 +217,7 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 			paired = true
 		}
 		if sibling.Kind() != fhir.Object {
-			w.add(c, "", fhir.IssueStructure, fhir.IDElementNull, "null may stand in "+m.element.Name+" only where _"+n.Name()+" has an object at the same place")
+			w.add(c, "", fhir.IssueStructure, fhir.IDElementNull, m.element.Name+" may contain null only where _"+n.Name()+" has an object at the same position")
 		}
 		w.standIn(c, m)
 	}
@@ -227,14 +227,14 @@ func (w *walker) element(parent, n fhir.Node, m member) {
 func (w *walker) sibling(parent, n fhir.Node, m member) {
 	if m.element.Max == 1 {
 		if n.Kind() != fhir.Object {
-			w.add(n, "", fhir.IssueStructure, fhir.IDElementType, n.Name()+" must be an object; "+kindName(n)+" stands there")
+			w.add(n, "", fhir.IssueStructure, fhir.IDElementType, n.Name()+" must be an object, not "+kindName(n))
 			return
 		}
 		w.object(n, m.ref.Type, false)
 		return
 	}
 	if n.Kind() != fhir.Array {
-		w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, n.Name()+" must be an array, as "+m.element.Name+" is; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementArray, n.Name()+" must be an array like "+m.element.Name+", not "+kindName(n))
 		return
 	}
 	w.weight += len(n.Raw())
@@ -254,10 +254,10 @@ func (w *walker) sibling(parent, n fhir.Node, m member) {
 			w.replace(c, emptyObject)
 			// Where the value is null as well, the value's walk has said so.
 			if !base.Valid() {
-				w.add(c, "", fhir.IssueStructure, fhir.IDElementNull, "null may stand in "+n.Name()+" only where "+m.element.Name+" has a value at the same place")
+				w.add(c, "", fhir.IssueStructure, fhir.IDElementNull, n.Name()+" may contain null only where "+m.element.Name+" has a value at the same position")
 			}
 		default:
-			w.add(c, "", fhir.IssueStructure, fhir.IDElementType, n.Name()+" holds objects and null; "+kindName(c)+" stands there")
+			w.add(c, "", fhir.IssueStructure, fhir.IDElementType, n.Name()+" must contain objects and null, not "+kindName(c))
 		}
 	}
 }
@@ -272,7 +272,7 @@ func (w *walker) value(n fhir.Node, m member) {
 	case t.Kind == definition.KindPrimitive:
 		w.primitive(n, m)
 	case n.Kind() != fhir.Object:
-		w.add(n, "", fhir.IssueStructure, fhir.IDElementType, m.ref.JSON+" must be an object; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementType, m.ref.JSON+" must be an object, not "+kindName(n))
 	case t.Kind == definition.KindResource:
 		w.nestedResource(n, m)
 	default:
@@ -316,7 +316,7 @@ func (w *walker) reference(n fhir.Node, m member) {
 	}
 	text := ref.Text()
 	if !isReference(text) {
-		w.add(ref, "", fhir.IssueValue, fhir.IDReferenceFormat, "reference is no URL: white space and the characters <>\"{}\\^` may not stand in it")
+		w.add(ref, "", fhir.IssueValue, fhir.IDReferenceFormat, "reference is not a URL: it must not contain white space or <>\"{}\\^`")
 		return
 	}
 	if len(m.ref.Targets) > 0 {

@@ -41,7 +41,7 @@ func (w *walker) leaves(n fhir.Node, m member) bool {
 	case "resource":
 		return m.element.Path == bundleResource
 	case "modifierExtension":
-		w.add(n, "", fhir.IssueExtension, fhir.IDModifierExtension, "a modifier extension changes what is asked for, and the server knows none")
+		w.add(n, "", fhir.IssueExtension, fhir.IDModifierExtension, "a modifier extension changes the meaning of the request, and the server understands none")
 		return true
 	}
 	return false

@@ -72,7 +72,7 @@ func first[T any](w *walker, messages []T) []T {
 		return messages
 	}
 	if len(w.findings) == 0 {
-		w.add(w.root.Node, "", fhir.IssueTooCostly, fhir.IDLibraryCost, "the libraries that validate the resource have more to say about it than is looked at")
+		w.add(w.root.Node, "", fhir.IssueTooCostly, fhir.IDLibraryCost, "the resource has more faults than the server looks at")
 	}
 	w.more = true
 	return messages[:maxMessages]
@@ -126,7 +126,7 @@ func (w *walker) issues() []fhir.Issue {
 	}
 	if w.more {
 		out = append(out, fhir.Issue{Severity: fhir.SeverityInformation, Code: fhir.IssueTooCostly, ID: fhir.IDIssuesTruncated,
-			Text: "there are more faults; the first " + strconv.Itoa(maxIssues) + " are listed"})
+			Text: "there are more faults; only the first " + strconv.Itoa(maxIssues) + " are listed"})
 	}
 	return out
 }
@@ -224,7 +224,7 @@ const maxWeight = 32
 // around it, would cost far more than they do to send.
 func (w *walker) affordable() bool {
 	if size := len(w.root.Raw()); w.weight > maxWeight*size+1<<20 {
-		w.add(w.root.Node, "", fhir.IssueTooCostly, fhir.IDNestingCost, "the resource is nested too deep for its size")
+		w.add(w.root.Node, "", fhir.IssueTooCostly, fhir.IDNestingCost, "the resource is nested too deeply for its size")
 		return false
 	}
 	return true

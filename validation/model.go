@@ -197,7 +197,7 @@ func (w *walker) complaint(r fhir.Resource, c complaint) {
 		return
 	}
 	// Details hold no values: google/fhir keeps those in its diagnostics.
-	w.add(n, child, code, id, "the R4 model does not take the value: "+c.details)
+	w.add(n, child, code, id, "the R4 model of google/fhir does not accept the value: "+c.details)
 }
 
 // locate returns the node of a path of google/fhir's from root, or the deepest one that it leads to. Its first pass writes JSON names with the resource

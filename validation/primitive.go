@@ -28,7 +28,7 @@ func (w *walker) primitive(n fhir.Node, m member) {
 	text := n.Text()
 	switch {
 	case n.Kind() != want:
-		w.add(n, "", fhir.IssueStructure, fhir.IDElementType, name+" is of type "+t.Name+", which takes "+wanted(want)+"; "+kindName(n)+" stands there")
+		w.add(n, "", fhir.IssueStructure, fhir.IDElementType, name+" is of type "+t.Name+" and must be "+wanted(want)+", not "+kindName(n))
 	case want == fhir.String && text == "":
 		w.add(n, "", fhir.IssueValue, fhir.IDElementEmpty, name+" is an empty string; leave the element out")
 	case t.Name == "xhtml":
@@ -78,23 +78,23 @@ func primitiveForm(typ, text string) string {
 			return tooLong
 		}
 		if hasControl(text) {
-			return "characters below U+0020 other than tab, line feed and carriage return may not stand in it"
+			return "it must not contain control characters other than tab, line feed and carriage return"
 		}
 	case "code":
 		if !isCode(text) {
-			return "words with single spaces between them, and none at the ends"
+			return "words separated by single spaces, with none at the ends"
 		}
 	case "id":
 		if !fhir.ValidID(text) {
-			return "1 to 64 of A-Z, a-z, 0-9, minus and point"
+			return "1 to 64 letters, digits, dashes and dots"
 		}
 	case "uri", "url", "canonical":
 		if hasSpace(text) {
-			return "a URI has no white space"
+			return "a URI must not contain white space"
 		}
 	case "oid":
 		if !isOID(text) {
-			return "urn:oid: and numbers with points between them"
+			return "urn:oid: and numbers separated by dots"
 		}
 	case "uuid":
 		if !isUUID(text) {
@@ -102,15 +102,15 @@ func primitiveForm(typ, text string) string {
 		}
 	case "date":
 		if _, err := fhir.ParseDate(text); err != nil {
-			return "a date that exists, as YYYY, YYYY-MM or YYYY-MM-DD"
+			return "an existing date, YYYY, YYYY-MM or YYYY-MM-DD"
 		}
 	case "dateTime":
 		if _, err := fhir.ParseDateTime(text); err != nil {
-			return "YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with Z or an offset, of a day that exists"
+			return "YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with Z or an offset, of an existing day"
 		}
 	case "instant":
 		if _, err := fhir.ParseInstant(text); err != nil {
-			return "YYYY-MM-DDThh:mm:ss with Z or an offset, of a day that exists"
+			return "YYYY-MM-DDThh:mm:ss with Z or an offset, of an existing day"
 		}
 	case "time":
 		if _, err := fhir.ParseTime(text); err != nil {
@@ -122,15 +122,15 @@ func primitiveForm(typ, text string) string {
 		}
 	case "integer":
 		if !isInteger(text, -1<<31) {
-			return "a whole number from -2147483648 to 2147483647, without point and exponent"
+			return "a whole number from -2147483648 to 2147483647, without a decimal point or exponent"
 		}
 	case "unsignedInt":
 		if !isInteger(text, 0) {
-			return "a whole number from 0 to 2147483647, without point and exponent"
+			return "a whole number from 0 to 2147483647, without a decimal point or exponent"
 		}
 	case "positiveInt":
 		if !isInteger(text, 1) {
-			return "a whole number from 1 to 2147483647, without point and exponent"
+			return "a whole number from 1 to 2147483647, without a decimal point or exponent"
 		}
 	case "base64Binary":
 		if !isBase64(text) {

@@ -331,21 +331,18 @@ func (w *walker) mismatch(r fhir.Node, m mismatch) {
 	}
 	switch m.rule {
 	case "enum":
-		w.add(n, "", fhir.IssueCodeInvalid, fhir.IDShapeEnum, "the value is not one that the JSON Schema of R4 lists")
+		w.add(n, "", fhir.IssueCodeInvalid, fhir.IDShapeEnum, "the JSON Schema of R4 does not list this value")
 	case "required":
 		w.add(n, m.property, fhir.IssueRequired, fhir.IDShapeRequired, m.property+" is missing")
 	case "additional_property_not_allowed":
-		if w.tolerated(fhir.IDShapeUnknown, n, m.property) {
-			return
-		}
 		if !elementName(m.property) {
 			m.property = ""
 		}
-		w.add(n, m.property, fhir.IssueStructure, fhir.IDShapeUnknown, "a member is not allowed here by the JSON Schema of R4")
+		w.add(n, m.property, fhir.IssueStructure, fhir.IDShapeUnknown, "the JSON Schema of R4 does not allow this member")
 	case "invalid_type":
-		w.add(n, "", fhir.IssueStructure, fhir.IDShapeType, kindName(n)+" stands where the JSON Schema of R4 has "+m.detail)
+		w.add(n, "", fhir.IssueStructure, fhir.IDShapeType, "the JSON Schema of R4 requires "+m.detail+", not "+kindName(n))
 	case "pattern":
-		w.add(n, "", fhir.IssueStructure, fhir.IDShapePattern, "the value does not have the form that the JSON Schema of R4 gives it")
+		w.add(n, "", fhir.IssueStructure, fhir.IDShapePattern, "the value does not match the pattern in the JSON Schema of R4")
 	default:
 		w.add(n, "", fhir.IssueStructure, fhir.IDShapeValue, "the value does not match the JSON Schema of R4")
 	}

@@ -123,18 +123,18 @@ func TestReloadKeepsWhatIsInForceWhereAFileIsBroken(t *testing.T) {
 func TestSiteSchemaSaysWhatItWants(t *testing.T) {
 	for schema, want := range map[string]string{
 		`{"required":["name"]}`:                        "requires name",
-		`{"properties":{"identifier":{"maxItems":1}}}`: "so many values at most: 1",
-		`{"properties":{"identifier":{"items":{"properties":{"value":{"maxLength":3}}}}}}`:                          "so many characters at most: 3",
-		`{"properties":{"identifier":{"items":{"properties":{"value":{"minLength":9}}}}}}`:                          "so many characters at least: 9",
+		`{"properties":{"identifier":{"maxItems":1}}}`: "maximum number of values: 1",
+		`{"properties":{"identifier":{"items":{"properties":{"value":{"maxLength":3}}}}}}`:                          "maximum length of 3",
+		`{"properties":{"identifier":{"items":{"properties":{"value":{"minLength":9}}}}}}`:                          "a minimum length of 9",
 		`{"properties":{"identifier":{"items":{"properties":{"value":{"pattern":"^[0-9]+$"}}}}}}`:                   "text that matches ^[0-9]+$",
-		`{"properties":{"multipleBirthInteger":{"minimum":5}}}`:                                                     "a number not below 5",
+		`{"properties":{"multipleBirthInteger":{"minimum":5}}}`:                                                     "a number of at least 5",
 		`{"properties":{"multipleBirthInteger":{"exclusiveMaximum":2.5}}}`:                                          "a number below 2.5",
 		`{"properties":{"gender":{"enum":["male","female"]}}}`:                                                      `allows "male", "female"`,
-		`{"not":{"required":["gender"]}}`:                                                                           `forbids what is here under a "not"`,
+		`{"not":{"required":["gender"]}}`:                                                                           `forbids this by a "not"`,
 		`{"properties":{"photo":false,"gender":false}}`:                                                             "allows nothing here",
-		`{"dependencies":{"gender":["birthDate"]}}`:                                                                 "wants beside what is here also birthDate",
+		`{"dependencies":{"gender":["birthDate"]}}`:                                                                 "also requires birthDate",
 		`{"additionalProperties":false,"properties":{"resourceType":{},"identifier":{},"multipleBirthInteger":{}}}`: "does not allow this element",
-		`{"oneOf":[{"required":["gender"]},{"required":["identifier"]}]}`:                                           `exactly one of the alternatives of a "oneOf"`,
+		`{"oneOf":[{"required":["gender"]},{"required":["identifier"]}]}`:                                           `exactly one of the alternatives of its "oneOf"`,
 	} {
 		v, err := New(definition.R4(), Options{SchemaDir: schemaDir(t, map[string]string{"Patient.json": schema})})
 		if err != nil {

@@ -1,11 +1,6 @@
 package validation
 
-import (
-	"strings"
-
-	"github.com/fhirgate/fhirgate/fhir"
-	"github.com/fhirgate/fhirgate/fhir/definition"
-)
+import "github.com/fhirgate/fhirgate/fhir"
 
 // tolerance is a class of faults that a library finds and R4 does not: it is dropped. What a stand-in can prevent is in standin.go.
 type tolerance struct {
@@ -19,15 +14,6 @@ var tolerances = []tolerance{
 	{fhir.IDModelUnknown, "google/fhir's Extension has no value of type Meta", func(w *walker, n fhir.Node, child string) bool {
 		_, t := w.elementOf(n)
 		return t != nil && t.Name == "Extension" && (child == "valueMeta" || n.Name() == "valueMeta")
-	}},
-	{fhir.IDShapeUnknown, "R4's JSON Schema omits the extensions of canonicals (_targetProfile); json.html gives every primitive its _x", func(w *walker, n fhir.Node, child string) bool {
-		name, ok := strings.CutPrefix(child, "_")
-		_, t := w.elementOf(n)
-		if !ok || t == nil {
-			return false
-		}
-		e, ref := t.JSONChild(name)
-		return e != nil && ref.Type != nil && ref.Type.Kind == definition.KindPrimitive
 	}},
 }
 

@@ -22,11 +22,11 @@ func newCopy(p *program) *cobra.Command {
 	var from, to, baseURL string
 	cmd := &cobra.Command{
 		Use:   "copy",
-		Short: "Move a database between a folder and MongoDB",
-		Long: "copy takes a whole database from one place to another: all versions of all resources, deletions among them, with their numbers,\n" +
-			"times and methods, and what the server keeps for itself. The place copied to must be empty; no server may use either of the two\n" +
-			"meanwhile. No server starts on a copy that is not finished. If copy is interrupted, it says what to do: while it copies, empty the\n" +
-			"place copied to and run it again; while it indexes, run it again, and it continues.",
+		Short: "Copy a database between a folder and MongoDB",
+		Long: "copy copies a whole database from one place to another: all versions of all resources, including deletions, with their numbers,\n" +
+			"times and methods, and what the server keeps for itself. The target must be empty, and no server may use either place meanwhile.\n" +
+			"No server starts on a copy that is not finished. If copy is interrupted, it says what to do: while it copies, empty the target and\n" +
+			"run it again; while it indexes, run it again, and it continues.",
 		Example: "  fhirgate copy --from fhirgate-data --to 'mongodb://host:27017/fhir?replicaSet=rs0'\n  fhirgate copy --from 'mongodb://host:27017/fhir?replicaSet=rs0' --to fhirgate-data",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -46,7 +46,7 @@ func newCopy(p *program) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&from, "from", "", "`folder` or MongoDB URI to copy from")
 	f.StringVar(&to, "to", "", "`folder` or MongoDB URI to copy to; it must hold nothing")
-	f.StringVar(&baseURL, "base-url", "", "`URL` of the server, where serve is given one: references that start with it are local")
+	f.StringVar(&baseURL, "base-url", "", "`URL` that serve was given as --base-url: references that start with it are local")
 	return cmd
 }
 

@@ -8,7 +8,7 @@
 //	fhirgate backup TARGET       back up a data folder, also of a running server
 //	fhirgate restore SOURCE      make a data folder from a backup
 //	fhirgate check               read everything in a data folder and say what is wrong
-//	fhirgate copy                move a database between a folder and MongoDB
+//	fhirgate copy                copy a database between a folder and MongoDB
 //	fhirgate version             print the release
 //
 // # Design

@@ -124,7 +124,7 @@ func (c *fhirpathCommand) trace(name string, items fhirpath.Collection) {
 	}
 }
 
-// published answers what expressions ask beyond their resource from the definitions of R4.
+// published knows of what is beyond an expression's resource the definitions of R4.
 type published struct{ registry *definition.Registry }
 
 // Resolve implements fhirpath.Resolver for the canonicals of the definitions.

@@ -41,7 +41,7 @@ type gateway struct {
 	closed  error
 }
 
-// newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not answer is waited for. What
+// newGateway reads the site's schemas and opens the store, which may not be ready yet: a database that does not respond is waited for. What
 // is wrong for good is an error that says what to do. address is where the server listens.
 func newGateway(ctx context.Context, s *settings, address string, log *slog.Logger) (*gateway, error) {
 	g := &gateway{address: address, log: log}
@@ -120,7 +120,7 @@ func (g *gateway) openIn(s *settings, z zone) error {
 	return err
 }
 
-// handler returns what answers requests. The gateway must be open.
+// handler returns the handler of all requests. The gateway must be open.
 func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 	metrics, err := newMetrics(g.engine)
 	if err != nil {
@@ -140,6 +140,7 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 		Validation:     s.validate.value,
 		Integrity:      s.integrity,
 		MultipleDelete: s.conditionalDelete.value == "multiple",
+		Lenient:        s.handling.value == "lenient",
 		Logger:         log,
 		Metrics:        metrics,
 	})

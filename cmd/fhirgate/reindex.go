@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,40 +24,15 @@ func newReindex(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			if err := mustExist(&s); err != nil {
-				return fmt.Errorf("--data: %w", err)
+			start := time.Now()
+			count, err := reindex(ctx, p, &s)
+			if ctx.Err() != nil {
+				return fmt.Errorf("the reindex was interrupted after %s: run it again", resources(count))
 			}
-			gw, err := newGateway(ctx, &s, "127.0.0.1:8080", newLogger(p, "warn"))
-			if err != nil {
-				return err
+			if err == nil {
+				fmt.Fprintf(p.stdout, "%s indexed in %.1f s\n", resources(count), time.Since(start).Seconds())
 			}
-			defer gw.close()
-			if err := awaitReady(ctx, gw.store); err != nil {
-				return err
-			}
-			z, err := beginZone(ctx, gw.store, s.zone)
-			if err != nil {
-				return err
-			}
-			if err := gw.openIn(&s, z); err != nil {
-				return err
-			}
-			start, last, count := time.Now(), time.Now(), int64(0)
-			err = gw.service.ReindexAll(ctx, func(done, total int64) {
-				count = done
-				if time.Since(last) > 5*time.Second {
-					last = time.Now()
-					fmt.Fprintf(p.stderr, "%d of %d resources\n", done, total)
-				}
-			})
-			if err != nil {
-				return err
-			}
-			if err := endZone(ctx, gw.store, z); err != nil {
-				return err
-			}
-			fmt.Fprintf(p.stdout, "%s indexed in %.1f s\n", resources(count), time.Since(start).Seconds())
-			return gw.close()
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -65,6 +41,43 @@ func newReindex(p *program) *cobra.Command {
 	f.StringVar(&s.baseURL, "base-url", "", "`URL` that serve was given as --base-url: references that start with it are local")
 	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name such as Europe/Berlin; default is the zone that the data is indexed in")
 	return cmd
+}
+
+// reindex rebuilds the index of a folder or database, and returns how many resources it did.
+func reindex(ctx context.Context, p *program, s *settings) (count int64, err error) {
+	if err := mustExist(s); err != nil {
+		return 0, fmt.Errorf("--data: %w", err)
+	}
+	gw, err := newGateway(ctx, s, "127.0.0.1:8080", newLogger(p, "warn"))
+	if err != nil {
+		return 0, err
+	}
+	defer gw.close()
+	if err := awaitReady(ctx, gw.store); err != nil {
+		return 0, err
+	}
+	z, err := beginZone(ctx, gw.store, s.zone)
+	if err != nil {
+		return 0, err
+	}
+	if err := gw.openIn(s, z); err != nil {
+		return 0, err
+	}
+	last := time.Now()
+	err = gw.service.ReindexAll(ctx, func(done, total int64) {
+		count = done
+		if time.Since(last) > 5*time.Second {
+			last = time.Now()
+			fmt.Fprintf(p.stderr, "%d of %d resources\n", done, total)
+		}
+	})
+	if err != nil {
+		return count, err
+	}
+	if err := endZone(ctx, gw.store, z); err != nil {
+		return count, err
+	}
+	return count, gw.close()
 }
 
 // mustExist refuses a folder of data that is not there, which opening it would make.

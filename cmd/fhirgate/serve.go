@@ -39,6 +39,7 @@ type settings struct {
 	integrity         bool
 	zone              zone
 	conditionalDelete choice
+	handling          choice
 
 	maxBody       size
 	maxDepth      int
@@ -56,6 +57,7 @@ func newServe(p *program) *cobra.Command {
 	s := settings{
 		validate:          choice{"base", []string{"off", "base"}},
 		conditionalDelete: choice{"single", []string{"single", "multiple"}},
+		handling:          choice{"strict", []string{"strict", "lenient"}},
 		logLevel:          choice{"warn", []string{"debug", "info", "warn", "error"}},
 		maxBody:           64 << 20,
 	}
@@ -89,6 +91,7 @@ func newServe(p *program) *cobra.Command {
 	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file per resource type (Patient.json)")
 	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")
 	f.Var(&s.conditionalDelete, "conditional-delete", "whether a conditional delete with several matches fails (single) or deletes them all (multiple)")
+	f.Var(&s.handling, "handling", "what an unknown search parameter does where the client's Prefer header does not say: strict refuses the request, lenient ignores the parameter and says so in the Bundle")
 	f.Var(&s.zone, "zone", "time zone of dates without one, an IANA name such as Europe/Berlin; default is the zone that the data is indexed in, at first UTC; "+
 		"to change it, run fhirgate reindex --zone")
 	f.Var(&s.maxBody, "max-body", "maximum size of a request's body, uncompressed")
@@ -102,7 +105,7 @@ func newServe(p *program) *cobra.Command {
 	return cmd
 }
 
-// serve runs the server until ctx ends or a signal asks it to stop. It returns nil where every request that it took was answered.
+// serve runs the server until ctx ends or a signal asks it to stop. It returns nil if every request that it accepted got its response.
 func serve(ctx context.Context, p *program, s *settings) error {
 	if err := s.check(); err != nil {
 		return err

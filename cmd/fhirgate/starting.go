@@ -12,7 +12,7 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// front answers requests by the gateway's handler once there is one, and says before that that the server is starting: it lives, and is not
+// front hands requests to the gateway's handler once there is one, and says before that that the server is starting: it lives, and is not
 // ready.
 type front struct {
 	handler atomic.Pointer[http.Handler]

@@ -150,7 +150,7 @@ func (x *indexExpr) eval(m *machine) error {
 		return err
 	}
 	if ok && v.kind != Integer {
-		return m.fail(x.pos, fhir.IDFHIRPathType, "an index is no integer", "an Integer")
+		return m.fail(x.pos, fhir.IDFHIRPathType, "an index is not an integer", "an Integer")
 	}
 	if !ok || v.i < 0 || v.i >= int64(len(m.stack)-base) {
 		m.cut(base)
@@ -345,7 +345,7 @@ func (c *compiler) call(a *ast) (expr, static, error) {
 		}
 	}
 	if c.opts.search && fn.outside {
-		return nil, anything, c.fail(a.pos, fhir.IDFHIRPathUnsupported, "what search finds can't depend on "+a.text+"(), which asks beyond the resource", "an expression over the resource itself; resolve() is T is decided by the reference")
+		return nil, anything, c.fail(a.pos, fhir.IDFHIRPathUnsupported, "search cannot depend on "+a.text+"(), which asks for more than the resource", "an expression over the resource itself; resolve() is T is decided by the reference")
 	}
 	var in expr = thisExpr{}
 	s := c.this

@@ -47,7 +47,7 @@ func (m *machine) shift(v value, q Quantity, sign int, pos int) (r value, ok boo
 			unit = map[string]string{"a": "year", "mo": "month"}[q.Unit]
 		}
 		if unit == "" {
-			return r, false, m.fail(pos, fhir.IDFHIRPathType, "a date moves by a calendar unit", "years, months, weeks, days, hours, minutes, seconds, milliseconds, or 'wk' 'd' 'h' 'min' 's' 'ms'")
+			return r, false, m.fail(pos, fhir.IDFHIRPathType, "a date can only be moved by a calendar unit", "years, months, weeks, days, hours, minutes, seconds, milliseconds, or 'wk' 'd' 'h' 'min' 's' 'ms'")
 		}
 	}
 	amount := q.Value

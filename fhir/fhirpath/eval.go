@@ -2,6 +2,7 @@ package fhirpath
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -202,14 +203,14 @@ func (m *machine) keep(base, mid int) {
 func (m *machine) step(n, pos int) error {
 	m.steps += n
 	if m.steps > m.prog.limits.Steps {
-		return m.fail(pos, fhir.IDFHIRPathLimit, "the evaluation took more steps than allowed", "a cheaper expression or a smaller resource")
+		return m.fail(pos, fhir.IDFHIRPathLimit, fmt.Sprintf("the evaluation took more than %d steps", m.prog.limits.Steps), "a cheaper expression or a smaller resource")
 	}
 	if m.steps&0xfff < n && m.env.Context != nil && m.env.Context.Err() != nil {
 		return &fhir.Error{Kind: fhir.KindUnavailable, Op: "fhirpath", Err: m.env.Context.Err(),
-			Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTimeout, ID: fhir.IDFHIRPathLimit, Text: "FHIRPath: the evaluation was ended"}}}
+			Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTimeout, ID: fhir.IDFHIRPathLimit, Text: "FHIRPath: the evaluation was stopped"}}}
 	}
 	if len(m.stack) > m.prog.limits.Items {
-		return m.fail(pos, fhir.IDFHIRPathLimit, "the evaluation holds more items than allowed", "a cheaper expression or a smaller resource")
+		return m.fail(pos, fhir.IDFHIRPathLimit, fmt.Sprintf("the evaluation holds more than %d items", m.prog.limits.Items), "a cheaper expression or a smaller resource")
 	}
 	return nil
 }
@@ -235,7 +236,7 @@ func (m *machine) boolean(base, pos int) (b, ok bool, err error) {
 		return false, false, nil
 	case 1:
 	default:
-		return false, false, m.fail(pos, fhir.IDFHIRPathSingleton, "several items stand where a Boolean is needed", "at most one item")
+		return false, false, m.fail(pos, fhir.IDFHIRPathSingleton, "there are several items where a Boolean is needed", "at most one item")
 	}
 	it := &m.stack[base]
 	if b, ok := it.box.(bool); ok {
@@ -255,7 +256,7 @@ func (m *machine) single(base, pos int) (it Item, ok bool, err error) {
 	case 1:
 		return m.stack[base], true, nil
 	}
-	return Item{}, false, m.fail(pos, fhir.IDFHIRPathSingleton, "several items stand where one is needed", "at most one item")
+	return Item{}, false, m.fail(pos, fhir.IDFHIRPathSingleton, "there are several items where one is needed", "at most one item")
 }
 
 // value evaluates e and returns the System value of its single item; ok is false where it yields nothing. What lies on the stack stays.

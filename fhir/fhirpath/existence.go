@@ -71,7 +71,7 @@ func (m *machine) booleans(x *callExpr, base int, f func(bool)) error {
 			continue
 		}
 		if v.kind != Boolean {
-			return m.fail(x.pos, fhir.IDFHIRPathType, "an item of the input is no Boolean", "Booleans")
+			return m.fail(x.pos, fhir.IDFHIRPathType, "an item of the input is not a Boolean", "Booleans")
 		}
 		f(v.b)
 	}

@@ -32,7 +32,7 @@ func (x *externalExpr) eval(m *machine) error {
 	}
 	items, ok := m.env.Variables[x.name]
 	if !ok {
-		return m.fail(x.pos, fhir.IDFHIRPathVariable, "an external constant was given no value", "a value in the environment")
+		return m.fail(x.pos, fhir.IDFHIRPathVariable, "an external constant has no value", "a value in the environment")
 	}
 	m.stack = append(m.stack, items...)
 	return m.step(1+len(items), x.pos)

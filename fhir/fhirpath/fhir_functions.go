@@ -159,7 +159,7 @@ func runConformsTo(m *machine, x *callExpr, base int) error {
 		}
 	}
 	if m.env.Conformance == nil {
-		return m.fail(x.pos, fhir.IDFHIRPathUnsupported, "conformsTo() of a profile that is no base definition needs a validator", "a base definition, or an environment with profiles")
+		return m.fail(x.pos, fhir.IDFHIRPathUnsupported, "conformsTo() of a profile that is not a base definition needs a validator", "a base definition, or an environment with profiles")
 	}
 	conforms, known, err := m.env.Conformance.ConformsTo(m.context(), it, profile)
 	if err != nil {

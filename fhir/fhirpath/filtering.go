@@ -74,7 +74,7 @@ func (m *machine) slice(base, skip, n int) error {
 func (m *machine) integerArgument(x *callExpr, i int) (n int64, ok bool, err error) {
 	v, ok, err := m.argument(x, i)
 	if err == nil && ok && v.kind != Integer {
-		err = m.fail(x.pos, fhir.IDFHIRPathType, "an argument is no integer", "an Integer")
+		err = m.fail(x.pos, fhir.IDFHIRPathType, "an argument is not an integer", "an Integer")
 	}
 	return v.i, ok, err
 }

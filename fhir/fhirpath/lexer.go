@@ -166,7 +166,7 @@ func (l *lexer) quoted(quote byte) (string, error) {
 			b.WriteString(l.src[from:l.i])
 			r, size := escaped(l.src[l.i:])
 			if r == utf8.RuneError && size == 0 {
-				return "", syntaxError(l.src, l.i, "an escape sequence for half of a character", "both halves, as \\ud83d\\ude00")
+				return "", syntaxError(l.src, l.i, "an escape sequence for half of a character", "both halves, such as \\ud83d\\ude00")
 			}
 			if size == 0 {
 				return "", syntaxError(l.src, l.i, "an unknown escape sequence", "\\' \\\" \\` \\\\ \\/ \\f \\n \\r \\t or \\uXXXX")

@@ -235,7 +235,7 @@ func (m *machine) number(x *callExpr, base int) (v value, ok bool, err error) {
 			return v, false, nil
 		}
 	}
-	return v, false, m.fail(x.pos, fhir.IDFHIRPathType, "the input is no number", "an Integer or a Decimal")
+	return v, false, m.fail(x.pos, fhir.IDFHIRPathType, "the input is not a number", "an Integer or a Decimal")
 }
 
 func runAbs(m *machine, x *callExpr, base int) error {
@@ -305,7 +305,7 @@ func (m *machine) argument(x *callExpr, i int) (v value, ok bool, err error) {
 func (m *machine) numberArgument(x *callExpr, i int) (v value, ok bool, err error) {
 	v, ok, err = m.argument(x, i)
 	if err == nil && ok && v.kind != Integer && v.kind != DecimalKind {
-		err = m.fail(x.pos, fhir.IDFHIRPathType, "an argument is no number", "an Integer or a Decimal")
+		err = m.fail(x.pos, fhir.IDFHIRPathType, "an argument is not a number", "an Integer or a Decimal")
 	}
 	return v, ok, err
 }
@@ -338,7 +338,7 @@ func runRound(m *machine, x *callExpr, base int) error {
 		return err
 	}
 	if ok && (n.kind != Integer || n.i < 0) {
-		return m.fail(x.pos, fhir.IDFHIRPathType, "the precision is no whole number of digits", "an Integer of 0 or above")
+		return m.fail(x.pos, fhir.IDFHIRPathType, "the precision is not a whole number of digits", "an Integer of 0 or above")
 	}
 	d, _ := v.decimal()
 	m.push(DecimalItem(d.Round(int(min(n.i, maxDigits)))))

@@ -147,7 +147,7 @@ func (c *compiler) binary(a *ast) (expr, static, error) {
 	case "<", ">", "<=", ">=":
 		x.run = (*machine).compares
 		if !ls.comparable(rs) {
-			return nil, ls, c.fail(a.pos, fhir.IDFHIRPathType, "can't compare "+ls.describe()+" with "+rs.describe(), "two values of one ordered type")
+			return nil, ls, c.fail(a.pos, fhir.IDFHIRPathType, "cannot compare "+ls.describe()+" with "+rs.describe(), "two values of one ordered type")
 		}
 		return x, system(Boolean), nil
 	case "in", "contains":
@@ -160,7 +160,7 @@ func (c *compiler) binary(a *ast) (expr, static, error) {
 	x.run = (*machine).arithmetic
 	s, ok := arithmeticType(a.text, ls, rs)
 	if !ok {
-		return nil, s, c.fail(a.pos, fhir.IDFHIRPathType, "can't apply "+a.text+" to "+ls.describe()+" and "+rs.describe(), "operands that the operator is defined for")
+		return nil, s, c.fail(a.pos, fhir.IDFHIRPathType, "cannot apply "+a.text+" to "+ls.describe()+" and "+rs.describe(), "operands that the operator is defined for")
 	}
 	return x, s, nil
 }
@@ -254,7 +254,7 @@ func (m *machine) compares(x *binaryExpr, base, mid int) error {
 			m.cut(base)
 			return nil
 		}
-		return m.fail(x.pos, fhir.IDFHIRPathType, "the operands of "+x.op+" do not compare", "two values of one ordered type")
+		return m.fail(x.pos, fhir.IDFHIRPathType, "the operands of "+x.op+" cannot be compared", "two values of one ordered type")
 	}
 	if !known {
 		m.cut(base)
@@ -309,7 +309,7 @@ func (m *machine) membership(x *binaryExpr, base, mid int) error {
 		m.cut(base)
 		return nil
 	case len(one) > 1:
-		return m.fail(x.pos, fhir.IDFHIRPathSingleton, "the item that is looked for is several", "one item")
+		return m.fail(x.pos, fhir.IDFHIRPathSingleton, "several items are looked for", "one item")
 	}
 	return m.answerBool(base, m.contains(set, &one[0]))
 }
@@ -323,7 +323,7 @@ func (m *machine) concatenate(x *binaryExpr, base, mid int) error {
 		v := m.stack[i].value()
 		t, ok := v.text()
 		if !ok && !valueless(&m.stack[i]) {
-			return m.fail(x.pos, fhir.IDFHIRPathType, "an operand of & is no primitive", "a String")
+			return m.fail(x.pos, fhir.IDFHIRPathType, "an operand of & is not a primitive", "a String")
 		}
 		s += t
 	}
@@ -355,7 +355,7 @@ func (c *compiler) unary(a *ast) (expr, static, error) {
 		return nil, s, err
 	}
 	if !s.may(Integer, DecimalKind, QuantityKind) {
-		return nil, s, c.fail(a.pos, fhir.IDFHIRPathType, "can't apply "+a.text+" to "+s.describe(), "a number or a Quantity")
+		return nil, s, c.fail(a.pos, fhir.IDFHIRPathType, "cannot apply "+a.text+" to "+s.describe(), "a number or a Quantity")
 	}
 	if !s.any {
 		r := static{}
@@ -383,5 +383,5 @@ func (x *unaryExpr) eval(m *machine) error {
 		m.push(v.item())
 		return m.step(1, x.pos)
 	}
-	return m.fail(x.pos, fhir.IDFHIRPathType, "the operand of a sign is no number", "a number or a Quantity")
+	return m.fail(x.pos, fhir.IDFHIRPathType, "the operand of a sign is not a number", "a number or a Quantity")
 }

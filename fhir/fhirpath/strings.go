@@ -80,14 +80,14 @@ func (m *machine) text(x *callExpr, base int) (s string, ok bool, err error) {
 	if v.kind == NoKind && valueless(&it) {
 		return "", false, nil
 	}
-	return "", false, m.fail(x.pos, fhir.IDFHIRPathType, "the input is no string", "a String")
+	return "", false, m.fail(x.pos, fhir.IDFHIRPathType, "the input is not a string", "a String")
 }
 
 // textArgument evaluates an argument as a single String.
 func (m *machine) textArgument(x *callExpr, i int) (s string, ok bool, err error) {
 	v, ok, err := m.argument(x, i)
 	if err == nil && ok && v.kind != String {
-		err = m.fail(x.pos, fhir.IDFHIRPathType, "an argument is no string", "a String")
+		err = m.fail(x.pos, fhir.IDFHIRPathType, "an argument is not a string", "a String")
 	}
 	return v.s, ok, err
 }
@@ -195,7 +195,7 @@ func runJoin(m *machine, x *callExpr, base int) error {
 			if valueless(&m.stack[i]) {
 				continue
 			}
-			return m.fail(x.pos, fhir.IDFHIRPathType, "an item of the input is no string", "Strings")
+			return m.fail(x.pos, fhir.IDFHIRPathType, "an item of the input is not a string", "Strings")
 		}
 		if !first {
 			b.WriteString(sep)

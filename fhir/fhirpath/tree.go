@@ -68,7 +68,7 @@ func runTrace(m *machine, x *callExpr, base int) error {
 func compileDefineVariable(c *compiler, a *ast, x *callExpr, in static) (expr, static, error) {
 	name := a.args[0]
 	if name.kind != astString {
-		return nil, in, c.fail(name.pos, fhir.IDFHIRPathVariable, "the name of a variable is no literal", "a string literal")
+		return nil, in, c.fail(name.pos, fhir.IDFHIRPathVariable, "the name of a variable is not a literal", "a string literal")
 	}
 	_, defined := c.vars[name.text]
 	switch name.text {

@@ -97,8 +97,13 @@ func TestExpressionThatFailsOnAResourceIsReported(t *testing.T) {
 		values = strings.Replace(values, `"c0"`, `"c`+strconv.Itoa(i+1)+`"`, 1)
 	}
 	body := `{"resourceType":"Observation","id":"1","status":"final","code":{"coding":[` + values + `]},"valueCodeableConcept":{"coding":[` + values + `]}}`
-	if _, err := s.Extract(resource(t, body)); err != nil {
-		t.Fatal(err)
+	entries, err := s.Extract(resource(t, body))
+	var e *fhir.Error
+	if !errors.As(err, &e) || e.Kind != fhir.KindTooLarge || e.Issues[0].ID != fhir.IDIndexLimit || !strings.Contains(e.Issues[0].Text, "code-value-concept") || !strings.Contains(e.Issues[0].Text, "4096") {
+		t.Errorf("10,000 combinations: %v", err)
+	}
+	if !slices.ContainsFunc(entries, func(e search.Entry) bool { return e.Param == "status" }) {
+		t.Error("what can be indexed is not")
 	}
 	if !slices.Contains(skipped, "Observation code-value-concept search-too-costly") {
 		t.Errorf("10,000 combinations: skipped %v", skipped)

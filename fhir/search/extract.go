@@ -1,6 +1,7 @@
 package search
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -154,6 +155,7 @@ type extraction struct {
 	nextMeasure int
 	collects    bool        // references are wanted with the versions that they name
 	references  []Reference // what collects has brought
+	tooMany     error       // a parameter of R4 has too many values
 	found       []Entry     // of the components of one element
 	choices     []int
 	piece       []Entry // where parts are cut from
@@ -175,7 +177,8 @@ var extractions = sync.Pool{New: func() any {
 }}
 
 // Extract returns the entries by which a resource is found, _lastUpdated excepted (see LastUpdated). An element that can't be indexed, as a
-// date that is none, yields no entry. The error is of KindInvalid where the resource is of no type of R4. Entries share memory with the
+// date that is none, yields no entry. The error is of KindInvalid where the resource is of no type of R4, and of KindTooLarge where it has more
+// values for a parameter of R4 than can be indexed; the entries of all other parameters come with that one. Entries share memory with the
 // resource's tree.
 func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
 	ex := s.set.Load().extractor(s.registry, r.Type())
@@ -196,7 +199,7 @@ func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
 		x.content(r, ex.typ)
 	}
 	// Room is left for the entries of the version's instant.
-	return append(make([]Entry, 0, len(x.entries)+2), x.entries...), nil
+	return append(make([]Entry, 0, len(x.entries)+2), x.entries...), x.tooMany
 }
 
 // runAll appends the entries of one rule, and where its values have none that there are some. A composite is not asked for that.
@@ -219,6 +222,11 @@ func (x *extraction) run(r *rule, focus fhirpath.Item) {
 
 // skipped reports a parameter that the resource is not found by, or not by all of its values.
 func (x *extraction) skipped(param string, err error) {
+	var e *fhir.Error
+	if x.tooMany == nil && !x.rule.param.Custom && errors.As(err, &e) && len(e.Issues) > 0 && e.Issues[0].Code == fhir.IssueTooCostly {
+		x.tooMany = fhir.NewError(fhir.KindTooLarge, fhir.IssueTooCostly, fhir.IDIndexLimit,
+			"the resource has more values for the search parameter "+param+" than it can be found by; split it, or leave some out ("+e.Issues[0].Text+")")
+	}
 	if f := x.params.onSkipped; f != nil {
 		f(x.typ, param, err)
 	}
@@ -236,7 +244,7 @@ func (x *extraction) release() {
 	clear(x.folds[:])
 	clear(x.measures[:])
 	x.params, x.typ, x.rule, x.item, x.piece = nil, "", nil, fhirpath.Item{}, nil
-	x.collects, x.references = false, nil
+	x.collects, x.references, x.tooMany = false, nil, nil
 	extractions.Put(x)
 }
 

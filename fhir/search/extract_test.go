@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -174,4 +175,17 @@ func FuzzExtract(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestMoreValuesThanAnExpressionMayHoldAreRefused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("parses 40 MB")
+	}
+	members := strings.Repeat(`{"entity":{"reference":"Patient/p"}},`, 1_000_001)
+	r := resource(t, `{"resourceType":"Group","id":"g","type":"person","actual":true,"member":[`+strings.TrimSuffix(members, ",")+`]}`)
+	_, err := newParameters().Extract(r)
+	var e *fhir.Error
+	if !errors.As(err, &e) || e.Kind != fhir.KindTooLarge || e.Issues[0].ID != fhir.IDIndexLimit || !strings.Contains(e.Issues[0].Text, "member") {
+		t.Errorf("a million and one members: %v", err)
+	}
 }

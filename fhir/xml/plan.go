@@ -39,6 +39,21 @@ func New(reg *definition.Registry) *Format { return &Format{reg: reg} }
 type plan struct {
 	name     string
 	children map[string]*child // by name, which is the same in JSON and XML
+	sequence []*child          // in order
+}
+
+// find returns the child with a name. It mostly is last, or one of the next ones.
+func (p *plan) find(name []byte, last *child) *child {
+	i := 0
+	if last != nil {
+		i = last.position
+	}
+	for end := min(i+6, len(p.sequence)); i < end; i++ {
+		if c := p.sequence[i]; len(c.name) == len(name) && c.name == string(name) {
+			return c
+		}
+	}
+	return p.children[string(name)]
 }
 
 // holds says what an element is in JSON.
@@ -57,9 +72,10 @@ const (
 type child struct {
 	name string
 	// order is the position of the element in its type. The names of a choice have the same.
-	order  int
-	repeat bool
-	choice bool
+	order    int
+	position int // in the sequence of its plan
+	repeat   bool
+	choice   bool
 	// attribute is set for what XML writes as an attribute: the id of an element and the url of an extension.
 	attribute bool
 	holds     holds
@@ -102,7 +118,9 @@ func compile(t *definition.Type, plans map[*definition.Type]*plan) *plan {
 			if c.holds != resource {
 				c.plan = compile(ref.Type, plans)
 			}
+			c.position = len(p.sequence)
 			p.children[ref.JSON] = c
+			p.sequence = append(p.sequence, c)
 		}
 	}
 	return p

@@ -11,6 +11,7 @@ import (
 // the narrative, elements and attributes that the definitions do not know, and elements that are out of order or repeat where they must not.
 func (f *Format) AppendJSON(dst []byte, r io.Reader, lim Limits) ([]byte, error) {
 	d := decoder{f: f, s: newScanner(r, lim), out: dst}
+	defer d.s.release()
 	if err := d.document(); err != nil {
 		return nil, err
 	}
@@ -21,6 +22,7 @@ func (f *Format) AppendJSON(dst []byte, r io.Reader, lim Limits) ([]byte, error)
 // may have been written.
 func (f *Format) WriteJSON(w io.Writer, r io.Reader, lim Limits) error {
 	d := decoder{f: f, s: newScanner(r, lim), w: w, out: make([]byte, 0, 2*chunk)}
+	defer d.s.release()
 	err := d.document()
 	if err == nil {
 		_, err = w.Write(d.out)
@@ -160,10 +162,7 @@ func (d *decoder) content(p *plan, first bool) error {
 			}
 			return nil
 		}
-		c := last
-		if c == nil || string(t.local) != c.name {
-			c = p.children[string(t.local)]
-		}
+		c := p.find(t.local, last)
 		if err := d.allowed(p, t, c, last); err != nil {
 			return err
 		}

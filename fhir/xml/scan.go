@@ -2,8 +2,11 @@ package xml
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"math/bits"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -145,7 +148,21 @@ type binding struct {
 var errMore = fmt.Errorf("more")
 
 func newScanner(r io.Reader, lim Limits) *scanner {
-	return &scanner{r: r, buf: make([]byte, chunk), lim: lim.withDefaults()}
+	s := scanners.Get().(*scanner)
+	*s = scanner{r: r, buf: s.buf, lim: lim.withDefaults(), names: s.names[:0], open: s.open[:0], spaces: s.spaces[:0], bindings: s.bindings[:0],
+		tok: token{attrs: s.tok.attrs[:0]}}
+	return s
+}
+
+// scanners are scanners whose buffers are used again.
+var scanners = sync.Pool{New: func() any { return &scanner{buf: make([]byte, chunk)} }}
+
+// release gives the scanner's buffers back, unless a large tag has made them large. Nothing of it is used afterwards.
+func (s *scanner) release() {
+	if len(s.buf) <= 4*chunk {
+		s.r, s.failed = nil, nil
+		scanners.Put(s)
+	}
 }
 
 // more makes room behind what begins at pos and reads into it. It reports whether anything came.
@@ -197,7 +214,23 @@ func (s *scanner) forget(b []byte) {
 		s.column = 0
 		b = b[bytes.LastIndexByte(b, '\n')+1:]
 	}
-	s.column += utf8.RuneCount(b)
+	s.column += runes(b)
+}
+
+// runes counts the characters of UTF-8 as the bytes that do not continue one, eight at a time.
+func runes(b []byte) int {
+	n := len(b)
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		n -= bits.OnesCount64(w & ^(w << 1) & 0x8080808080808080)
+	}
+	for ; i < len(b); i++ {
+		if b[i]&0xc0 == 0x80 {
+			n--
+		}
+	}
+	return n
 }
 
 // fail makes an error at an offset from pos.

@@ -123,9 +123,12 @@ func TestSearchesThatNameAParameterOfAnotherGatewayAskForIt(t *testing.T) {
 }
 
 func TestConditionsSeeTheParametersOfOtherGateways(t *testing.T) {
-	a, b, between := openApart(t)
 	type request struct{}
-	between.asked = request{}
+	store := openStore(t)
+	between := &interposed{Store: store, asked: request{}}
+	quick := Options{Shared: true, poll: time.Millisecond, retry: time.Millisecond, await: patience}
+	a, b := openOn(t, store, quick), openOn(t, between, quick)
+	b.jobs.Close() // its indexing would wait for its own write
 	put(t, a, "%s", eyeColor)
 	eyed(t, a, "p", "blue")
 	res, err := b.Create(t.Context(), "Patient", withEyes(t, "", "blue"), "eye-color=blue")
@@ -136,6 +139,8 @@ func TestConditionsSeeTheParametersOfOtherGateways(t *testing.T) {
 	first := func() {
 		put(t, a, "%s", strings.Replace(eyeColor, `Patient.extension('http://example.org/eye').value`, `Patient.id`, 1))
 		eyed(t, a, "green", "brown")
+		indexed(t, a)
+		indexed(t, b)
 	}
 	between.first.Store(&first)
 	res, err = b.Create(context.WithValue(t.Context(), request{}, true), "Patient", withEyes(t, "", "green"), "eye-color=green")
@@ -248,7 +253,7 @@ func (c *counted) View(ctx context.Context, f func(storage.Reader) error) error 
 }
 
 func (r countedReader) Meta(ctx context.Context, name string) ([]byte, error) {
-	if name == revisedName {
+	if name == "search-parameters-revised" {
 		r.asked.Add(1)
 	}
 	return r.Reader.Meta(ctx, name)
@@ -260,8 +265,11 @@ func TestOnlySearchesByCustomParametersAskForTheirRevision(t *testing.T) {
 		store := &counted{Store: openStore(t)}
 		opt := apart
 		opt.Shared = shared
+		opt.poll = time.Millisecond
 		s := openOn(t, store, opt)
 		put(t, s, "%s", eyeColor)
+		indexed(t, s)
+		s.custom.Close() // which polls
 		for query, want := range map[string]int64{r4: 0, "Patient": 0, "Patient?eye-color=blue": 1, "Patient?_sort=-eye-color": 1, "Patient?_include=*": 1,
 			"Observation?patient.eye-color=x": 1, "Observation?subject:Patient.eye-color=x": 1, "Observation?_has:Patient:link:eye-color=x": 1} {
 			if !shared {

@@ -98,10 +98,7 @@ func withoutFragment(reference string) string {
 // patchOf returns the patch that a request's body states: a Binary with a JSON Patch, or Parameters with a FHIRPath Patch. What it makes has its own
 // references as ownReferences writes them.
 func (s *Service) patchOf(document fhir.Resource, base string) (Patch, error) {
-	if s.opt.Patch == nil {
-		return nil, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDPatchNotSupported, "PATCH is not served")
-	}
-	p, err := s.opt.Patch(document)
+	p, err := s.opt.patch(document)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func TestFaultsOfContentAreToldFromTheBundle(t *testing.T) {
 }
 
 func TestPatchInBundles(t *testing.T) {
-	s := open(t, Options{Patch: func(document fhir.Resource) (Patch, error) {
+	s := open(t, Options{patch: func(document fhir.Resource) (Patch, error) {
 		return func(current fhir.Resource) ([]byte, error) {
 			return bytes.Replace(bytes.Clone(current.Raw()), []byte(`"active":false`), []byte(`"active":true`), 1), nil
 		}, nil

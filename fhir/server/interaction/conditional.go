@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -39,10 +40,10 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	}
 	c := &condition{service: s, typ: typ, pairs: pairs, query: search.Query{Types: []string{typ}}, name: "condition " + typ + "?" + normalQuery(query)}
 	empty := &emptyStore{}
-	known := s.custom.generation.Load()
+	known := s.custom.Generation()
 	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{
 		Deciding: true, Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty), Base: baseIn(ctx)})
-	if c.query.Where = req.Where; empty.asked || s.dependsOnCustom(known, req, issues, err) {
+	if c.query.Where = req.Where; empty.asked || !s.custom.Certain(known, dependsOnCustom(req, issues, err)) {
 		c.open = true
 		err = s.clients.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
 	}
@@ -54,6 +55,9 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	}
 	if c.query.Where == nil {
 		return nil, fhir.NewError(fhir.KindPrecondition, fhir.IssueInvalid, fhir.IDEmptyCondition, "a condition has at least one search parameter")
+	}
+	if err := s.decidable(ctx, cmp.Or(s.opt.await, awaitFor), c.query); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -130,6 +134,9 @@ func (c *condition) find(ctx context.Context, r storage.Reader, limit int, witho
 		if err := c.read(ctx, r); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.service.decidable(ctx, 0, c.query); err != nil {
+		return nil, err
 	}
 	q := c.query
 	q.Limit = limit + len(without)

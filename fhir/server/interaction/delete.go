@@ -40,7 +40,7 @@ func (s *Service) remove(ctx context.Context, tx storage.Tx, key fhir.Key, c Con
 		return Result{Action: Unchanged, Record: cur}, nil
 	}
 	rec := storage.Record{Key: key, Version: cur.Version + 1, Updated: tx.Now(), Deleted: true, Method: http.MethodDelete}
-	if err := s.planIndexing(ctx, tx, key, fhir.Resource{}); err != nil {
+	if err := s.custom.Plan(ctx, tx, key, cur, fhir.Resource{}); err != nil {
 		return Result{}, err
 	}
 	if err := tx.Put(ctx, rec, cur.Version); err != nil {

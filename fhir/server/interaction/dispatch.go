@@ -37,7 +37,7 @@ type served struct {
 
 // Serve sets what is served. It is called before the first request; until then nothing but R4's interactions is.
 func (s *Service) Serve(v Served) {
-	s.served.Store(&served{v, newRouting(v.Operations, s.opt.Patch != nil)})
+	s.served.Store(&served{v, newRouting(v.Operations)})
 }
 
 // Do performs a request that Locate, ReadQuery and ReadConditions have read. The error is an *fhir.Error.

@@ -13,6 +13,9 @@
 // A file holds one interaction and is named after it. Service is what other packages see. Every error is a *fhir.Error with stable issue ids;
 // failure.go is where an engine's errors become one.
 //
+// The SearchParameters of clients are package parameter's, what value sets and code systems hold is package terminology's, background work is
+// package job's.
+//
 // Conditions (If-None-Exist, conditional update, patch and delete, conditional references of transactions) are one type, condition: a query,
 // and a name that equal conditions share, which the Update guards. So two of them can't both find nothing and create.
 //

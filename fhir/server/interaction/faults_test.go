@@ -57,7 +57,7 @@ func TestTransactionsTellAllFaultsAtOnce(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := validating(t)
-			s.opt.Patch = func(fhir.Resource) (Patch, error) { return nil, nil }
+			s.opt.patch = func(fhir.Resource) (Patch, error) { return nil, nil }
 			s.Serve(Served{})
 			identified(t, s)
 			_, err := transact(t, s, c.entries...)

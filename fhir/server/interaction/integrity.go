@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -130,6 +129,9 @@ func (s *Service) checkReferrers(ctx context.Context, tx storage.Tx, keys ...fhi
 
 // noReferrers checks that no resource refers to key, as tx sees it.
 func (s *Service) noReferrers(ctx context.Context, tx storage.Reader, key fhir.Key) error {
+	if err := s.referencesIndexed(key.Type); err != nil {
+		return err
+	}
 	for _, typ := range s.registry.ResourceTypes() {
 		var where search.Or
 		for _, p := range s.parameters.Of(typ) {
@@ -154,39 +156,4 @@ func (s *Service) noReferrers(ctx context.Context, tx storage.Reader, key fhir.K
 // pointsTo is the condition that a reference parameter points to key.
 func pointsTo(param string, key fhir.Key) search.Some {
 	return search.Some{Param: param, Where: []search.Comparison{{Field: search.Type, Op: search.Eq, Value: key.Type}, {Field: search.ID, Op: search.Eq, Value: key.ID}}}
-}
-
-// searchedTypes returns types sorted and without duplicates.
-func searchedTypes(types []string) []string {
-	out := slices.Clone(types)
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// parametersOf notes the codes of the parameters that a condition asks.
-func parametersOf(e search.Expr, used map[string]bool) {
-	note := func(param string) {
-		code, _, _ := strings.Cut(param, ":")
-		used[code] = true
-	}
-	switch e := e.(type) {
-	case search.And:
-		for _, c := range e {
-			parametersOf(c, used)
-		}
-	case search.Or:
-		for _, c := range e {
-			parametersOf(c, used)
-		}
-	case search.Not:
-		parametersOf(e.Expr, used)
-	case search.Some:
-		note(e.Param)
-	case search.Refers:
-		note(e.Param)
-		parametersOf(e.Where, used)
-	case search.Referred:
-		note(e.Param)
-		parametersOf(e.Where, used)
-	}
 }

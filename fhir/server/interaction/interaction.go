@@ -27,13 +27,14 @@ type Options struct {
 	MaxPage, DefaultPage int
 	// PageBytes bounds the bodies of a page of a search or history, which ends early where they pass it, with one match at least; 0 means 16 MiB.
 	PageBytes int64
-	// Patch reads the patch of a Bundle's PATCH entry from its resource: a Binary with a JSON Patch, or Parameters. Nil where PATCH is not
-	// served there.
-	Patch func(document fhir.Resource) (Patch, error)
 	// Logger is told of stored SearchParameters that can't be served; nil for nowhere.
 	Logger *slog.Logger
-	// poll and retry replace sharedPoll and reindexRetry in tests.
+	// poll and retry replace the pauses of the background work in tests.
 	poll, retry time.Duration
+	// patch replaces Service.readPatch in tests.
+	patch func(document fhir.Resource) (Patch, error)
+	// await replaces awaitFor in tests.
+	await time.Duration
 	// MaxDeletes bounds what one conditional delete may delete; 0 means 1,000.
 	MaxDeletes int
 }

@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -148,7 +149,8 @@ func (s *Service) entriesOf(rec storage.Record) ([]search.Entry, error) {
 		return nil, err
 	}
 	entries, err := s.parameters.Extract(r)
-	if err != nil {
+	var e *fhir.Error
+	if err != nil && (!errors.As(err, &e) || e.Kind != fhir.KindTooLarge) { // what an earlier release has stored is found by all else
 		return nil, err
 	}
 	return stampEntries(entries, rec.Version, rec.Updated), nil

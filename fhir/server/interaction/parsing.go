@@ -33,7 +33,7 @@ func (l *lookedUp) Find(ctx context.Context, q search.Query) ([]search.Row, erro
 // the SearchParameters that are in force.
 func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs []search.Pair, opt search.ParseOptions) (search.Request, []fhir.Issue, error) {
 	for {
-		known := s.custom.generation.Load()
+		known := s.custom.Generation()
 		l.plan = search.Plan{}
 		terms, canonicals := s.terminologyOf(ctx, l.reader), search.NewCanonicals(ctx, l)
 		opt.Terminology, opt.Canonicals, opt.Base = terms, canonicals, baseIn(ctx)
@@ -42,33 +42,18 @@ func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs 
 		if err := cmp.Or(canonicals.Err(), terms.Err()); err != nil {
 			return req, issues, err
 		}
-		if !s.dependsOnCustom(known, req, issues, err) {
-			return req, issues, err
+		holds, fault := s.custom.Holds(ctx, l.reader, known, dependsOnCustom(req, issues, err))
+		if fault != nil {
+			return req, issues, fault
 		}
-		if err := s.custom.follow(ctx, l.reader); err != nil {
-			return req, issues, err
-		}
-		if s.custom.generation.Load() == known {
+		if holds {
 			return req, issues, err
 		}
 	}
 }
 
-// dependsOnCustom reports whether what a search was understood as may be another for another set of custom parameters, so that its view has to
-// be asked which one it has: because the set is changing, or because other gateways may have changed it. R4's own parameters are the same in
-// every set: searches that name no others, which is most, ask nothing.
-func (s *Service) dependsOnCustom(generation uint64, req search.Request, issues []fhir.Issue, err error) bool {
-	if generation%2 == 1 || generation != s.custom.generation.Load() {
-		return true
-	}
-	if !s.opt.Shared {
-		return false
-	}
-	if err != nil || len(issues) > 0 {
-		return true
-	}
-	if slices.ContainsFunc(req.Includes, func(i search.Include) bool { return i.Param == "" }) {
-		return true
-	}
-	return req.Custom
+// dependsOnCustom reports whether what a search was understood as may be another for another set of custom parameters. R4's own parameters are
+// the same in every set: searches that name no others, which is most, depend on nothing.
+func dependsOnCustom(req search.Request, issues []fhir.Issue, err error) bool {
+	return err != nil || len(issues) > 0 || req.Custom || slices.ContainsFunc(req.Includes, func(i search.Include) bool { return i.Param == "" })
 }

@@ -30,7 +30,7 @@ func (s *Service) prepare(typ string, r fhir.Resource) (*draft, error) {
 	if err := s.checkType(typ, r); err != nil {
 		return nil, err
 	}
-	if err := s.checkParameter(r); err != nil {
+	if err := s.custom.Check(r); err != nil {
 		return nil, err
 	}
 	issues := s.validate(r)
@@ -50,7 +50,7 @@ func (s *Service) validate(r fhir.Resource) []fhir.Issue {
 
 // extract makes the draft of a valid resource.
 func (s *Service) extract(r fhir.Resource, issues []fhir.Issue) (*draft, error) {
-	generation := s.custom.generation.Load()
+	generation := s.custom.Generation()
 	entries, err := s.parameters.Extract(r)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func errInvalidResource(issues []fhir.Issue) error {
 // write stores d as the version of key that follows before, which is deleted or has Version 0 where d brings the resource into being. A draft that
 // was made before a search parameter came or went is extracted again. Where it comes or goes through another gateway afterwards, wrote sees it.
 func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, before storage.Record, key fhir.Key, method string) (storage.Record, error) {
-	if s.custom.extractedBefore(key.Type, d.generation) {
+	if s.custom.Outdated(key.Type, d.generation) {
 		again, err := s.extract(d.resource, nil)
 		if err != nil {
 			return storage.Record{}, err
@@ -116,7 +116,7 @@ func (s *Service) write(ctx context.Context, tx storage.Tx, d *draft, before sto
 		Body:    d.resource.Stamp(key.ID, version, tx.Now()),
 		Entries: stampEntries(d.entries, version, tx.Now()),
 	}
-	if err := s.planIndexing(ctx, tx, key, d.resource); err != nil {
+	if err := s.custom.Plan(ctx, tx, key, before, d.resource); err != nil {
 		return storage.Record{}, err
 	}
 	if err := tx.Put(ctx, rec, version-1); err != nil {

@@ -60,13 +60,10 @@ type parted struct {
 	parts []string
 }
 
-// newRouting returns the routing of what a Service serves. PATCH is served where a reader of patches is there.
-func newRouting(operations []Operation, patch bool) *routing {
+// newRouting returns the routing of what a Service serves.
+func newRouting(operations []Operation) *routing {
 	t := &routing{operations: make(map[string]*Operation, len(operations)), bySize: make([][]parted, 5)}
 	for _, r := range routes {
-		if r.Code == CodePatch && !patch {
-			continue
-		}
 		t.all = append(t.all, r)
 		parts := strings.Split(r.Path, "/")
 		if r.Path == "" {

@@ -2,7 +2,6 @@ package interaction
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -176,34 +175,11 @@ func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches
 			a.match(q.Base, part.records[i], body, part.mode)
 		}
 	}
-	if issues := slices.Concat(p.issues, s.indexing(p.finding)); len(issues) > 0 {
+	if issues := slices.Concat(p.issues, s.incomplete(p.finding, p.includes)); len(issues) > 0 {
 		a.outcome(fhir.AppendOutcome(nil, issues))
 	}
 	if plan != nil {
 		a.outcome(appendPlan(nil, plan))
 	}
 	return a.done(), nil
-}
-
-// indexing returns a warning for each parameter of the query that is still being indexed.
-func (s *Service) indexing(f finding) []fhir.Issue {
-	jobs := s.Reindexing()
-	if len(jobs) == 0 {
-		return nil
-	}
-	used := make(map[string]bool)
-	for _, q := range f {
-		parametersOf(q.Where, used)
-	}
-	for _, sort := range f.sorts() {
-		used[sort.Param] = true
-	}
-	var issues []fhir.Issue
-	for _, j := range jobs {
-		if used[j.Code] && !j.Removed {
-			issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDParameterIndexing,
-				Text: fmt.Sprintf("the search parameter %s is being indexed: %d of %d resources are done, and the others are not found by it yet", j.Code, j.Done, j.Total)})
-		}
-	}
-	return issues
 }

@@ -361,16 +361,6 @@ func TestReferentialIntegrity(t *testing.T) {
 	}
 }
 
-func TestParametersOfFewTypesAreIndexedFirst(t *testing.T) {
-	all, one, other := &job{ID: "all", Types: []string{"Group", "Patient"}}, &job{ID: "one", Types: []string{"Patient"}}, &job{ID: "other", Types: []string{"Patient"}}
-	if got := together([]*job{all, one, other}); len(got) != 2 || got[0] != one || got[1] != other {
-		t.Errorf("%+v", got)
-	}
-	if got := together([]*job{all}); len(got) != 1 || got[0] != all {
-		t.Errorf("%+v", got)
-	}
-}
-
 // entriesLeft returns how many resources of a type the store finds by a parameter, served or not.
 func entriesLeft(t testing.TB, s *Service, typ, param string) (n int64) {
 	t.Helper()

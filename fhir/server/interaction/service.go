@@ -11,6 +11,8 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/fhir/server/job"
+	"github.com/fhirgate/fhirgate/fhir/server/parameter"
 	"github.com/fhirgate/fhirgate/fhir/terminology"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/validation"
@@ -31,7 +33,8 @@ type Service struct {
 	ids        *ids
 	sealer     *sealer
 	sizes      bodySizes
-	custom     *customParameters
+	custom     *parameter.Set // the SearchParameters of clients
+	jobs       *job.Jobs
 	slot       atomic.Uint32 // see guardTargets
 	// terminology is what searches' :in and :below ask, beside what is stored.
 	terminology *terminology.Terminology
@@ -68,14 +71,11 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	if opt.retry == 0 {
-		opt.retry = reindexRetry
-	}
-	if opt.poll == 0 {
-		opt.poll = sharedPoll
-	}
 	s := &Service{clients: store, own: store, registry: registry, parameters: parameters, validator: validator, opt: opt, ids: newIDs(),
 		sizes: newBodySizes(registry.ResourceTypes()), requests: validator, terminology: terminology.New(registry)}
+	if s.opt.patch == nil {
+		s.opt.patch = s.readPatch
+	}
 	s.Serve(Served{})
 	ctx := context.Background()
 	var err error
@@ -87,14 +87,35 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if s.sealer, err = openSealer(ctx, store); err != nil {
 		return nil, failure("open", fhir.Key{}, err)
 	}
-	if err := s.openCustomParameters(ctx); err != nil {
+	s.jobs = job.New(store, job.Options{Shared: opt.Shared, Logger: opt.Logger, Poll: opt.poll, Retry: opt.retry})
+	s.custom, err = parameter.Open(ctx, parameter.Options{Store: store, Parameters: parameters, Jobs: s.jobs, Entries: s.entriesOf,
+		Shared: opt.Shared, Logger: opt.Logger, Poll: opt.poll, Retry: opt.retry})
+	if err != nil {
 		return nil, failure("open", fhir.Key{}, err)
 	}
+	s.jobs.Start()
 	return s, nil
 }
 
 // Close ends what runs in the background and waits for it. It does not close the store.
-func (s *Service) Close() { s.custom.close() }
+func (s *Service) Close() {
+	s.jobs.Close()
+	s.custom.Close()
+}
+
+// Jobs returns the background work of the store, to which other packages add kinds.
+func (s *Service) Jobs() *job.Jobs { return s.jobs }
+
+// Reindexing returns which SearchParameters of clients are being indexed or wait for it, oldest first.
+func (s *Service) Reindexing() []parameter.Progress { return s.custom.Indexing() }
+
+// ReindexAll makes the entries of all current resources again from their content. progress, where not nil, is told how many are done.
+func (s *Service) ReindexAll(ctx context.Context, progress func(done, total int64)) error {
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	return failure("reindex", fhir.Key{}, s.custom.Reindex(ctx, s.registry.ResourceTypes(), progress))
+}
 
 // Ready returns nil when requests can be served, or says what is waited for.
 func (s *Service) Ready(ctx context.Context) error { return s.own.Ready(ctx) }
@@ -111,14 +132,10 @@ const conflictFor = 15 * time.Second
 
 // update runs f in an Update of the store, which the indexing of new search parameters waits for.
 func (s *Service) update(ctx context.Context, f func(storage.Tx) error) error {
-	s.custom.inFlight.RLock()
-	defer s.custom.inFlight.RUnlock()
+	defer s.custom.Begin()()
 	begun := time.Now()
 	for wait := 5 * time.Millisecond; ; wait *= 2 {
-		err := s.clients.Update(ctx, func(tx storage.Tx) error {
-			defer s.custom.forget(tx)
-			return f(tx)
-		})
+		err := s.clients.Update(ctx, func(tx storage.Tx) error { return f(&parameter.Tx{Tx: tx}) })
 		if !errors.Is(err, storage.ErrConflict) || wait >= 5*time.Millisecond<<conflictTries || time.Since(begun) > conflictFor {
 			return err
 		}

@@ -112,7 +112,7 @@ func TestReferencesByURNOutsideOfTransactions(t *testing.T) {
 
 // TestPatchesInTransactionsNameEntries has the resource of a patch refer to another entry, and to what a search finds.
 func TestPatchesInTransactionsNameEntries(t *testing.T) {
-	s := open(t, Options{Patch: func(document fhir.Resource) (Patch, error) {
+	s := open(t, Options{patch: func(document fhir.Resource) (Patch, error) {
 		subject := string(document.Get("parameter").First().Get("valueReference").Raw())
 		return func(fhir.Resource) ([]byte, error) {
 			return []byte(`{"resourceType":"Observation","id":"o","subject":` + subject + `}`), nil

@@ -113,7 +113,7 @@ func TestTerminologyIsReadHoweverItWasWritten(t *testing.T) {
 	to := func(code string) Patch {
 		return func(fhir.Resource) ([]byte, error) { return fmt.Appendf(nil, listing, "1", code), nil }
 	}
-	s, ctx := open(t, Options{Patch: func(document fhir.Resource) (Patch, error) { return to(document.Get("language").Text()), nil }}), t.Context()
+	s, ctx := open(t, Options{patch: func(document fhir.Resource) (Patch, error) { return to(document.Get("language").Text()), nil }}), t.Context()
 	for _, code := range []string{"x", "y", "z"} {
 		put(t, s, coded, code)
 	}

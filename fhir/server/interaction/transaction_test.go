@@ -189,7 +189,7 @@ func TestTransactionIsRefusedAsAWhole(t *testing.T) {
 			fhir.KindInvalid, "unresolved-reference", "Bundle.entry[1].resource.performer[1].reference"},
 		{"stale If-Match", []string{good, request("PUT", "Patient/1", "", `{"resourceType":"Patient","id":"1"}`, `"ifMatch":"W/\"3\""`)}, fhir.KindPrecondition, "if-match", "Bundle.entry[1]"},
 		{"read of what is not there", []string{good, request("GET", "Patient/none", "", "")}, fhir.KindInvalid, "not-found", "Bundle.entry[1]"},
-		{"patch", []string{good, request("PATCH", "Patient/1", "", `{"resourceType":"Binary"}`)}, fhir.KindInvalid, "method-not-allowed", "Bundle.entry[1].request.method"},
+		{"patch", []string{good, request("PATCH", "Patient/1", "", `{"resourceType":"Binary"}`)}, fhir.KindMediaType, "content-type", "Bundle.entry[1].resource.contentType"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t, Options{})

@@ -55,18 +55,20 @@ const (
 	sweepEvery   = 10 * time.Minute
 )
 
-// Jobs are the jobs of a store, and one gateway's part in running them. All methods may be called at the same time, but for Handle.
+// Jobs are the jobs of a store, and one gateway's part in running them. All methods may be called at the same time.
 type Jobs struct {
 	store   storage.Store
 	opt     Options
 	gateway string
-	kinds   map[string]*kind
 
 	taking sync.Mutex // held while a job is taken up
 
-	mu   sync.Mutex
-	runs map[string]*Run // those of this gateway, by id
+	mu      sync.Mutex
+	kinds   map[string]*kind
+	runs    map[string]*Run // those of this gateway, by id
+	started bool
 
+	ctx  context.Context // of what runs in the background
 	stop context.CancelFunc
 	all  sync.WaitGroup
 }
@@ -91,10 +93,12 @@ func New(store storage.Store, opt Options) *Jobs {
 	if opt.Retry == 0 {
 		opt.Retry = defaultRetry
 	}
-	return &Jobs{store: store, opt: opt, gateway: rand.Text(), kinds: make(map[string]*kind), runs: make(map[string]*Run), stop: func() {}}
+	j := &Jobs{store: store, opt: opt, gateway: rand.Text(), kinds: make(map[string]*kind), runs: make(map[string]*Run)}
+	j.ctx, j.stop = context.WithCancel(context.Background())
+	return j
 }
 
-// Handle says what does the jobs of a kind. It is called before Start.
+// Handle says what does the jobs of a kind. Where Start has been called, it begins.
 func (j *Jobs) Handle(k Kind) {
 	if k.Workers == 0 {
 		k.Workers = 1
@@ -102,19 +106,39 @@ func (j *Jobs) Handle(k Kind) {
 	if k.Keep == 0 {
 		k.Keep = defaultKeep
 	}
-	j.kinds[k.Name] = &kind{Kind: k, wake: make(chan struct{}, 1)}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	own := &kind{Kind: k, wake: make(chan struct{}, 1)}
+	j.kinds[k.Name] = own
+	if j.started {
+		j.begin(own)
+	}
 }
 
 // Start runs jobs in the background, those that an earlier process left included, until Close.
 func (j *Jobs) Start() {
-	ctx, stop := context.WithCancel(context.Background())
-	j.stop = stop
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.started = true
 	for _, k := range j.kinds {
-		for range k.Workers {
-			j.all.Go(func() { j.work(ctx, k) })
-		}
+		j.begin(k)
 	}
-	j.all.Go(func() { j.sweep(ctx) })
+	j.all.Go(func() { j.sweep(j.ctx) })
+}
+
+// begin starts the workers of a kind.
+func (j *Jobs) begin(k *kind) {
+	for range k.Workers {
+		j.all.Go(func() { j.work(j.ctx, k) })
+	}
+}
+
+// kind returns the kind of a name.
+func (j *Jobs) kind(name string) (*kind, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	k, ok := j.kinds[name]
+	return k, ok
 }
 
 // Close ends what runs and waits for it. Its jobs are left for the next process, from their last Position.
@@ -125,7 +149,7 @@ func (j *Jobs) Close() {
 
 // Wake tells the workers of a kind that there may be something to do; after an Update that added or amended a job.
 func (j *Jobs) Wake(kind string) {
-	if k, ok := j.kinds[kind]; ok {
+	if k, ok := j.kind(kind); ok {
 		select {
 		case k.wake <- struct{}{}:
 		default:
@@ -147,7 +171,7 @@ func (j *Jobs) Submit(ctx context.Context, job Job) (out Job, err error) {
 
 // Add adds a job in an Update of the caller, who calls Wake once that is stored. Of job only Kind, Owner and Payload matter.
 func (j *Jobs) Add(ctx context.Context, tx storage.Tx, job Job) (Job, error) {
-	if _, ok := j.kinds[job.Kind]; !ok {
+	if _, ok := j.kind(job.Kind); !ok {
 		return Job{}, fmt.Errorf("job: there are no jobs of the kind %q", job.Kind)
 	}
 	job = Job{ID: rand.Text(), Kind: job.Kind, Owner: job.Owner, Payload: job.Payload, State: Waiting, Created: tx.Now(), Total: Unknown}
@@ -158,7 +182,7 @@ func (j *Jobs) Add(ctx context.Context, tx storage.Tx, job Job) (Job, error) {
 }
 
 // Amend changes the payload of the one job of a kind that has only one, whose id is the kind's name, in an Update of the caller, who calls Wake
-// once that is stored. change is given the payload; nil where there is no such job or it has ended, and a new one begins. A run that has begun
+// once that is stored. change is given the payload, also that of the last job where this has ended; nil where there is none. A run that has begun
 // is told by Run.Job, and the job is not done before a run has ended that has seen the change.
 func (j *Jobs) Amend(ctx context.Context, tx storage.Tx, kind string, change func(payload []byte) ([]byte, error)) error {
 	if err := tx.Guard(ctx, recordName(kind)); err != nil {
@@ -169,7 +193,7 @@ func (j *Jobs) Amend(ctx context.Context, tx storage.Tx, kind string, change fun
 		return err
 	}
 	if err != nil || job.State.Ended() {
-		job = Job{ID: kind, Kind: kind, State: Waiting, Created: tx.Now(), Total: Unknown, Amended: job.Amended}
+		job = Job{ID: kind, Kind: kind, State: Waiting, Created: tx.Now(), Total: Unknown, Amended: job.Amended, Payload: job.Payload}
 		if err := list(ctx, tx, job); err != nil {
 			return err
 		}
@@ -251,7 +275,7 @@ func (j *Jobs) Cancel(ctx context.Context, id string) (job Job, err error) {
 		if job, err = Read(ctx, tx, id); err != nil || job.State.Ended() {
 			return err
 		}
-		if k, ok := j.kinds[job.Kind]; ok && k.Needed {
+		if k, ok := j.kind(job.Kind); ok && k.Needed {
 			return ErrNeeded
 		}
 		if job.State == Running {
@@ -275,7 +299,7 @@ func (j *Jobs) Remove(ctx context.Context, id string) error {
 	if !job.State.Ended() {
 		return errors.New("job: a job that has not ended can't be removed; cancel it first")
 	}
-	if k, ok := j.kinds[job.Kind]; ok && k.Clean != nil {
+	if k, ok := j.kind(job.Kind); ok && k.Clean != nil {
 		if err := k.Clean(ctx, job); err != nil {
 			return err
 		}
@@ -291,7 +315,7 @@ func (j *Jobs) Remove(ctx context.Context, id string) error {
 // end writes the final state of a job, or takes its record away.
 func (j *Jobs) end(ctx context.Context, tx storage.Tx, job *Job, state State, text string) error {
 	job.State, job.Error, job.Ended, job.Runner, job.Until, job.Stopping = state, text, tx.Now(), "", time.Time{}, false
-	if k, ok := j.kinds[job.Kind]; ok && k.Forget && state != Failed {
+	if k, ok := j.kind(job.Kind); ok && k.Forget && state != Failed {
 		return erase(ctx, tx, job.ID)
 	}
 	return write(ctx, tx, *job)
@@ -314,7 +338,7 @@ func (j *Jobs) sweep(ctx context.Context) {
 func (j *Jobs) sweepOnce(ctx context.Context, now time.Time) {
 	all, err := j.List(ctx, "")
 	for _, job := range all {
-		if k, ok := j.kinds[job.Kind]; ok && job.State.Ended() && now.Sub(job.Ended) > k.Keep {
+		if k, ok := j.kind(job.Kind); ok && job.State.Ended() && now.Sub(job.Ended) > k.Keep {
 			err = errors.Join(err, j.Remove(ctx, job.ID))
 		}
 	}

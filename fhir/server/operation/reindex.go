@@ -7,16 +7,17 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
+	"github.com/fhirgate/fhirgate/fhir/server/parameter"
 )
 
 // Indexer tells which SearchParameters of clients are being indexed; *interaction.Service is one.
 type Indexer interface {
-	Reindexing() []interaction.Progress
+	Reindexing() []parameter.Progress
 }
 
 // ReindexStatus returns $reindex-status: it tells how far the indexing of stored SearchParameters has come. The answer is a Parameters with
 // one parameter "indexing" for each that is not done, oldest first; none when all are. One that has a part "removed" is gone, and its entries
-// are taken away.
+// are taken away. done and total are those of all that is indexed together; they are there once the resources are counted.
 func ReindexStatus(s Indexer) interaction.Operation {
 	return interaction.Operation{
 		Name:          "reindex-status",
@@ -43,8 +44,11 @@ func ReindexStatus(s Indexer) interaction.Operation {
 				}
 				dst = append(dst, `},{"name":"since","valueInstant":"`...)
 				dst = append(dst, fhir.FormatInstant(p.Since)...)
-				dst = strconv.AppendInt(append(dst, `"},{"name":"done","valueInteger":`...), min(p.Done, math.MaxInt32), 10)
-				dst = strconv.AppendInt(append(dst, `},{"name":"total","valueInteger":`...), min(p.Total, math.MaxInt32), 10)
+				dst = append(dst, '"')
+				if p.Counted {
+					dst = strconv.AppendInt(append(dst, `},{"name":"done","valueInteger":`...), min(p.Done, math.MaxInt32), 10)
+					dst = strconv.AppendInt(append(dst, `},{"name":"total","valueInteger":`...), min(p.Total, math.MaxInt32), 10)
+				}
 				if p.Removed {
 					dst = append(dst, `},{"name":"removed","valueBoolean":true`...)
 				}

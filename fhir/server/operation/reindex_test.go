@@ -6,12 +6,13 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
+	"github.com/fhirgate/fhirgate/fhir/server/parameter"
 )
 
 // jobs is an Indexer of fixed progress.
-type jobs []interaction.Progress
+type jobs []parameter.Progress
 
-func (j jobs) Reindexing() []interaction.Progress { return j }
+func (j jobs) Reindexing() []parameter.Progress { return j }
 
 func TestReindexStatus(t *testing.T) {
 	since := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
@@ -21,10 +22,10 @@ func TestReindexStatus(t *testing.T) {
 		want string
 	}{
 		{"nothing to do", nil, `{"resourceType":"Parameters"}`},
-		{"two", jobs{{URL: "http://a", Code: "a", Types: []string{"Patient", "Group"}, Since: since, Done: 1, Total: 2}, {URL: "http://b", Code: "b", Since: since, Removed: true}},
+		{"two", jobs{{URL: "http://a", Code: "a", Types: []string{"Patient", "Group"}, Since: since, Done: 1, Total: 2, Counted: true}, {URL: "http://b", Code: "b", Since: since, Removed: true}},
 			`{"resourceType":"Parameters","parameter":[` +
 				`{"name":"indexing","part":[{"name":"url","valueUri":"http://a"},{"name":"code","valueCode":"a"},{"name":"type","valueCode":"Patient"},{"name":"type","valueCode":"Group"},{"name":"since","valueInstant":"2026-11-23T09:00:00.000000Z"},{"name":"done","valueInteger":1},{"name":"total","valueInteger":2}]},` +
-				`{"name":"indexing","part":[{"name":"url","valueUri":"http://b"},{"name":"code","valueCode":"b"},{"name":"since","valueInstant":"2026-11-23T09:00:00.000000Z"},{"name":"done","valueInteger":0},{"name":"total","valueInteger":0},{"name":"removed","valueBoolean":true}]}]}`},
+				`{"name":"indexing","part":[{"name":"url","valueUri":"http://b"},{"name":"code","valueCode":"b"},{"name":"since","valueInstant":"2026-11-23T09:00:00.000000Z"},{"name":"removed","valueBoolean":true}]}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := call(t, ReindexStatus(c.jobs), "")

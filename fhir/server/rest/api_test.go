@@ -20,7 +20,12 @@ type call struct {
 
 func run(t *testing.T, calls []call, with ...func(*rest.Config)) {
 	t.Helper()
-	s := newServer(t, with...)
+	runOn(t, newServer(t, with...), calls)
+}
+
+// runOn is run on a server that is there.
+func runOn(t *testing.T, s *server, calls []call) {
+	t.Helper()
 	for _, c := range calls {
 		ok := t.Run(c.name, func(t *testing.T) {
 			a := s.do(t, c.method, c.path, c.headers, c.body)
@@ -130,7 +135,7 @@ func TestNegotiation(t *testing.T) {
 		{"Accept FHIR JSON", "GET", "/fhir/Patient/jane", []string{"Accept", jsonType}, "", 200, []string{"Content-Type", utf8Type}, nil},
 		{"Accept JSON", "GET", "/fhir/Patient/jane", []string{"Accept", "application/json"}, "", 200, []string{"Content-Type", "application/json; charset=utf-8"}, nil},
 		{"Accept of a browser", "GET", "/fhir/Patient/jane", []string{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}, "", 200, []string{"Content-Type", utf8Type}, nil},
-		{"Accept XML or else JSON", "GET", "/fhir/Patient/jane", []string{"Accept", "application/fhir+xml, application/json;q=0.1"}, "", 200, []string{"Content-Type", "application/json; charset=utf-8"}, nil},
+		{"Accept Turtle or else JSON", "GET", "/fhir/Patient/jane", []string{"Accept", "application/fhir+turtle, application/json;q=0.1"}, "", 200, []string{"Content-Type", "application/json; charset=utf-8"}, nil},
 		{"Accept with R4", "GET", "/fhir/Patient/jane", []string{"Accept", "application/fhir+json; fhirVersion=4.0"}, "", 200, nil, nil},
 		{"Accept R5 or else R4", "GET", "/fhir/Patient/jane", []string{"Accept", "application/fhir+json; fhirVersion=5.0, application/fhir+json; fhirVersion=4.0; q=0.5"}, "", 200, nil, nil},
 		{"Accept with a charset", "GET", "/fhir/Patient/jane", []string{"Accept", "application/fhir+json;charset=UTF-8"}, "", 200, nil, nil},

@@ -33,7 +33,7 @@ func (x *exchange) writtenBinary() (fhir.Resource, error) {
 	}
 	for i := range x.h.formats.types {
 		if t := &x.h.formats.types[i]; t.name == m.name {
-			r, err := t.format.Decode(b, x.limits())
+			r, err := t.format.parse(b, x.limits())
 			switch {
 			case err != nil && ofFHIR:
 				return fhir.Resource{}, err
@@ -129,7 +129,11 @@ func (x *exchange) binaryForm(content string) (*formatType, error) {
 	if len(accept) == 0 || len(accept) == 1 && accept[0] == "" {
 		return nil, nil
 	}
-	switch i := choose(accept, f.offers, content); i {
+	offers := f.offers
+	if wantsPage(accept) {
+		offers = f.forPages
+	}
+	switch i := choose(accept, offers, content); i {
 	case native:
 		if _, specific := preference(accept, content, ofFHIR); ofFHIR && specific == byName {
 			if t := f.byName(content); t != nil {
@@ -140,7 +144,7 @@ func (x *exchange) binaryForm(content string) (*formatType, error) {
 	case none:
 		return nil, f.errNotAcceptable(content)
 	default:
-		return &f.types[i], nil
+		return f.byName(offers[i]), nil
 	}
 }
 

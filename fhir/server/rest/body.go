@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,56 +27,134 @@ func errURITooLong() *fhir.Error {
 // decompressors are readers of gzip that are used again.
 var decompressors = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
-// body reads the whole body, unpacked, within the limit. A declared length past it is refused before anything is read.
-func (x *exchange) body() ([]byte, error) {
+// body reads the whole body, unpacked, within the limit.
+func (x *exchange) body() (b []byte, err error) {
+	err = x.unpacked(func(r io.Reader, expect int64) error {
+		b, err = x.readAll(r, expect, x.h.cfg.Limits.Body)
+		return err
+	})
+	return b, err
+}
+
+// unpacked calls read with the unpacked body and the length that is expected of it, which is less than 1 where it is not known. A declared length past
+// the limit is refused before anything is read.
+func (x *exchange) unpacked(read func(r io.Reader, expect int64) error) error {
 	limit := x.h.cfg.Limits.Body
 	if x.r.ContentLength > limit {
-		return nil, errBodyTooLarge(limit)
+		return errBodyTooLarge(limit)
 	}
 	switch encoding := strings.ToLower(trim(strings.Join(x.r.Header["Content-Encoding"], ","))); encoding {
 	case "", "identity":
-		return x.readAll(x.r.Body, x.r.ContentLength, limit)
+		return read(x.r.Body, x.r.ContentLength)
 	case "gzip", "x-gzip":
 		z := decompressors.Get().(*gzip.Reader)
 		defer decompressors.Put(z)
 		if err := z.Reset(http.MaxBytesReader(nil, x.r.Body, limit)); err != nil {
-			return nil, errBody(err, "the body is not in the gzip format")
+			return errBody(err, "the body is not in the gzip format")
 		}
 		// The size before unpacking is no promise, only a start.
-		return x.readAll(z, 4*max(x.r.ContentLength, 0), limit)
+		return read(z, 4*max(x.r.ContentLength, 0))
 	}
-	return nil, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentEncoding, "bodies are read plain or with Content-Encoding: gzip")
+	return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentEncoding, "bodies are read plain or with Content-Encoding: gzip")
+}
+
+// decoded reads the body in a format as JSON.
+func (x *exchange) decoded(format *Format) (b []byte, err error) {
+	if format.Decode == nil {
+		return x.body()
+	}
+	limit := x.h.cfg.Limits.Body
+	err = x.unpacked(func(r io.Reader, expect int64) error {
+		g := gathered{x: x, limit: limit, expect: expect}
+		g.begin()
+		err := format.Decode(&g, &limited{r, limit}, x.limits())
+		b = g.b
+		var e *fhir.Error
+		if err != nil && !errors.As(err, &e) {
+			return errBody(err, "the body could not be read to its end")
+		}
+		return err
+	})
+	return b, err
+}
+
+// limited reads at most n bytes of a body; one that is longer is an error.
+type limited struct {
+	r io.Reader
+	n int64
+}
+
+// Read implements io.Reader.
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.n -= int64(n); l.n < 0 {
+		return 0, errBodyTooLarge(int64(n) + l.n)
+	}
+	return n, err
+}
+
+// gathered is a body that is being gathered in memory.
+type gathered struct {
+	x             *exchange
+	b             []byte
+	expect, limit int64
+}
+
+// begin sets memory aside: never more than startSize on the word of expect.
+func (g *gathered) begin() { g.b = make([]byte, 0, min(max(g.expect+1, 512), startSize, g.limit+1)) }
+
+// grow makes room for more. What comes beyond startSize is held against the limit on all bodies together.
+func (g *gathered) grow() error {
+	b := g.b
+	if cap(b) >= startSize/2 {
+		if err := g.x.hold(int64(cap(b))); err != nil {
+			return err
+		}
+	}
+	size := min(2*int64(cap(b)), max(g.limit+1, int64(cap(b))+1))
+	if g.expect >= int64(cap(b)) && g.expect < size {
+		size = g.expect + 1
+	}
+	grown := make([]byte, len(b), size)
+	copy(grown, b)
+	g.b = grown
+	return nil
+}
+
+// Write implements io.Writer.
+func (g *gathered) Write(p []byte) (int, error) {
+	if int64(len(g.b)+len(p)) > g.limit {
+		return 0, errBodyTooLarge(g.limit)
+	}
+	for cap(g.b)-len(g.b) < len(p) {
+		if err := g.grow(); err != nil {
+			return 0, err
+		}
+	}
+	g.b = append(g.b, p...)
+	return len(p), nil
 }
 
 // startSize is the size of a body up to which it costs no more thought than its request.
 const startSize = 1 << 20
 
-// readAll reads r to its end: at most limit bytes. expect is what is expected to come, or less than 1 where that is not known; never more
-// than startSize is set aside on its word, and what comes beyond is held against the limit on all bodies together.
+// readAll reads r to its end: at most limit bytes.
 func (x *exchange) readAll(r io.Reader, expect, limit int64) ([]byte, error) {
-	b := make([]byte, 0, min(max(expect+1, 512), startSize, limit+1))
+	g := gathered{x: x, expect: expect, limit: limit}
+	g.begin()
 	for {
-		if len(b) == cap(b) {
-			if cap(b) >= startSize/2 {
-				if err := x.hold(int64(cap(b))); err != nil {
-					return nil, err
-				}
+		if len(g.b) == cap(g.b) {
+			if err := g.grow(); err != nil {
+				return nil, err
 			}
-			size := min(2*int64(cap(b)), max(limit+1, int64(cap(b))+1))
-			if expect >= int64(cap(b)) && expect < size {
-				size = expect + 1
-			}
-			grown := make([]byte, len(b), size)
-			copy(grown, b)
-			b = grown
 		}
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if int64(len(b)) > limit {
+		n, err := r.Read(g.b[len(g.b):cap(g.b)])
+		g.b = g.b[:len(g.b)+n]
+		if int64(len(g.b)) > limit {
 			return nil, errBodyTooLarge(limit)
 		}
 		if err == io.EOF {
-			return b, nil
+			return g.b, nil
 		}
 		if err != nil {
 			return nil, errBody(err, "the body could not be read to its end")
@@ -122,7 +201,7 @@ func (x *exchange) drain() {
 	_, _ = io.CopyN(io.Discard, x.r.Body, drainFactor*x.h.cfg.Limits.Body)
 }
 
-// resource reads and parses a body that must be a FHIR resource in JSON.
+// resource reads and parses a body that must be a FHIR resource.
 func (x *exchange) resource() (fhir.Resource, error) {
 	format, err := x.h.formats.reading(x.r.Header.Get("Content-Type"))
 	if err != nil {
@@ -131,14 +210,17 @@ func (x *exchange) resource() (fhir.Resource, error) {
 		}
 		return fhir.Resource{}, err
 	}
-	b, err := x.body()
+	if x.r.ContentLength == 0 {
+		return fhir.Resource{}, errNoBody()
+	}
+	b, err := x.decoded(format)
 	if err != nil {
 		return fhir.Resource{}, err
 	}
 	if len(b) == 0 {
 		return fhir.Resource{}, errNoBody()
 	}
-	return format.Decode(b, x.limits())
+	return fhir.ParseResource(b, x.limits())
 }
 
 // limits are those of what a body holds.

@@ -11,7 +11,7 @@ import (
 // capabilities is what the tests read of a CapabilityStatement.
 type capabilities struct {
 	ResourceType, Status, Kind, FhirVersion, Date string
-	Format                                        []string
+	Format, PatchFormat                           []string
 	Software                                      struct{ Name, Version string }
 	Implementation                                struct{ Description, URL string }
 	Rest                                          []struct {
@@ -69,7 +69,7 @@ func TestCapabilityStatementSaysWhatIsServed(t *testing.T) {
 		t.Error("$fhirpath is not stated")
 	}
 	for i, res := range r.Resource {
-		if res.Type != reg.ResourceTypes()[i] || len(res.Interaction) != 8 || len(res.SearchParam) < 5 {
+		if res.Type != reg.ResourceTypes()[i] || len(res.Interaction) != 9 || len(res.SearchParam) < 5 {
 			t.Errorf("%s: %d interactions, %d parameters", res.Type, len(res.Interaction), len(res.SearchParam))
 		}
 		for _, p := range res.SearchParam {

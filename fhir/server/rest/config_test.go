@@ -44,14 +44,36 @@ func newConfigWith(t testing.TB, validator *validation.Validator, clock func() t
 // newConfigOn is newConfigWith on a store that is there.
 func newConfigOn(t testing.TB, store storage.Store, validator *validation.Validator) rest.Config {
 	t.Helper()
+	return newConfigOf(t, store, validator, interaction.Options{})
+}
+
+// newConfigOf is newConfigOn with options of the interactions.
+func newConfigOf(t testing.TB, store storage.Store, validator *validation.Validator, options interaction.Options) rest.Config {
+	t.Helper()
 	reg := definition.R4()
 	parameters := search.NewParameters(reg, search.Options{BaseURLs: []string{"http://example.org/fhir"}})
-	service, err := interaction.New(store, reg, parameters, validator, interaction.Options{})
+	service, err := interaction.New(store, reg, parameters, validator, options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(service.Close)
 	return rest.Config{Service: service, Registry: reg, Search: parameters, Operations: operation.Table(service, reg)}
+}
+
+// newValidating returns the configuration of a server that holds writes to base validation.
+func newValidating(t testing.TB) rest.Config {
+	t.Helper()
+	validator, err := validation.New(definition.R4(), validation.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t, nil)
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return newConfigOf(t, store, validator, interaction.Options{Level: validation.Base})
 }
 
 // openStore opens an empty store: an embedded one in memory, or with FHIRGATE_TEST_ENGINE=mongodb a database of its own, which has no clock but

@@ -145,7 +145,14 @@ var bothWays = []struct {
 	{"a path that is none", "GET", "Patient/jane/_history/1/x", nil, "", "", 404, "unknown-path"},
 	{"a path with two slashes", "GET", "/Patient/jane", nil, "", "", 404, "unknown-path"},
 	{"a method that the path does not have", "PUT", "Patient/jane/_history/1", nil, "", `{"resourceType":"Patient","id":"jane"}`, 405, "method-not-allowed"},
-	{"patch where none is served", "PATCH", "Patient/jane", nil, "", `{"resourceType":"Parameters"}`, 405, "method-not-allowed"},
+	{"patch", "PATCH", "Patient/jane", nil, "return=representation", `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"delete"},{"name":"path","valueString":"Patient.gender"}]}]}`, 200, ""},
+	{"patch that changes nothing", "PATCH", "Patient/jane", nil, "return=representation", `{"resourceType":"Parameters"}`, 200, ""},
+	{"patch of nothing", "PATCH", "Patient/nobody", nil, "", `{"resourceType":"Parameters"}`, 404, "not-found"},
+	{"patch that selects no element", "PATCH", "Patient/jane", nil, "", `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"delete"},{"name":"path","valueString":"1"}]}]}`, 422, "patch-path"},
+	{"patch that is none", "PATCH", "Patient/jane", nil, "", `{"resourceType":"Patient"}`, 400, "patch-malformed"},
+	{"patch with stale If-Match", "PATCH", "Patient/jane", map[string]string{"If-Match": `W/"77"`}, "", `{"resourceType":"Parameters"}`, 412, "if-match"},
+	{"conditional patch", "PATCH", "Patient?family=doe", nil, "return=minimal", `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"delete"},{"name":"path","valueString":"Patient.gender"}]}]}`, 200, ""},
+	{"conditional patch without a condition", "PATCH", "Patient", nil, "", `{"resourceType":"Parameters"}`, 400, "empty-condition"},
 }
 
 // told is what a client is told, in the form that both ways share.

@@ -3,9 +3,13 @@ package rest
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
+	"github.com/fhirgate/fhirgate/fhir/xml"
 )
 
 // Format is a form in which resources are written on the wire. A format is served by being in the list of formats: it is then negotiated, read, written
@@ -15,10 +19,13 @@ type Format struct {
 	Names []string
 	// Types are its media types, the preferred one first. Responses bear the one that the client asked for.
 	Types []string
-	// Encode writes a resource, given as JSON, in the format; indented where pretty is set. Nil where the JSON is what is written.
+	// Encode writes a resource, given as JSON, in the format; indented where pretty is set. An error says that the format cannot hold it.
 	Encode func(resource []byte, pretty bool) ([]byte, error)
-	// Decode reads a resource. The error is an *fhir.Error.
-	Decode func(body []byte, limits fhir.Limits) (fhir.Resource, error)
+	// Decode reads a resource from body and writes its JSON to w, piece by piece; nil where the body is JSON. The error is an *fhir.Error for what is
+	// wrong with the document, and otherwise that of body or w.
+	Decode func(w io.Writer, body io.Reader, limits fhir.Limits) error
+	// generic are those of Types that browsers accept for pages, and that documents of any kind bear.
+	generic []string
 }
 
 // The media types of FHIR JSON.
@@ -43,7 +50,45 @@ var jsonFormat = Format{
 		b.WriteByte('\n')
 		return b.Bytes(), nil
 	},
-	Decode: fhir.ParseResource,
+}
+
+// The media types of FHIR XML.
+const (
+	fhirXML  = "application/fhir+xml"
+	plainXML = "application/xml"
+	textXML  = "text/xml"
+)
+
+// newXMLFormat returns FHIR XML (http://hl7.org/fhir/R4/xml.html) of the types in a registry.
+func newXMLFormat(registry *definition.Registry) *Format {
+	format := xml.New(registry)
+	return &Format{
+		Names:   []string{"xml"},
+		Types:   []string{fhirXML, plainXML, textXML},
+		generic: []string{plainXML, textXML},
+		Encode: func(resource []byte, pretty bool) ([]byte, error) {
+			r, err := fhir.ParseResource(resource, fhir.Limits{})
+			if err != nil {
+				return nil, err
+			}
+			return format.AppendXML(make([]byte, 0, len(resource)+len(resource)/2+128), r, xml.Options{Pretty: pretty})
+		},
+		Decode: func(w io.Writer, body io.Reader, limits fhir.Limits) error {
+			return format.WriteJSON(w, body, xml.Limits{Depth: limits.Depth})
+		},
+	}
+}
+
+// parse parses a body that was read.
+func (f *Format) parse(body []byte, limits fhir.Limits) (fhir.Resource, error) {
+	if f.Decode != nil {
+		var b bytes.Buffer
+		if err := f.Decode(&b, bytes.NewReader(body), limits); err != nil {
+			return fhir.Resource{}, err
+		}
+		body = b.Bytes()
+	}
+	return fhir.ParseResource(body, limits)
 }
 
 // formats are those that are served, in the server's order of preference.
@@ -51,8 +96,8 @@ type formats struct {
 	all []*Format
 	// types are the media types of all, each with its format and the Content-Type header that responses bear; net/http does not change it.
 	types []formatType
-	// offers are the names of types.
-	offers []string
+	// offers are the names of types; forPages are those without the generic ones.
+	offers, forPages []string
 }
 
 // formatType is one media type of a format.
@@ -69,6 +114,9 @@ func newFormats(all ...*Format) *formats {
 		for _, t := range format.Types {
 			f.types = append(f.types, formatType{format, t, []string{t + "; charset=utf-8"}})
 			f.offers = append(f.offers, t)
+			if !slices.Contains(format.generic, t) {
+				f.forPages = append(f.forPages, t)
+			}
 		}
 	}
 	return f
@@ -135,10 +183,24 @@ func (f *formats) negotiate(accept []string, format string) (*formatType, error)
 			}
 		}
 	}
-	if i := choose(accept, f.offers, ""); i >= 0 {
-		return &f.types[i], nil
+	offers := f.offers
+	if wantsPage(accept) {
+		offers = f.forPages
+	}
+	if i := choose(accept, offers, ""); i >= 0 {
+		return f.byName(offers[i]), nil
 	}
 	return nil, f.errNotAcceptable("")
+}
+
+// wantsPage reports whether an Accept header is a browser's for a page. These name application/xml before anything, and mean XHTML.
+func wantsPage(accept []string) bool {
+	for _, line := range accept {
+		if strings.Contains(line, "text/html") {
+			return true
+		}
+	}
+	return false
 }
 
 // errNotAcceptable refuses a client that accepts no form that there is. native is the type of content that could be had as it is; "" for none.

@@ -34,7 +34,7 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, origins: newOrigins(cfg.Origins), crossOrigin: http.NewCrossOriginProtection(), formats: newFormats(&jsonFormat)}
+	h := &Handler{cfg: cfg, origins: newOrigins(cfg.Origins), crossOrigin: http.NewCrossOriginProtection(), formats: newFormats(&jsonFormat, newXMLFormat(cfg.Registry))}
 	h.baseHost, h.baseOrigin = originOfBase(cfg.BaseURL)
 	h.typeNames = cfg.Registry.ResourceTypes()
 	cfg.Service.Serve(interaction.Served{

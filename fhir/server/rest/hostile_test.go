@@ -50,20 +50,20 @@ var hostiles = []hostile{
 	{"gzip twice", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "gzip, gzip"), patient, 415, "not-supported", "content-encoding"},
 
 	// Content types.
-	{"XML", "POST", "/fhir/Patient", ct("application/fhir+xml"), `<Patient xmlns="http://hl7.org/fhir"/>`, 415, "not-supported", "content-type"},
+	{"Turtle", "POST", "/fhir/Patient", ct("application/fhir+turtle"), `[] a fhir:Patient .`, 415, "not-supported", "content-type"},
 	{"plain text", "POST", "/fhir/Patient", ct("text/plain"), patient, 415, "not-supported", "content-type"},
 	{"a form", "POST", "/fhir/Patient", ct("application/x-www-form-urlencoded"), `a=b`, 415, "not-supported", "content-type"},
 	{"no Content-Type", "POST", "/fhir/Patient", nil, patient, 415, "required", "content-type-missing"},
 	{"FHIR R5", "POST", "/fhir/Patient", ct("application/fhir+json; fhirVersion=5.0"), patient, 415, "not-supported", "content-type-parameter"},
 	{"Latin-1", "POST", "/fhir/Patient", ct("application/fhir+json; charset=iso-8859-1"), patient, 415, "not-supported", "content-type-parameter"},
 	{"JSON as a form", "POST", "/fhir/Patient/_search", ct(jsonType), patient, 415, "not-supported", "content-type"},
-	{"Accept of XML", "GET", "/fhir/Patient", []string{"Accept", "application/fhir+xml"}, "", 406, "not-supported", "not-acceptable"},
+	{"Accept of Turtle", "GET", "/fhir/Patient", []string{"Accept", "application/fhir+turtle"}, "", 406, "not-supported", "not-acceptable"},
 	{"Accept of text", "GET", "/fhir/Patient", []string{"Accept", "text/plain"}, "", 406, "not-supported", "not-acceptable"},
 	{"Accept of R5", "GET", "/fhir/metadata", []string{"Accept", "application/fhir+json; fhirVersion=5.0"}, "", 406, "not-supported", "not-acceptable"},
 	{"Accept of nothing", "GET", "/fhir/metadata", []string{"Accept", "*/*;q=0"}, "", 406, "not-supported", "not-acceptable"},
 	{"Accept with a bad q", "GET", "/fhir/metadata", []string{"Accept", "application/fhir+json;q=yes"}, "", 406, "not-supported", "not-acceptable"},
 	{"Accept of garbage", "GET", "/fhir/metadata", []string{"Accept", "\";;,,//\\"}, "", 406, "not-supported", "not-acceptable"},
-	{"_format of XML", "GET", "/fhir/Patient?_format=xml", nil, "", 406, "not-supported", "not-acceptable"},
+	{"_format of Turtle", "GET", "/fhir/Patient?_format=ttl", nil, "", 406, "not-supported", "not-acceptable"},
 	{"_format twice", "GET", "/fhir/Patient?_format=json&_format=json", nil, "", 400, "invalid", "repeated-parameter"},
 	{"_pretty that is none", "GET", "/fhir/Patient?_pretty=yes", nil, "", 400, "value", "invalid-parameter"},
 
@@ -130,7 +130,7 @@ var hostiles = []hostile{
 	// Conditions and other headers.
 	{"If-Match that is no tag", "PUT", "/fhir/Patient/1", ct(jsonType, "If-Match", "a b"), `{"resourceType":"Patient","id":"1"}`, 400, "invalid", "etag"},
 	{"If-Match of another version without quotes", "PUT", "/fhir/Patient/1", ct(jsonType, "If-Match", "3"), `{"resourceType":"Patient","id":"1"}`, 412, "conflict", "if-match"},
-	{"FHIR XML for a Binary", "POST", "/fhir/Binary", ct("application/fhir+xml"), `<Binary xmlns="http://hl7.org/fhir"/>`, 415, "not-supported", "content-type"},
+	{"FHIR Turtle for a Binary", "POST", "/fhir/Binary", ct("application/fhir+turtle"), `[] a fhir:Binary .`, 415, "not-supported", "content-type"},
 	{"If-Match cut off", "PUT", "/fhir/Patient/1", ct(jsonType, "If-Match", `W/"3`), `{"resourceType":"Patient","id":"1"}`, 400, "invalid", "etag"},
 	{"If-Match empty", "PUT", "/fhir/Patient/1", ct(jsonType, "If-Match", ``), `{"resourceType":"Patient","id":"1"}`, 400, "invalid", "etag"},
 	{"If-Match of another form", "PUT", "/fhir/Patient/1", ct(jsonType, "If-Match", `W/"abc"`), `{"resourceType":"Patient","id":"1"}`, 412, "", ""},

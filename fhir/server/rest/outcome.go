@@ -9,7 +9,7 @@ import (
 // retryAfter is the seconds that clients are asked to wait when the server can't do its work for now.
 var retryAfter = []string{"5"}
 
-// outcome writes the error as status and OperationOutcome, always in JSON. What the server did wrong itself is told by a reference only.
+// outcome writes the error as status and OperationOutcome, in the format that the client accepts, where it accepts one that is served. What the server did wrong itself is told by a reference only.
 func (x *exchange) outcome(e *fhir.Error) {
 	issues := e.Issues
 	if len(issues) == 0 || e.Kind == fhir.KindInternal {
@@ -24,6 +24,11 @@ func (x *exchange) outcome(e *fhir.Error) {
 		head["Retry-After"] = retryAfter
 	}
 	head["Cache-Control"] = noStore
+	if x.format == nil { // the request got nowhere
+		if t, err := x.h.formats.negotiate(x.r.Header["Accept"], x.q.View.Format); err == nil {
+			x.format = t
+		}
+	}
 	x.write(e.Kind.Status(), fhir.AppendOutcome(nil, issues))
 }
 

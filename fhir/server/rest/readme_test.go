@@ -89,6 +89,7 @@ func supported(c capabilities) string {
 	}
 	row("Operations", strings.Join(onTypes, ", "))
 	row("Formats", strings.Join(c.Format, ", "))
+	row("Formats of patches", strings.Join(c.PatchFormat, ", "))
 	for _, u := range search.UnsupportedList() {
 		row("Not served: `"+u.Name+"`", u.Reason)
 	}

@@ -115,13 +115,9 @@ func (x *exchange) write(status int, resource []byte) (whole bool) {
 	if x.format == nil {
 		x.format = &x.h.formats.types[0]
 	}
-	body := resource
-	if encode := x.format.format.Encode; encode != nil {
-		var err error
-		if body, err = encode(resource, x.q.View.Pretty); err != nil {
-			x.fail(&fhir.Error{Kind: fhir.KindInternal, Op: "encode", Err: err})
-			return false
-		}
+	body, err := x.format.format.Encode(resource, x.q.View.Pretty)
+	if err != nil {
+		return x.writeElse(status, resource, err)
 	}
 	head["Content-Type"] = x.format.header
 	head["Vary"] = varyHeader
@@ -131,8 +127,31 @@ func (x *exchange) write(status int, resource []byte) (whole bool) {
 	}
 	head["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.w.WriteHeader(status)
-	_, err := x.w.Write(body)
+	_, err = x.w.Write(body)
 	return err == nil
+}
+
+// writeElse responds where the negotiated format cannot hold a resource: a read is not acceptable, and what was written is told in the default format.
+func (x *exchange) writeElse(status int, resource []byte, err error) (whole bool) {
+	fallback := &x.h.formats.types[0]
+	var e *fhir.Error
+	if x.format == fallback || !errors.As(err, &e) {
+		x.format = fallback
+		x.fail(&fhir.Error{Kind: fhir.KindInternal, Op: "encode", Err: err})
+		return false
+	}
+	x.format = fallback
+	switch x.q.Code {
+	case interaction.CodeCreate, interaction.CodeUpdate, interaction.CodePatch, interaction.CodeDelete, interaction.CodeBundle:
+		return x.write(status, resource)
+	}
+	if status >= http.StatusBadRequest { // an OperationOutcome
+		return x.write(status, resource)
+	}
+	c := *e
+	c.Kind = fhir.KindNotAcceptable
+	x.fail(&c)
+	return false
 }
 
 // stream writes what an operation writes itself, piece by piece.

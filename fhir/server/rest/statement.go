@@ -111,9 +111,7 @@ func (h *Handler) renderCapability() (before, after []byte) {
 	w.close('}')
 	w.str("fhirVersion", "4.0.1")
 	w.list("format", h.formats.names())
-	if h.serves(interaction.CodePatch) {
-		w.list("patchFormat", append([]string{"application/json-patch+json"}, h.formats.offers...))
-	}
+	w.list("patchFormat", slices.Concat(interaction.PatchTypes, h.formats.offers))
 	w.name("rest")
 	w.open('[')
 	w.open('{')
@@ -138,11 +136,6 @@ func (h *Handler) renderCapability() (before, after []byte) {
 	w.close(']')
 	w.close('}')
 	return w.b[:url:url], w.b[url:]
-}
-
-// serves reports whether an interaction is served.
-func (h *Handler) serves(code interaction.Code) bool {
-	return slices.ContainsFunc(h.cfg.Service.Routes(), func(r interaction.Route) bool { return r.Code == code })
 }
 
 // interactions returns R4's codes of the interactions that are served on types, or else on the system.

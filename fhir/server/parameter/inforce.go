@@ -1,4 +1,4 @@
-package interaction
+package parameter
 
 import (
 	"context"
@@ -19,7 +19,7 @@ const revisedName = "search-parameters-revised"
 // revisionOf returns the count that r shows.
 func revisionOf(ctx context.Context, r storage.Reader) (uint64, error) {
 	raw, err := r.Meta(ctx, revisedName)
-	if isNotFound(err) {
+	if errors.Is(err, storage.ErrNotFound) {
 		return 0, nil
 	}
 	n, fault := strconv.ParseUint(string(raw), 10, 64)
@@ -59,7 +59,7 @@ func (d change) empty() bool { return len(d.gone) == 0 && len(d.records) == 0 }
 
 // compare reads what of the state that r shows is not in f.
 func (f *inForce) compare(ctx context.Context, r storage.Reader) (d change, err error) {
-	rows, err := r.Find(ctx, search.Query{Types: []string{parameterType}})
+	rows, err := r.Find(ctx, search.Query{Types: []string{resourceType}})
 	if err != nil {
 		return d, err
 	}
@@ -99,7 +99,7 @@ func (f *inForce) apply(d change) (types []string, faults map[fhir.Key]error) {
 		for _, rec := range todo {
 			var r fhir.Resource
 			var err error
-			if exists(rec) {
+			if rec.Version > 0 && !rec.Deleted {
 				r, err = fhir.ParseResource(rec.Body, fhir.Limits{})
 			}
 			changed, fault := f.activate(rec.Key.ID, r)
@@ -116,7 +116,7 @@ func (f *inForce) apply(d change) (types []string, faults map[fhir.Key]error) {
 		}
 		todo = left
 	}
-	return searchedTypes(types), faults
+	return sorted(types), faults
 }
 
 // activate makes the parameter that r defines the one that is in force for the resource of an id. One that can't be served, or is not active
@@ -175,7 +175,7 @@ func (f *inForce) drop(id string) (types []string) {
 func (f *inForce) taken(id, url string) error {
 	if owner, ok := f.ids[url]; ok && owner != id {
 		return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueDuplicate, ID: fhir.IDParameterConflict,
-			Text: "another stored search parameter has this url", Expression: parameterType + ".url"}}}
+			Text: "another stored search parameter has this url", Expression: resourceType + ".url"}}}
 	}
 	return nil
 }
@@ -186,7 +186,7 @@ func (f *inForce) inUse(url string) error {
 		for _, c := range p.Components {
 			if definition, _, _ := strings.Cut(c.Definition, "|"); definition == url && p.URL != url {
 				return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, fhir.IDParameterInUse,
-					"the search parameter is a component of "+parameterType+"/"+f.ids[p.URL]+", which has to be deleted or retired first")
+					"the search parameter is a component of "+resourceType+"/"+f.ids[p.URL]+", which has to be deleted or retired first")
 			}
 		}
 	}
