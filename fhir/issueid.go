@@ -159,11 +159,13 @@ const (
 	IDBadChain             IssueID = "bad-chain"             // The parameters of a chain or of _has do not connect the types.
 	IDBadFilter            IssueID = "bad-filter"            // The value of _filter cannot be read, or asks what the parameter cannot be asked.
 	IDVersionNotFollowed   IssueID = "version-not-followed"  // A warning: a chain was decided by the current version of a resource that a reference names a version of.
+	IDBadContained         IssueID = "bad-contained"         // The value of _contained or _containedType is not one of R4, or cannot be combined with the rest of the search.
 	IDBadCursor            IssueID = "bad-cursor"            // A link to a page is not one that this server made, or has expired.
 	IDEmptyValue           IssueID = "empty-value"           // A value, or a part of one, is empty.
 	IDSearchTooCostly      IssueID = "search-too-costly"     // The search has more parts than the server accepts.
 	IDTooManyIncludes      IssueID = "too-many-includes"     // The search includes more resources than one page may hold.
 	IDTooMuchRead          IssueID = "too-much-read"         // A Bundle's entries read more than one request may.
+	IDPagesChanged         IssueID = "pages-changed"         // So much was updated since the first page that a later one may show a resource again, or miss it.
 	IDParameterIndexing    IssueID = "parameter-indexing"    // The index of a SearchParameter is being built; what it finds is incomplete.
 )
 

@@ -44,6 +44,8 @@ type Entry struct {
 	ID     string
 	URI    string
 	Parts  []Entry // their Param is empty
+	// Inner are the entries of a resource that the resource holds, which has Type and ID; nil for every other entry (see Within).
+	Inner []Entry
 }
 
 // Field returns the value of f; "" where it is not set.

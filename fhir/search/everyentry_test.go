@@ -21,6 +21,9 @@ func TestEveryEntryFindsItsResource(t *testing.T) {
 		}
 		for i := range entries {
 			e := &entries[i]
+			if strings.HasPrefix(e.Param, "#") || strings.HasPrefix(e.Param, "@") {
+				continue // see TestEveryEntryOfAContainedResourceFindsItsContainer
+			}
 			code, suffix, _ := strings.Cut(e.Param, ":")
 			p, ok := s.Lookup(r.Type(), code)
 			if !ok {

@@ -24,7 +24,7 @@ type Comparison struct {
 	Value string
 }
 
-// Expr is a condition on one resource. The set is closed: And, Or, Not, Some, KeyIn, Refers, Referred. Match says what each means; engines
+// Expr is a condition on one resource. The set is closed: And, Or, Not, Some, KeyIn, Refers, Referred, Within. Match says what each means; engines
 // return exactly what Match accepts.
 type Expr interface{ expr() }
 

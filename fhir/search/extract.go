@@ -98,7 +98,7 @@ func newRule(p *Parameter, reg *definition.Registry, typ string) (r rule, ok boo
 		}
 		parts := make([]rule, 0, len(p.components))
 		for i, c := range p.components {
-			part := rule{param: c, read: readerOf(c), names: derivedNames{suffixText, suffixIdentifier, suffixOfType, suffixUnit, suffixUCUM, suffixPresent, suffixVersioned}}
+			part := rule{param: c, read: readerOf(c), names: derivedNames{suffixText, suffixIdentifier, suffixOfType, suffixUnit, suffixUCUM, suffixPresent, suffixVersioned, suffixContained}}
 			if part.program, err = fhirpath.Compile(p.Components[i].Expression, options...); err != nil {
 				return r, false, err
 			}
@@ -153,6 +153,9 @@ type extraction struct {
 	nextFold    int
 	measures    [8]measure // the last quantities that were read
 	nextMeasure int
+	contained   []heldIn    // what the resource contains, or the container that it stands in
+	inside      []Entry     // of references to what the resource holds
+	inPlace     []heldIn    // resources that references yield themselves
 	collects    bool        // references are wanted with the versions that they name
 	references  []Reference // what collects has brought
 	tooMany     error       // a parameter of R4 has too many values
@@ -180,7 +183,10 @@ var extractions = sync.Pool{New: func() any {
 // date that is none, yields no entry. The error is of KindInvalid where the resource is of no type of R4, and of KindTooLarge where it has more
 // values for a parameter of R4 than can be indexed; the entries of all other parameters come with that one. Entries share memory with the
 // resource's tree.
-func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
+func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) { return s.extract(r, nil) }
+
+// extract is Extract for a resource that stands in a container beside others, or for one that does not where container is nil.
+func (s *Parameters) extract(r fhir.Resource, container []heldIn) ([]Entry, error) {
 	ex := s.set.Load().extractor(s.registry, r.Type())
 	if ex == nil {
 		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, fhir.IDUnknownType, "the resource's type is none of R4")
@@ -189,6 +195,9 @@ func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
 	defer x.release()
 	x.params, x.typ = s, ex.typ.Name
 	focus := fhirpath.ElementItem(r.Node, fhir.Node{}, ex.typ)
+	if x.contained = container; container == nil {
+		x.contained = containedOf(r)
+	}
 	for i := range ex.rules {
 		x.runAll(&ex.rules[i], focus)
 	}
@@ -197,6 +206,9 @@ func (s *Parameters) Extract(r fhir.Resource) ([]Entry, error) {
 	}
 	if ex.content {
 		x.content(r, ex.typ)
+	}
+	if len(x.contained) > 0 || len(x.inPlace) > 0 {
+		x.held(container == nil)
 	}
 	// Room is left for the entries of the version's instant.
 	return append(make([]Entry, 0, len(x.entries)+2), x.entries...), x.tooMany
@@ -245,6 +257,7 @@ func (x *extraction) release() {
 	clear(x.measures[:])
 	x.params, x.typ, x.rule, x.item, x.piece = nil, "", nil, fhirpath.Item{}, nil
 	x.collects, x.references, x.tooMany = false, nil, nil
+	x.contained, x.inside, x.inPlace = nil, nil, nil
 	extractions.Put(x)
 }
 

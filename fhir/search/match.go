@@ -20,25 +20,30 @@ type Lookup interface {
 // engines answer exactly what Match accepts. lookup is asked for Refers and Referred only, and may be nil where e has none; with a nil
 // lookup they never hold. A nil e accepts everything. Expressions that Parse makes are bounded in depth; Match recurses as deep as e is.
 func Match(e Expr, key fhir.Key, entries []Entry, lookup Lookup) bool {
+	return match(e, key, entries, entries, lookup)
+}
+
+// match is Match for a resource that may be held by another, which has the entries outer.
+func match(e Expr, key fhir.Key, entries, outer []Entry, lookup Lookup) bool {
 	switch e := e.(type) {
 	case nil:
 		return true
 	case And:
 		for _, c := range e {
-			if !Match(c, key, entries, lookup) {
+			if !match(c, key, entries, outer, lookup) {
 				return false
 			}
 		}
 		return true
 	case Or:
 		for _, c := range e {
-			if Match(c, key, entries, lookup) {
+			if match(c, key, entries, outer, lookup) {
 				return true
 			}
 		}
 		return false
 	case Not:
-		return !Match(e.Expr, key, entries, lookup)
+		return !match(e.Expr, key, entries, outer, lookup)
 	case Some:
 		return matchSome(e, entries)
 	case KeyIn:
@@ -47,6 +52,13 @@ func Match(e Expr, key fhir.Key, entries []Entry, lookup Lookup) bool {
 		return matchRefers(e, entries, lookup)
 	case Referred:
 		return matchReferred(e, key, lookup)
+	case Within:
+		holds := false
+		e.EachHeld(entries, outer, func(key fhir.Key, inner, outer []Entry) bool {
+			holds = match(e.Where, key, inner, outer, lookup)
+			return !holds
+		})
+		return holds
 	}
 	return false
 }

@@ -57,6 +57,36 @@ func (q *reading) count(n int) error {
 	return nil
 }
 
+// countAgain counts the conditions of an expression that stands in two places.
+func (q *reading) countAgain(e Expr) error {
+	if err := q.count(1); err != nil {
+		return err
+	}
+	list := func(all []Expr) error {
+		for _, c := range all {
+			if err := q.countAgain(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	switch e := e.(type) {
+	case And:
+		return list(e)
+	case Or:
+		return list(e)
+	case Not:
+		return q.countAgain(e.Expr)
+	case Refers:
+		return q.countAgain(e.Where)
+	case Referred:
+		return q.countAgain(e.Where)
+	case Within:
+		return q.countAgain(e.Where)
+	}
+	return nil
+}
+
 // lookup returns the parameters that the types have under code: one where they share it. Over all types of the server those of Resource and
 // DomainResource are known; over some, what all of them have.
 func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
@@ -107,6 +137,11 @@ func (q *reading) reference(types []string, code string) ([]*Parameter, error) {
 // canonicalOnly reports whether the parameters that share a code read canonicals alone.
 func canonicalOnly(list []*Parameter) bool {
 	return !slices.ContainsFunc(list, func(p *Parameter) bool { return !p.CanonicalOnly() })
+}
+
+// inPlace reports whether the parameters that share a code read resources that stand in place.
+func inPlace(list []*Parameter) bool {
+	return slices.ContainsFunc(list, (*Parameter).inPlace)
 }
 
 // byURL returns those of the targets that the references may name by their url.
@@ -201,7 +236,14 @@ func (q *reading) chain(types []string, code, of, rest string, inner func(types 
 		}
 		where, err := inner([]string{t})
 		if err == nil {
-			list = append(list, Refers{Param: code, Target: t, Where: where})
+			if err := q.countAgain(where); err != nil {
+				return nil, err
+			}
+			if inPlace(ref) {
+				list = append(list, Within{Param: code, Target: t, InPlace: true, Where: where})
+				continue
+			}
+			list = append(list, Refers{Param: code, Target: t, Where: where}, Within{Param: code, Target: t, Where: where})
 			if slices.Contains(named, t) {
 				e, err := q.throughURL(code, t, where)
 				if err != nil {

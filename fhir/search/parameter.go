@@ -22,7 +22,7 @@ type Parameter struct {
 }
 
 // derivedNames are the parameter's names in entries.
-type derivedNames struct{ text, identifier, ofType, unit, ucum, present, versioned string }
+type derivedNames struct{ text, identifier, ofType, unit, ucum, present, versioned, contained string }
 
 // Derived names end in these.
 const (
@@ -32,6 +32,7 @@ const (
 	suffixUnit       = ":unit"       // quantities whose Code is the unit's text, where that is not its code
 	suffixUCUM       = ":ucum"       // quantities in canonical UCUM units
 	suffixPresent    = ":present"    // no fields: there is a value, and no entry for it
+	suffixContained  = ":contained"  // references: to resources that the resource holds
 	suffixVersioned  = ":versioned"  // no fields: a reference names a version
 )
 
@@ -40,7 +41,7 @@ func newParameter(def *definition.SearchParameter, reg *definition.Registry, cus
 	return &Parameter{
 		SearchParameter: def,
 		Custom:          custom,
-		names:           derivedNames{c + suffixText, c + suffixIdentifier, c + suffixOfType, c + suffixUnit, c + suffixUCUM, c + suffixPresent, c + suffixVersioned},
+		names:           derivedNames{c + suffixText, c + suffixIdentifier, c + suffixOfType, c + suffixUnit, c + suffixUCUM, c + suffixPresent, c + suffixVersioned, c + suffixContained},
 		elements:        sync.OnceValue(func() elementSet { return resolveElements(reg, def.Expression) }),
 	}
 }
@@ -56,6 +57,9 @@ func (p *Parameter) CanonicalOnly() bool {
 	e := p.elements()
 	return !e.unknown && len(e.types) > 0 && !slices.ContainsFunc(e.types, func(t string) bool { return !slices.Contains(canonicalTypes, t) })
 }
+
+// inPlace reports whether a reference parameter reads resources that stand in place, as the first entry of a Bundle.
+func (p *Parameter) inPlace() bool { return slices.Contains(p.elements().types, "Resource") }
 
 // specialValues is the system of true and false, "though this is never actually used" (R4 search, token).
 const specialValues = "http://terminology.hl7.org/CodeSystem/special-values"

@@ -171,9 +171,13 @@ func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Requ
 	if req.Summary == SummaryText && len(req.Includes) > 0 {
 		fail("_summary", badValue(fhir.IDBadSummary, "_summary=text cannot be mixed with includes"))
 	}
+	if err := q.checkContained(&req); err != nil {
+		fail("_contained", err)
+	}
 	if fhir.HasErrors(issues) {
 		return Request{}, nil, &fhir.Error{Kind: fhir.KindInvalid, Op: "search", Issues: issues}
 	}
+	req.ContainedAlone = req.ContainedAlone && req.Contained != ContainedFalse
 	req.Where, req.Custom = allOf(where), q.custom
 	return req, append(issues, q.warnings...), nil
 }

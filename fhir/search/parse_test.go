@@ -220,7 +220,9 @@ func TestConditionsHaveTheFormThatEnginesServe(t *testing.T) {
 		{"Patient?gender=male&active=true", search.And{some("gender", eq(search.Code, "male")), some("active", eq(search.Code, "true"))}},
 		{"Patient?gender=male,other", search.Or{some("gender", eq(search.Code, "male")), some("gender", eq(search.Code, "other"))}},
 		{"Patient?gender:not=male", search.Not{Expr: some("gender", eq(search.Code, "male"))}},
-		{"Observation?subject:Patient.gender=male", search.Refers{Param: "subject", Target: "Patient", Where: some("gender", eq(search.Code, "male"))}},
+		{"Observation?subject:Patient.gender=male", search.Or{
+			search.Refers{Param: "subject", Target: "Patient", Where: some("gender", eq(search.Code, "male"))},
+			search.Within{Param: "subject", Target: "Patient", Where: some("gender", eq(search.Code, "male"))}}},
 		{"Patient?_has:Observation:patient:status=final", search.Referred{Source: "Observation", Param: "patient", Where: some("status", eq(search.Code, "final"))}},
 		{"Patient?gender:missing=true", search.And{search.Not{Expr: some("gender")}, search.Not{Expr: some("gender:text")}, search.Not{Expr: some("gender:present")}}},
 		{"Observation?component-code-value-quantity=x$gt5", some("component-code-value-quantity",

@@ -203,11 +203,17 @@ func (x *extraction) reference(it *fhirpath.Item) {
 	if r, err := fhir.AsResource(n); err == nil && fhir.ValidID(r.ID()) {
 		x.putReference(target{typ: r.Type(), id: r.ID()})
 	}
+	if r, err := fhir.AsResource(n); err == nil {
+		x.standsInPlace(r)
+	}
 }
 
 func (x *extraction) putTarget(text string) {
 	t, ok := x.params.readReference(text)
 	if !ok {
+		if len(x.contained) > 0 && len(text) > 1 {
+			x.refersInside(text[1:])
+		}
 		return
 	}
 	x.putReference(t)

@@ -36,6 +36,16 @@ var summaryNames = [...]string{"false", "true", "text", "data", "count"}
 // String returns the value as the parameter has it.
 func (s Summary) String() string { return summaryNames[s] }
 
+// Contained says whether a search finds contained resources (parameter _contained).
+type Contained uint8
+
+// What a search finds: resources that stand on their own, contained ones, or both.
+const (
+	ContainedFalse Contained = iota
+	ContainedTrue
+	ContainedBoth
+)
+
 // Include asks for resources beside the matches (parameters _include and _revinclude).
 type Include struct {
 	// Reverse is set for _revinclude: resources of type Source that refer to a match, instead of what a match of type Source refers to.
@@ -63,6 +73,10 @@ type Request struct {
 	Summary  Summary
 	Elements []string // names of top-level elements (_elements); nil for all
 	Includes []Include
+	// Contained says whether contained resources are found; with ContainedAlone they are what is returned, and their containers otherwise
+	// (_containedType=contained and container).
+	Contained      Contained
+	ContainedAlone bool
 	// Pairs are the parameters that were understood, in their order, for the self link: without ignored ones and those that
 	// ParseOptions.Ignore names.
 	Pairs []Pair
@@ -123,13 +137,16 @@ func (q *reading) readResult(req *Request, p Pair, seen map[string]bool) (known 
 	case "_elements":
 		req.Elements, err = q.readElements(req.Types, p.Value)
 	case "_contained":
-		if p.Value != "false" {
-			return true, unsupportedName("_contained")
+		i := slices.Index([]string{"false", "true", "both"}, p.Value)
+		if i < 0 {
+			return true, badValue(fhir.IDBadContained, "_contained is true, false or both")
 		}
+		req.Contained = Contained(i)
 	case "_containedType":
-		if p.Value != "container" {
-			return true, unsupportedName(name)
+		if p.Value != "container" && p.Value != "contained" {
+			return true, badValue(fhir.IDBadContained, "_containedType is container or contained")
 		}
+		req.ContainedAlone = p.Value == "contained"
 	}
 	return true, err
 }

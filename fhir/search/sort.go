@@ -60,8 +60,10 @@ func ChainSortValue(key fhir.Key, entries []Entry, s Sort, lookup Lookup) SortKe
 		if e.Param != s.Chain.Param {
 			continue
 		}
-		if k := s.Chain.Named.Key(e.URI); !k.Missing {
-			best.merge(k.Value, s.Desc)
+		if e.URI != "" {
+			if k := s.Chain.Named.Key(e.URI); !k.Missing {
+				best.merge(k.Value, s.Desc)
+			}
 		}
 		if e.Type != s.Chain.Target || e.ID == "" {
 			continue

@@ -8,14 +8,8 @@ type Unsupported struct {
 	Reason string
 }
 
-// insideContained is the name of a chain over a reference to a contained resource.
-const insideContained = "chains into contained resources"
-
 var unsupported = []Unsupported{
 	{"_query", "http://hl7.org/fhir/SearchParameter/Resource-query", "named queries are defined by a server, and none are defined here"},
-	{"_contained", "", "contained resources are not found on their own; only _contained=false is accepted"},
-	{"_containedType", "", "contained resources are not found on their own; only _containedType=container is accepted"},
-	{insideContained, "", "a chain goes on to resources that stand on their own; in R4 it is evaluated inside contained resources as well"},
 	{"_score", "", "matches are not ranked"},
 }
 

@@ -20,8 +20,9 @@ type condition struct {
 	found   found           // Refers: the target that is looked at
 	// tried and passed count what a part of an And was asked of, for Explain.
 	tried, passed int
-	needed        []uint32 // what needs told
-	probe         *probe   // Referred: what asks for one resource after another
+	needed        []uint32       // what needs told
+	probe         *probe         // Referred: what asks for one resource after another
+	outer         []search.Entry // Within inside of another: the entries of the container
 }
 
 // close ends what the condition reads.
@@ -65,6 +66,8 @@ func prepare(e search.Expr) *condition {
 		c.targets = map[string]bool{}
 	case search.Referred:
 		c.targets = map[string]bool{}
+	case search.Within:
+		kids([]search.Expr{e.Where})
 	}
 	return c
 }
@@ -124,6 +127,8 @@ func (r *reader) holds(ctx context.Context, c *condition, key fhir.Key, entries 
 		return r.holdsRefers(ctx, c, e, entries, st)
 	case search.Referred:
 		return r.holdsReferred(ctx, c, e, key, st)
+	case search.Within:
+		return r.holdsWithin(ctx, c, e, entries, st)
 	}
 	return search.Match(c.expr, key, entries, nil), nil
 }
@@ -175,6 +180,33 @@ func (r *reader) holdsRefers(ctx context.Context, c *condition, e search.Refers,
 		}
 	}
 	return false, nil
+}
+
+// holdsWithin asks for what one resource holds. What is inside asks on with the entries of the held resource, and of its container.
+func (r *reader) holdsWithin(ctx context.Context, c *condition, e search.Within, entries []search.Entry, st *stats) (known bool, err error) {
+	outer := c.outer
+	if outer == nil {
+		outer = entries
+	}
+	e.EachHeld(entries, outer, func(key fhir.Key, inner, outer []search.Entry) bool {
+		c.kids[0].standIn(outer)
+		known, err = r.holds(ctx, c.kids[0], key, inner, st)
+		return !known && err == nil
+	})
+	return known, err
+}
+
+// standIn says which entries the container has of the resource that a condition is tried on next.
+func (c *condition) standIn(outer []search.Entry) {
+	switch c.expr.(type) {
+	case search.Refers, search.Referred: // are about resources elsewhere
+		return
+	case search.Within:
+		c.outer = outer
+	}
+	for _, k := range c.kids {
+		k.standIn(outer)
+	}
 }
 
 // entries reads the entries of a resource into f: those of the needed parameters, or all where that is nil.

@@ -314,26 +314,27 @@ func (r *reader) countOnly(prefix []byte) (n int64, ok bool, err error) {
 }
 
 // reduced returns a condition without those of its alternatives that ask whether there is an entry of a parameter at all which no resource of
-// the type has: of what :missing asks for, that is most.
+// the type has, or about contained resources where there are none: of what :missing and chains ask for, that is most.
 func (r *reader) reduced(typ string, e search.Expr) (search.Expr, error) {
+	if w, ok := e.(search.Within); ok {
+		if vain, err := r.vain(typ, w); err != nil || vain {
+			return search.Or{}, err
+		}
+		return e, nil
+	}
 	or, ok := e.(search.Or)
-	if !ok || !slices.ContainsFunc(or, asksPresence) {
+	if !ok || !slices.ContainsFunc(or, func(c search.Expr) bool { return asksPresence(c) || asksWithin(c) }) {
 		return e, nil
 	}
 	var out search.Or
 	for _, c := range or {
-		if asksPresence(c) {
-			num, found := r.s.dict.find(typ, c.(search.Some).Param)
-			if !found {
-				continue
-			}
-			if n, err := r.count(presence(num)); err != nil {
-				return nil, err
-			} else if n == 0 {
-				continue
-			}
+		vain, err := r.vain(typ, c)
+		if err != nil {
+			return nil, err
 		}
-		out = append(out, c)
+		if !vain {
+			out = append(out, c)
+		}
 	}
 	switch len(out) {
 	case 0:
@@ -342,6 +343,32 @@ func (r *reader) reduced(typ string, e search.Expr) (search.Expr, error) {
 		return out[0], nil
 	}
 	return out, nil
+}
+
+// vain reports whether a condition asks for an entry of a parameter that no resource has, or for what no resource holds.
+func (r *reader) vain(typ string, e search.Expr) (bool, error) {
+	param := ""
+	switch e := e.(type) {
+	case search.Within:
+		param = e.Holder()
+	case search.Some:
+		param = e.Param
+	}
+	if !asksPresence(e) && !asksWithin(e) {
+		return false, nil
+	}
+	num, found := r.s.dict.find(typ, param)
+	if !found {
+		return true, nil
+	}
+	n, err := r.count(presence(num))
+	return n == 0, err
+}
+
+// asksWithin reports whether a condition is on what resources hold.
+func asksWithin(e search.Expr) bool {
+	_, ok := e.(search.Within)
+	return ok
 }
 
 // asksPresence reports whether a condition asks for any entry of a parameter.

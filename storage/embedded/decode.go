@@ -45,6 +45,33 @@ func paramsOf(e search.Expr, out []string) []string {
 		out = paramsOf(e.Expr, out)
 	case search.Refers:
 		add(e.Param)
+	case search.Within:
+		if e.Param != "" {
+			add(e.References())
+		}
+		add(e.Holder())
+		for _, h := range holders(e.Where, nil) {
+			add(h)
+		}
+	}
+	return out
+}
+
+// holders appends the names under which the container has what a condition on one of its held resources asks for.
+func holders(e search.Expr, out []string) []string {
+	switch e := e.(type) {
+	case search.And:
+		for _, c := range e {
+			out = holders(c, out)
+		}
+	case search.Or:
+		for _, c := range e {
+			out = holders(c, out)
+		}
+	case search.Not:
+		out = holders(e.Expr, out)
+	case search.Within:
+		out = holders(e.Where, append(out, e.Holder()))
 	}
 	return out
 }

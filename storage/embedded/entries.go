@@ -25,6 +25,7 @@ const (
 	hasID
 	hasURI
 	hasParts
+	hasInner
 )
 
 // appendEntries appends the row of tableEntries: instant, version, and for each entry its parameter, its length in bytes and what it says. Code systems and the
@@ -60,7 +61,7 @@ func setLength(b []byte, start int) []byte {
 
 func (n *dictionary) appendEntry(b []byte, e *search.Entry) ([]byte, error) {
 	var head uint64
-	for bit, set := range [...]bool{e.System != "", e.Code != "", e.Folded != "", e.Exact != "", e.Lo != "", e.Hi != "", e.Type != "", e.ID != "", e.URI != "", len(e.Parts) > 0} {
+	for bit, set := range [...]bool{e.System != "", e.Code != "", e.Folded != "", e.Exact != "", e.Lo != "", e.Hi != "", e.Type != "", e.ID != "", e.URI != "", len(e.Parts) > 0, e.Inner != nil} {
 		if set {
 			head |= 1 << bit
 		}
@@ -95,10 +96,21 @@ func (n *dictionary) appendEntry(b []byte, e *search.Entry) ([]byte, error) {
 			}
 		}
 	}
+	if e.Inner != nil {
+		b = binary.AppendUvarint(b, uint64(len(e.Inner)))
+		for i := range e.Inner {
+			if b, err = n.appendSystem(b, e.Inner[i].Param); err != nil {
+				return nil, err
+			}
+			if b, err = n.appendEntry(b, &e.Inner[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return b, nil
 }
 
-// appendSystem appends a code system or a reference's type as its number, or as 0 and the text where it has none.
+// appendSystem appends a code system, a reference's type or the parameter of an inner entry as its number, or as 0 and the text where it has none.
 func (n *dictionary) appendSystem(b []byte, s string) ([]byte, error) {
 	num, err := n.intern("", s)
 	if err != nil {
@@ -198,6 +210,18 @@ func (d *decoder) entry(all []name, e *search.Entry) {
 		e.Parts = make([]search.Entry, n)
 		for i := 0; i < len(e.Parts) && !d.bad; i++ {
 			d.entry(all, &e.Parts[i])
+		}
+	}
+	if head&hasInner != 0 {
+		n := d.uvarint()
+		if n > uint64(len(d.b)) {
+			d.bad, d.b = true, nil
+			return
+		}
+		e.Inner = make([]search.Entry, n)
+		for i := 0; i < len(e.Inner) && !d.bad; i++ {
+			e.Inner[i].Param = d.system(all)
+			d.entry(all, &e.Inner[i])
 		}
 	}
 }

@@ -129,6 +129,8 @@ func describe(e search.Expr) string {
 		return "_id"
 	case search.Refers:
 		return e.Param + ":" + e.Target + "." + describe(e.Where)
+	case search.Within:
+		return e.Param + " inside:" + e.Target + "." + describe(e.Where)
 	case search.Referred:
 		return "_has:" + e.Source + ":" + e.Param + ":" + describe(e.Where)
 	}

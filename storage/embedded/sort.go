@@ -87,6 +87,9 @@ func cloneEntries(in []search.Entry) []search.Entry {
 		if e.Parts != nil {
 			e.Parts = cloneEntries(e.Parts)
 		}
+		if e.Inner != nil {
+			e.Inner = cloneEntries(e.Inner)
+		}
 	}
 	return out
 }

@@ -67,6 +67,8 @@ func (p *planner) sourceOf(ctx context.Context, e search.Expr) (*source, error) 
 		return p.refersSource(ctx, e)
 	case search.Referred:
 		return p.referredSource(ctx, e)
+	case search.Within:
+		return p.withinSource(ctx, e)
 	}
 	return nil, nil
 }
@@ -228,6 +230,21 @@ func (p *planner) refersSource(ctx context.Context, e search.Refers) (*source, e
 		open: func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
 			return p.r.refers(ctx, p.typ, e, plan, reverse, x)
 		}}, nil
+}
+
+// withinSource returns the source of what may satisfy a condition on a held resource: its container's own entries tell.
+func (p *planner) withinSource(ctx context.Context, e search.Within) (*source, error) {
+	needed, err := p.sourceOf(ctx, e.Needed())
+	if err != nil || needed == nil {
+		return nil, err
+	}
+	s := *needed
+	s.scans = nil
+	s.open = func(ctx context.Context, reverse bool, x *explainer) (ids, error) {
+		in, err := needed.open(ctx, reverse, x)
+		return unsure{in}, err
+	}
+	return &s, nil
 }
 
 // referredSource returns the source of a _has whose inner result is small.

@@ -75,7 +75,9 @@ func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr, far
 			return e, false, nil
 		}
 		l, err := list(e)
-		return search.Or(l), chained, err
+		return merged(l), chained, err
+	case search.Within:
+		return r.resolveWithin(ctx, typ, e, far)
 	case search.Some:
 		if any := r.spillable(typ, e); any != nil {
 			return r.resolveSpilled(ctx, typ, any, far)
@@ -125,6 +127,27 @@ func (r *reader) resolveExpr(ctx context.Context, typ string, e search.Expr, far
 	return e, false, nil
 }
 
+// merged returns the condition that one of list holds, in the simplest form: alternatives of alternatives, and none that nothing satisfies.
+func merged(list []search.Expr) search.Expr {
+	out := make(search.Or, 0, len(list))
+	for _, c := range list {
+		switch c := c.(type) {
+		case search.Or:
+			out = append(out, c...)
+			continue
+		case search.KeyIn:
+			if len(c.IDs) == 0 {
+				continue
+			}
+		}
+		out = append(out, c)
+	}
+	if len(out) == 1 {
+		return out[0]
+	}
+	return out
+}
+
 // pointsTo is the condition that a reference parameter points to key.
 func pointsTo(param string, key fhir.Key) search.Some {
 	return search.Some{Param: param, Where: []search.Comparison{
@@ -148,7 +171,7 @@ func hasChain(e search.Expr) bool {
 		return slices.ContainsFunc(e, hasChain)
 	case search.Not:
 		return hasChain(e.Expr)
-	case search.Refers, search.Referred, spilled:
+	case search.Refers, search.Referred, search.Within, spilled:
 		return true
 	}
 	return false
@@ -165,7 +188,7 @@ func withoutChains(e search.Expr) search.Expr {
 			}
 		}
 		return out
-	case search.Refers, search.Referred, spilled:
+	case search.Refers, search.Referred, search.Within, spilled:
 		return nil
 	}
 	if hasChain(e) {
@@ -279,6 +302,8 @@ func (r *reader) tell(ctx context.Context, typ string, ids []string, e search.Ex
 		return r.tellRefers(ctx, typ, ids, e)
 	case search.Referred:
 		return r.tellReferred(ctx, typ, ids, e)
+	case search.Within:
+		return r.tellWithin(ctx, typ, ids, e)
 	case spilled:
 		owners, err := r.owners(ctx, typ, e.any, ids, len(ids))
 		return append(slices.Clone(e.any), search.KeyIn{IDs: owners}), err

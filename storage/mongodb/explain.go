@@ -167,6 +167,8 @@ func conditionName(e search.Expr) string {
 		return search.SortByID
 	case search.Refers:
 		return e.Param + "." + conditionName(e.Where)
+	case search.Within:
+		return e.Param + " inside " + e.Target + "." + conditionName(e.Where)
 	case search.Referred:
 		return "_has:" + e.Source + ":" + e.Param
 	}

@@ -30,6 +30,8 @@ type reader struct {
 	marked bool
 	// tx is set inside an Update, whose puts come before what the server holds.
 	tx *tx
+	// holders tells of types whether their resources hold others, as far as that was asked (within.go).
+	holders map[string]bool
 	// told is set while a query is explained.
 	told *told
 	// sending is told of each find, in benchmarks.

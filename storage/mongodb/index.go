@@ -365,12 +365,7 @@ func (x *indexer) appendEntries(dst []byte, entries []search.Entry) []byte {
 		}
 		k, d := bsoncore.AppendDocumentElementStart(dst, strconv.Itoa(n))
 		d = bsoncore.AppendStringElement(d, memberParam, e.Param)
-		d = appendFields(d, e, true)
-		for j := range e.Parts {
-			p, c := bsoncore.AppendDocumentElementStart(d, strconv.Itoa(j+1))
-			c = appendFields(c, &e.Parts[j], true)
-			d, _ = bsoncore.AppendDocumentEnd(c, p)
-		}
+		d = appendWhole(d, e)
 		dst, _ = bsoncore.AppendDocumentEnd(d, k)
 		n++
 	}

@@ -39,6 +39,9 @@ func weight(e *search.Entry) int {
 	for i := range e.Parts {
 		n += weight(&e.Parts[i])
 	}
+	for i := range e.Inner {
+		n += weight(&e.Inner[i]) + len(e.Inner[i].Param)
+	}
 	return n
 }
 

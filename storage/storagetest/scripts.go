@@ -97,21 +97,26 @@ func (s *scripted) Search(url string) ([]fhir.Key, error) {
 		if err != nil {
 			return err
 		}
-		q := search.Query{Types: req.Types, Where: req.Where, Sort: req.Sort, Limit: scriptPage}
-		keys = nil
-		for {
-			rows, err := r.Find(s.ctx, q)
-			if err != nil {
-				return err
+		var all []search.Row
+		own, containers := s.parameters.Finds(req)
+		for _, q := range []search.Query{own, containers} {
+			for q.Limit = scriptPage; len(q.Types) > 0; {
+				rows, err := r.Find(s.ctx, q)
+				if err != nil {
+					return err
+				}
+				if all = append(all, rows...); len(rows) < scriptPage {
+					break
+				}
+				q.After = &rows[len(rows)-1].Position
 			}
-			for i := range rows {
-				keys = append(keys, rows[i].Key)
-			}
-			if len(rows) < scriptPage {
-				return nil
-			}
-			q.After = &rows[len(rows)-1].Position
 		}
+		slices.SortStableFunc(all, func(a, b search.Row) int { return a.Compare(b.Position, req.Sort) })
+		keys = nil
+		for i := range all {
+			keys = append(keys, all[i].Key)
+		}
+		return nil
 	})
 	return keys, err
 }

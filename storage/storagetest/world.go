@@ -151,7 +151,44 @@ func (w *world) entries() []search.Entry {
 			out = append(out, e)
 		}
 	}
+	if w.IntN(4) == 0 {
+		out = w.held(out)
+	}
 	w.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
+}
+
+// held appends the entries of what a resource holds: contained resources that refer to each other, and one that stands in place.
+func (w *world) held(out []search.Entry) []search.Entry {
+	inner := func() []search.Entry {
+		var e []search.Entry
+		for range w.IntN(5) {
+			p := pick(w, params)
+			one := w.entry(kinds[p])
+			one.Param = p
+			e = append(e, one)
+		}
+		if w.IntN(3) == 0 {
+			e = append(e, search.ToHeld(pick(w, []string{"patient", "link"}), w.typ(), pick(w, []string{"p", "q"})))
+		}
+		return e
+	}
+	for _, id := range []string{"p", "q"} {
+		typ := w.typ()
+		if w.IntN(2) == 0 {
+			out = search.AppendHeld(out, false, typ, id, inner())
+			out = append(out, search.ToHeld(pick(w, []string{"patient", "link"}), typ, id))
+		}
+	}
+	if w.IntN(2) == 0 {
+		typ := w.typ()
+		inside := inner()
+		if w.IntN(2) == 0 {
+			inside = search.AppendHeld(inside, false, w.typ(), "p", inner())
+		}
+		out = search.AppendHeld(out, true, typ, "@1", inside)
+		out = append(out, search.ToHeld(pick(w, []string{"patient", "link"}), typ, "@1"))
+	}
 	return out
 }
 
@@ -275,7 +312,7 @@ func (w *world) missing() search.Expr {
 func (w *world) expr(depth int) search.Expr {
 	n := 10
 	if depth > 0 {
-		n = 18
+		n = 19
 	}
 	switch k := w.IntN(n); k {
 	case 8:
@@ -298,6 +335,8 @@ func (w *world) expr(depth int) search.Expr {
 			or = append(or, w.expr(depth-1))
 		}
 		return or
+	case 18:
+		return search.Within{Param: pick(w, []string{"", "patient", "link"}), Target: w.typ(), InPlace: w.IntN(4) == 0, Where: w.expr(depth - 1)}
 	case 15:
 		return search.Not{Expr: w.expr(depth - 1)}
 	case 16:

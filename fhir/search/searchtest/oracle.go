@@ -90,7 +90,14 @@ func (o *Oracle) Search(url string) ([]fhir.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := o.Find(search.Query{Types: req.Types, Where: req.Where, Sort: req.Sort})
+	var rows []search.Row
+	own, containers := o.Parameters.Finds(req)
+	for _, q := range []search.Query{own, containers} {
+		if len(q.Types) > 0 {
+			rows = append(rows, o.Find(q)...)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b search.Row) int { return a.Compare(b.Position, req.Sort) })
 	keys := make([]fhir.Key, len(rows))
 	for i, r := range rows {
 		keys[i] = r.Key

@@ -178,12 +178,12 @@ func escape(url string) string {
 	return b.String()
 }
 
-// show returns ids where the URL names one type, and keys otherwise.
+// show returns ids of the type that the URL names, and keys of others.
 func show(url string, keys []fhir.Key) []string {
 	path, _, _ := strings.Cut(url, "?")
 	out := make([]string, len(keys))
 	for i, k := range keys {
-		if fhir.ValidTypeName(path) {
+		if k.Type == path {
 			out[i] = k.ID
 		} else {
 			out[i] = k.String()

@@ -102,15 +102,19 @@ func (a *answer) see(updated time.Time) {
 }
 
 // match writes a search's entry.
-func (a *answer) match(base string, rec storage.Record, body []byte, mode string) {
+func (a *answer) match(base string, m match, mode string) {
 	a.open()
-	a.fullURL(base, rec.Key)
-	a.body("resource", body)
+	a.fullURL(base, m.rec.Key)
+	if m.id != "" {
+		fragment := fhir.AppendString(nil, "#"+m.id)
+		a.dst = append(a.dst[:len(a.dst)-1], fragment[1:]...)
+	}
+	a.body("resource", m.body)
 	a.dst = append(a.dst, `,"search":{"mode":"`...)
 	a.dst = append(a.dst, mode...)
 	a.dst = append(a.dst, `"}`...)
 	a.close()
-	a.see(rec.Updated)
+	a.see(m.rec.Updated)
 }
 
 // outcome writes a search's entry that holds an OperationOutcome about the search itself.

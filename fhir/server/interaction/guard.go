@@ -102,6 +102,8 @@ func nameOf(e search.Expr) string {
 		return fmt.Sprintf("(ids %q)", slices.Compact(slices.Sorted(slices.Values(e.IDs))))
 	case search.Refers:
 		return fmt.Sprintf("(%q to %q %s)", e.Param, e.Target, nameOf(e.Where))
+	case search.Within:
+		return fmt.Sprintf("(%q in %q %v %s)", e.Param, e.Target, e.InPlace, nameOf(e.Where))
 	case search.Referred:
 		return fmt.Sprintf("(from %q %q %s)", e.Source, e.Param, nameOf(e.Where))
 	}

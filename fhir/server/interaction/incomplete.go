@@ -19,6 +19,9 @@ type asked map[[2]string]bool
 
 // parameter notes a parameter of resource types, which may be one of the names that are derived from it, as "code:missing".
 func (a asked) parameter(types []string, param string) {
+	if typ, held, ok := search.HeldParameter(param); ok {
+		types, param = []string{typ}, held
+	}
 	code, _, _ := strings.Cut(param, ":")
 	for _, typ := range types {
 		a[[2]string{typ, code}] = true
@@ -41,6 +44,9 @@ func (a asked) condition(types []string, e search.Expr) {
 	case search.Some:
 		a.parameter(types, e.Param)
 	case search.Refers:
+		a.parameter(types, e.Param)
+		a.condition([]string{e.Target}, e.Where)
+	case search.Within:
 		a.parameter(types, e.Param)
 		a.condition([]string{e.Target}, e.Where)
 	case search.Referred:

@@ -19,6 +19,8 @@ const explainParameter = "_explain"
 
 // searching is a search request that is understood.
 type searching struct {
+	// request is what finding was made of.
+	request   search.Request
 	finding   finding
 	count     int
 	countOnly bool
@@ -120,6 +122,7 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 	if p.finding, err = s.findingOf(req, q.Compartment); err != nil {
 		return err
 	}
+	p.request = req
 	p.issues, p.total = issues, req.Total
 	p.countOnly = req.CountOnly()
 	if p.count = req.Count; p.count < 0 {
@@ -172,6 +175,12 @@ type finding []search.Query
 // findingOf returns the queries of a request. Types that have no part in the compartment find nothing.
 func (s *Service) findingOf(req search.Request, compartment fhir.Key) (finding, error) {
 	order := req.Sort
+	if req.Contained != search.ContainedFalse {
+		if compartment != (fhir.Key{}) {
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDBadContained, "contained resources are in no compartment; search without _contained")
+		}
+		return s.containedFinding(req), nil
+	}
 	if compartment == (fhir.Key{}) {
 		if len(order) == 0 {
 			order = search.NaturalOrder(req.Types, req.Where)
@@ -224,11 +233,6 @@ func (f finding) find(ctx context.Context, r storage.Reader, after *search.Posit
 		return c
 	})
 	return all[:min(limit, len(all))], nil
-}
-
-// searches reports whether typ is one of the types searched.
-func (f finding) searches(typ string) bool {
-	return slices.ContainsFunc(f, func(q search.Query) bool { return slices.Contains(q.Types, typ) })
 }
 
 // sum adds what count says of each query; ok is false where it does not know of one.

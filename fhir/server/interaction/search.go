@@ -43,7 +43,10 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 			return err
 		})
 		if !kept && err == nil {
-			found, err = s.laterPage(ctx, r, p.finding, p.count, p.place)
+			var changed bool
+			if found, changed, err = s.laterPage(ctx, r, p.finding, p.count, p.place); changed {
+				p.issues = append(p.issues, s.changedSince())
+			}
 		}
 	default:
 		found, err = firstPage(ctx, r, p.finding, p.count)
@@ -73,7 +76,14 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 			return Bundle{}, err
 		}
 	}
-	return s.renderSearch(q, p, found, matches, included, plan)
+	shown, err := s.shown(ctx, r, &p, matches)
+	if err != nil {
+		return Bundle{}, err
+	}
+	if p.request.ContainedAlone && !p.later && !found.after {
+		p.place.total = int64(len(shown))
+	}
+	return s.renderSearch(q, p, found, shown, asMatches(included), plan)
 }
 
 // counting says how a total was made.
@@ -89,7 +99,7 @@ const (
 // total returns what Bundle.total says; -1 for nothing (R4 search, 3.1.1.5.3). Without _total it is there wherever it costs nothing.
 func total(ctx context.Context, r storage.Reader, p searching, found page) (n int64, how counting, err error) {
 	switch {
-	case p.total == search.TotalNone:
+	case p.total == search.TotalNone || p.request.ContainedAlone:
 		return -1, notCounted, nil
 	case !p.countOnly && !found.after && !found.before:
 		return int64(len(found.rows)), notCounted, nil
@@ -134,7 +144,7 @@ func recordsOf(ctx context.Context, r storage.Reader, keys []fhir.Key, rows []se
 }
 
 // renderSearch writes the Bundle of a page.
-func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches, included []storage.Record, plan *search.Plan) (Bundle, error) {
+func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches, included []match, plan *search.Plan) (Bundle, error) {
 	l := s.linksOf(q, &p)
 	links := []link{{"self", l.self()}}
 	if !p.countOnly {
@@ -153,26 +163,25 @@ func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches
 	}
 	size := 1024
 	for i := range matches {
-		size += len(matches[i].Body) + 200
+		size += len(matches[i].body) + 200
 	}
 	for i := range included {
-		size += len(included[i].Body) + 200
+		size += len(included[i].body) + 200
 	}
 	a := newAnswer("searchset", s.ids.next(), p.place.moment, p.place.total, links, size)
 	for _, part := range []struct {
-		records []storage.Record
+		entries []match
 		mode    string
 	}{{matches, "match"}, {included, "include"}} {
-		for i := range part.records {
-			body := part.records[i].Body
+		for _, m := range part.entries {
 			// _elements names elements of the types searched, _summary is about all resources.
-			if p.subset != nil && (p.subset.summary != "" || p.finding.searches(part.records[i].Key.Type)) {
+			if p.subset != nil && (p.subset.summary != "" || slices.Contains(p.request.Types, m.typ)) {
 				var err error
-				if body, err = s.subset(body, p.subset); err != nil {
+				if m.body, err = s.subset(m.body, p.subset); err != nil {
 					return Bundle{}, err
 				}
 			}
-			a.match(q.Base, part.records[i], body, part.mode)
+			a.match(q.Base, m, part.mode)
 		}
 	}
 	if issues := slices.Concat(p.issues, s.incomplete(p.finding, p.includes)); len(issues) > 0 {

@@ -19,8 +19,7 @@ const formType = "application/x-www-form-urlencoded"
 // it holds parameters; that of a write is read when the request has been admitted.
 func (x *exchange) readRequest() error {
 	q := &x.q
-	var parts [6]string
-	path, err := interaction.SplitPath(parts[:0], x.path())
+	path, err := interaction.SplitPath(x.parts[:0], x.path())
 	if err != nil {
 		return err
 	}
@@ -63,7 +62,9 @@ func (x *exchange) readRequest() error {
 		q.ReadBody = x.bundle
 	case interaction.CodeOperation:
 		if x.r.Method == http.MethodPost && x.r.ContentLength != 0 {
-			q.ReadBody = x.resource
+			if q.ReadBody = x.resource; q.Operation.Raw {
+				q.ReadBody = x.rawOperation
+			}
 		}
 	}
 	return x.negotiate()
@@ -98,6 +99,9 @@ func nameOf(q *interaction.Request) string {
 // readConditions reads the headers that state conditions.
 func (x *exchange) readConditions() error {
 	h := x.r.Header
+	if len(h["If-Match"])+len(h["If-None-Match"])+len(h["If-None-Exist"])+len(h["If-Unmodified-Since"])+len(h["If-Modified-Since"]) == 0 {
+		return nil
+	}
 	stated := interaction.Stated{IfMatch: h["If-Match"], IfNoneMatch: h["If-None-Match"], IfNoneExist: h["If-None-Exist"], IfUnmodifiedSince: h["If-Unmodified-Since"]}
 	// A date that cannot be read counts as absent, and so does the header with any other method, as RFC 9110 section 13.1.3 demands.
 	if v := h["If-Modified-Since"]; len(v) == 1 && (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead) {
@@ -135,6 +139,14 @@ func (x *exchange) bundle() (fhir.Resource, error) {
 		x.name = "transaction"
 	}
 	return r, nil
+}
+
+// rawOperation reads the body of an operation that takes any: a resource where the media type is one of FHIR's own, or else the Binary of the content.
+func (x *exchange) rawOperation() (fhir.Resource, error) {
+	if strings.HasPrefix(parseMediaType(x.r.Header.Get("Content-Type")).name, "application/fhir+") {
+		return x.resource()
+	}
+	return x.rawBinary("")
 }
 
 // patch reads the body of a patch: the Parameters of a FHIRPath Patch, or any other document as the Binary that a Bundle would carry it in.

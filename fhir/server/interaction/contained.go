@@ -1,0 +1,72 @@
+package interaction
+
+import (
+	"context"
+	"slices"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// Searches with _contained find resources by what they contain (R4 search, http://hl7.org/fhir/R4/search.html#contained), and return the
+// containers, or with _containedType=contained what they contain: "the fullUrl points to the containing resource first, and includes the required
+// resolution to the contained resource".
+
+// match is an entry of a page: a record as it stands, or what is shown of it.
+type match struct {
+	rec  storage.Record
+	body []byte
+	// id is that of the contained resource which body is; "" for the record itself. typ is the body's type.
+	id, typ string
+}
+
+// asMatches returns records as they stand.
+func asMatches(records []storage.Record) []match {
+	out := make([]match, len(records))
+	for i, rec := range records {
+		out[i] = match{rec: rec, body: rec.Body, typ: rec.Key.Type}
+	}
+	return out
+}
+
+// shown returns what a page shows of its matches.
+func (s *Service) shown(ctx context.Context, r storage.Reader, p *searching, records []storage.Record) ([]match, error) {
+	if !p.request.ContainedAlone {
+		return asMatches(records), nil
+	}
+	lookup := &lookup{ctx: ctx, service: s, reader: r}
+	var out []match
+	for _, rec := range records {
+		tree, err := fhir.ParseResource(rec.Body, fhir.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		entries, err := s.entriesOf(rec)
+		if err != nil {
+			return nil, err
+		}
+		if p.request.Contained == search.ContainedBoth && slices.Contains(p.request.Types, rec.Key.Type) &&
+			search.Match(p.request.Where, rec.Key, entries, lookup) {
+			out = append(out, match{rec: rec, body: rec.Body, typ: rec.Key.Type})
+		}
+		for _, typ := range p.request.Types {
+			ids := search.ContainedMatches(typ, p.request.Where, entries, lookup)
+			for c := tree.Get("contained").First(); c.Valid(); c = c.Next() {
+				if inner, err := fhir.AsResource(c); err == nil && inner.Type() == typ && slices.Contains(ids, inner.ID()) {
+					out = append(out, match{rec: rec, body: c.Raw(), id: inner.ID(), typ: typ})
+				}
+			}
+		}
+	}
+	return out, lookup.err
+}
+
+// containedFinding returns the queries of a search with _contained.
+func (s *Service) containedFinding(req search.Request) finding {
+	own, containers := s.parameters.Finds(req)
+	if len(own.Types) == 0 {
+		return finding{containers}
+	}
+	return finding{own, containers}
+}
