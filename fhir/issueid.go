@@ -165,6 +165,7 @@ const (
 	IDSearchTooCostly      IssueID = "search-too-costly"     // The search has more parts than the server accepts.
 	IDTooManyIncludes      IssueID = "too-many-includes"     // The search includes more resources than one page may hold.
 	IDTooMuchRead          IssueID = "too-much-read"         // A Bundle's entries read more than one request may.
+	IDPagesChanged         IssueID = "pages-changed"         // So much was updated since the first page that a later one may show a resource again, or miss it.
 	IDParameterIndexing    IssueID = "parameter-indexing"    // The index of a SearchParameter is being built; what it finds is incomplete.
 )
 

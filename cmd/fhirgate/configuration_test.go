@@ -95,7 +95,7 @@ func TestWrongSettingsAreOneLineThatNamesTheRightOne(t *testing.T) {
 		{args: []string{"load", "--sever", "x", "f"}, want: "unknown flag --sever; did you mean --server?"},
 		{args: []string{"serve", "-x"}, want: "unknown flag -x; `fhirgate serve --help` lists the flags"},
 		{args: []string{"sevre"}, want: "unknown command sevre; did you mean serve?"},
-		{args: []string{"import"}, want: "unknown command import; available: copy"},
+		{args: []string{"import"}, want: "unknown command import; available: backup, check, copy"},
 		{args: []string{"help", "sevre"}, want: "unknown command sevre; did you mean serve?"},
 		{args: []string{"--search-timeout", "-5s"}, want: "--search-timeout must be a duration above zero, for example 30s, but is -5s"},
 		{args: []string{"--base-url", "http://x/fhir?x=1"}, want: "--base-url must be a URL without a query"},
@@ -176,7 +176,7 @@ func TestSizes(t *testing.T) {
 
 func TestEveryFlagIsAVariableAndAKey(t *testing.T) {
 	values := map[string]string{"string": "x", "bool": "true", "int": "7", "duration": "7s", "stringSlice": "x", "stringArray": "x", "size": "7MiB", "zone": "Europe/Berlin",
-		"off|base": "off", "single|multiple": "multiple", "debug|info|warn|error": "info"}
+		"off|base": "off", "single|multiple": "multiple", "strict|lenient": "lenient", "debug|info|warn|error": "info"}
 	tried := 0
 	for _, c := range newRoot(&program{}).Commands() {
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {

@@ -41,7 +41,7 @@ func NewNamedValues(values map[string]string) *NamedValues {
 
 // Key returns the value of the resources that a canonical names; Missing where there is none.
 func (n *NamedValues) Key(canonical string) SortKey {
-	if n != nil {
+	if n != nil && canonical != "" { // an entry without one names nothing
 		if k, ok := n.keys[canonical]; ok {
 			return k
 		}

@@ -31,7 +31,11 @@ func filter(e search.Expr) bson.D {
 		}
 		var terms bson.A
 		var rest bson.A
-		for _, c := range e {
+		found, others := textsOf(e)
+		for _, t := range found {
+			rest = append(rest, t.filters()...)
+		}
+		for _, c := range others {
 			if s, ok := c.(search.Some); ok {
 				if t, ok := termOf(s); ok {
 					terms = append(terms, t)
@@ -46,6 +50,9 @@ func filter(e search.Expr) bson.D {
 				return in
 			}
 			rest = append(rest, in)
+		}
+		if len(rest) == 1 {
+			return rest[0].(bson.D)
 		}
 		return bson.D{{Key: "$or", Value: rest}}
 	case search.Not:

@@ -189,21 +189,32 @@ func foundInOrder(c search.Expr) (param string, f bson.D, keys bool) {
 			return s.Param, placeless(s.Param), false
 		}
 	case search.Some:
-		if len(c.Where) != 1 || c.Where[0].Part != 0 || c.Where[0].Field != search.Folded || c.Where[0].Op != search.Contains && c.Where[0].Op != search.Suffix {
+		if len(c.Where) != 1 || c.Where[0].Op != search.Suffix {
+			return foundInOrder(search.Or{c})
+		}
+		if c.Where[0].Part != 0 || c.Where[0].Field != search.Folded || len(c.Where[0].Value) > maxPattern {
 			break
 		}
-		if len(c.Where[0].Value) > maxPattern {
-			break
-		}
-		text, possible := compare(pathSort+keyName(c.Param)+"."+memberLeast, c.Where[0], false)
+		key := pathSort + keyName(c.Param) + "."
+		text, possible := compare(key+memberLeast, c.Where[0], false)
 		if !possible || len(text) == 0 {
 			break
 		}
-		width := pathSort + keyName(c.Param) + "." + memberWidth
 		return c.Param, anyOf([]bson.D{
-			{{Key: width, Value: widthNone}, text[0]},
-			{{Key: width, Value: bson.D{{Key: "$gte", Value: widthSeveral}, {Key: "$lte", Value: widthPoint}}}},
+			{{Key: key + memberWidth, Value: widthNone}, text[0]},
+			{{Key: key + memberWidth, Value: bson.D{{Key: "$gte", Value: widthSeveral}, {Key: "$lte", Value: widthPoint}}}},
 		}), true
+	case search.Or:
+		found, rest := textsOf(c)
+		if len(found) != 1 || len(rest) > 0 || found[0].field != search.Folded {
+			break
+		}
+		key := pathSort + keyName(found[0].param) + "."
+		branches := []bson.D{{{Key: key + memberWidth, Value: bson.D{{Key: "$gte", Value: widthSeveral}, {Key: "$lte", Value: widthPoint}}}}}
+		for _, pattern := range patterns(found[0].values) {
+			branches = append(branches, bson.D{{Key: key + memberWidth, Value: widthNone}, {Key: key + memberLeast, Value: bson.Regex{Pattern: pattern}}})
+		}
+		return found[0].param, anyOf(branches), true
 	}
 	return "", nil, false
 }

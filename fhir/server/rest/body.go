@@ -43,19 +43,44 @@ func (x *exchange) unpacked(read func(r io.Reader, expect int64) error) error {
 	if x.r.ContentLength > limit {
 		return errBodyTooLarge(limit)
 	}
+	defer func() {
+		if x.upload != nil {
+			x.upload.done()
+		}
+	}()
+	sent := &arriving{x: x}
 	switch encoding := strings.ToLower(trim(strings.Join(x.r.Header["Content-Encoding"], ","))); encoding {
 	case "", "identity":
-		return read(x.r.Body, x.r.ContentLength)
+		return read(sent, x.r.ContentLength)
 	case "gzip", "x-gzip":
 		z := decompressors.Get().(*gzip.Reader)
 		defer decompressors.Put(z)
-		if err := z.Reset(http.MaxBytesReader(nil, x.r.Body, limit)); err != nil {
+		if err := z.Reset(http.MaxBytesReader(nil, io.NopCloser(sent), limit)); err != nil {
 			return errBody(err, "the body is not in the gzip format")
 		}
 		// The size before unpacking is no promise, only a start.
 		return read(z, 4*max(x.r.ContentLength, 0))
 	}
 	return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentEncoding, "bodies are read plain or with Content-Encoding: gzip")
+}
+
+// arriving is the body as it is sent. It tells a large one how much has come.
+type arriving struct {
+	x     *exchange
+	bytes int64
+}
+
+// Read implements io.Reader. The error of a body whose share another one has is that of busy.
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.x.r.Body.Read(p)
+	if a.bytes += int64(n); a.x.upload == nil {
+		return n, err
+	}
+	a.x.upload.arrived(a.bytes)
+	if err != nil && err != io.EOF && a.x.upload.lost() {
+		err = errBusy()
+	}
+	return n, err
 }
 
 // decoded reads the body in a format as JSON.
@@ -107,8 +132,12 @@ func (g *gathered) begin() { g.b = make([]byte, 0, min(max(g.expect+1, 512), sta
 func (g *gathered) grow() error {
 	b := g.b
 	if cap(b) >= startSize/2 {
-		if err := g.x.hold(int64(cap(b))); err != nil {
-			return err
+		x := g.x
+		if x.upload == nil {
+			x.upload = x.h.uploads.begin(x.w, x.start)
+		}
+		if !x.upload.take(int64(cap(b))) {
+			return errBusy()
 		}
 	}
 	size := min(2*int64(cap(b)), max(g.limit+1, int64(cap(b))+1))
@@ -157,18 +186,17 @@ func (x *exchange) readAll(r io.Reader, expect, limit int64) ([]byte, error) {
 			return g.b, nil
 		}
 		if err != nil {
+			var e *fhir.Error
+			if errors.As(err, &e) {
+				return nil, e
+			}
 			return nil, errBody(err, "the body could not be read to its end")
 		}
 	}
 }
 
-// hold takes n bytes for this request's body out of what all bodies may take together, until the request ends. Where they are not left the
-// client is asked to come again: waiting would let a slow client keep others out.
-func (x *exchange) hold(n int64) error {
-	x.held += n
-	if x.h.bodies.Add(n) <= x.h.cfg.Limits.Bodies {
-		return nil
-	}
+// errBusy refuses a body for which there is no memory left: waiting would let a slow client keep others out.
+func errBusy() error {
 	return fhir.NewError(fhir.KindUnavailable, fhir.IssueThrottled, fhir.IDBusy, "too many large bodies are being read; send this one again later")
 }
 
@@ -192,6 +220,12 @@ const (
 func (x *exchange) drain() {
 	if x.r.Body == nil || x.r.Body == http.NoBody || x.r.Header.Get("Expect") != "" {
 		return
+	}
+	if x.upload != nil {
+		stalled := x.upload.lost()
+		if x.upload.release(); stalled {
+			return
+		}
 	}
 	// The server sets the deadlines of the next request itself.
 	if err := http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(x.h.cfg.drainTime)); err != nil {

@@ -32,7 +32,7 @@ func (x *exchange) compressed(status int, body []byte) (whole bool) {
 	}
 	z := compressors.Get().(*gzip.Writer)
 	z.Reset(x.w)
-	_, err := z.Write(body)
+	err := x.send(z, body)
 	if err = errors.Join(err, z.Close()); err != nil {
 		return false // and what was being sent is not used again
 	}

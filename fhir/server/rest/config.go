@@ -55,7 +55,7 @@ type Config struct {
 	// Metrics is where the metrics of requests are registered and what /metrics shows; nil means a registry of its own, with Go's metrics.
 	Metrics *prometheus.Registry
 
-	drainTime time.Duration // for tests: in place of drainTime
+	drainTime, stallTime, stallGrace time.Duration // for tests: in place of the constants of these names
 }
 
 // Limits bound what a request may be. A zero field means its default.
@@ -92,6 +92,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.drainTime == 0 {
 		c.drainTime = drainTime
+	}
+	if c.stallTime == 0 {
+		c.stallTime, c.stallGrace = stallTime, stallGrace
 	}
 	if c.CompressAbove == 0 {
 		c.CompressAbove = 64 << 10

@@ -29,8 +29,9 @@ type exchange struct {
 	// q is the request for an interaction; format is what negotiation chose for its response, nil before it.
 	q      interaction.Request
 	format *formatType
-	// held are the bytes of the body that count against Limits.Bodies.
-	held int64
+	parts  [6]string // room for those of the path
+	// upload is the body, where it is large; nil for none.
+	upload *upload
 }
 
 // exchanges are used again, because there is one for every request.
@@ -47,7 +48,9 @@ func newExchange(h *Handler, c *gin.Context, name string) *exchange {
 func (x *exchange) finish() {
 	if p := recover(); p != nil {
 		if p == http.ErrAbortHandler {
-			x.h.bodies.Add(-x.held)
+			if x.upload != nil {
+				x.upload.release()
+			}
 			panic(p)
 		}
 		x.fail(&panicked{p, debug.Stack()})
@@ -60,8 +63,8 @@ func (x *exchange) finish() {
 			slog.String("method", methodName(x.r.Method)), slog.String("route", x.c.FullPath()), slog.Int("status", status),
 			slog.Duration("took", took), slog.String("request", x.requestID()))
 	}
-	if x.held > 0 {
-		x.h.bodies.Add(-x.held)
+	if x.upload != nil {
+		x.upload.release()
 	}
 	*x = exchange{}
 	exchanges.Put(x)

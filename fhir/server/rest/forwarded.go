@@ -28,11 +28,21 @@ func (h *Handler) base(r *http.Request) (string, error) {
 			return "", err
 		}
 	}
+	if last := h.lastBase.Load(); last != nil && last.scheme == scheme && last.host == host && prefix == "" {
+		return last.base, nil
+	}
 	if !validHost(host) {
 		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDHost, "the Host header is not a host")
 	}
-	return scheme + "://" + host + prefix + basePath, nil
+	base := scheme + "://" + host + prefix + basePath
+	if prefix == "" {
+		h.lastBase.Store(&namedBase{scheme, host, base})
+	}
+	return base, nil
 }
+
+// namedBase is a base URL and what it was made of.
+type namedBase struct{ scheme, host, base string }
 
 // forwarded returns scheme, host and path prefix as the headers of a trusted proxy state them, and the given ones where they don't.
 func forwarded(h http.Header, scheme, host string) (string, string, string, error) {

@@ -24,8 +24,10 @@ type Handler struct {
 	typeNames  []string
 	// corsMethods are the methods that pages of other origins may use.
 	corsMethods string
-	formats     *formats
-	bodies      atomic.Int64 // bytes that the bodies of running requests take
+	// lastBase is the base URL that was made last: most requests have the same.
+	lastBase atomic.Pointer[namedBase]
+	formats  *formats
+	uploads  *uploads
 }
 
 // New builds the handler. It reads nothing but its configuration; whatever costs time is made at its first use.
@@ -37,6 +39,7 @@ func New(cfg Config) (*Handler, error) {
 	h := &Handler{cfg: cfg, origins: newOrigins(cfg.Origins), crossOrigin: http.NewCrossOriginProtection(), formats: newFormats(&jsonFormat, newXMLFormat(cfg.Registry))}
 	h.baseHost, h.baseOrigin = originOfBase(cfg.BaseURL)
 	h.typeNames = cfg.Registry.ResourceTypes()
+	h.uploads = &uploads{limit: cfg.Limits.Bodies, stallTime: cfg.stallTime, grace: cfg.stallGrace, reading: map[*upload]struct{}{}}
 	cfg.Service.Serve(interaction.Served{
 		Operations: cfg.Operations, Capabilities: func(base string) []byte { return h.statement(base).body }, Authorize: cfg.Authorize, SearchTime: cfg.Limits.Search,
 	})

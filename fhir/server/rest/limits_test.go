@@ -2,11 +2,13 @@ package rest_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fhirgate/fhirgate/fhir/server/rest"
 )
@@ -73,6 +75,95 @@ func TestTooLargeBodyIsAnsweredToClientsWhoReadLast(t *testing.T) {
 		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || res.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Errorf("%s: %v, %v", length, res, err)
+		}
+	}
+}
+
+// stalling begins an upload of n bytes and stops before the last. It returns the connection.
+func stalling(t *testing.T, s *server, n int) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := fmt.Fprintf(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", jsonType, n, strings.Repeat(" ", n-1)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// TestAStalledBodyGivesItsShareToOthers fills what there is for large bodies with uploads that stop before their last byte. A whole one is served all the
+// same, and one of those that stopped is told.
+func TestAStalledBodyGivesItsShareToOthers(t *testing.T) {
+	s := newServer(t, func(c *rest.Config) {
+		c.Limits.Bodies = 12 << 20
+		rest.SetStallTimes(c, patience, time.Nanosecond)
+	})
+	var stalled []net.Conn
+	for range 3 {
+		stalled = append(stalled, stalling(t, s, 4<<20))
+	}
+	for deadline := time.Now().Add(patience); rest.Held(s.handler) < 9<<20; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the uploads take %d bytes", rest.Held(s.handler))
+		}
+	}
+	whole := `{"resourceType":"Patient","name":[{"text":"` + strings.Repeat("x", 6<<20) + `"}]}`
+	for i := range 3 {
+		if a := s.do(t, "POST", "/fhir/Patient", ct(jsonType, "Prefer", "return=minimal"), whole); a.status != 201 {
+			t.Fatalf("body %d: %d %.200s", i, a.status, a.body)
+		}
+	}
+	told := 0
+	for _, conn := range stalled {
+		if _, err := io.WriteString(conn, " "); err != nil {
+			told++ // the server has closed the connection on it
+			continue
+		}
+		if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode == http.StatusServiceUnavailable {
+			told++
+		}
+	}
+	if told == 0 {
+		t.Error("nobody gave up a share")
+	}
+}
+
+// TestAStalledBodyEndsByItself waits for the end of an upload that nobody else hurries.
+func TestAStalledBodyEndsByItself(t *testing.T) {
+	s := newServer(t, func(c *rest.Config) {
+		rest.SetStallTimes(c, 50*time.Millisecond, patience)
+		rest.SetDrainTime(c, time.Millisecond)
+	})
+	conn := stalling(t, s, 4<<20)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || res.StatusCode != http.StatusBadRequest {
+		t.Errorf("%v, %v", res, err)
+	}
+}
+
+// TestAClientThatReadsNothingIsLetGo asks for more than the buffers on the way hold, and reads nothing of it.
+func TestAClientThatReadsNothingIsLetGo(t *testing.T) {
+	s := newServer(t, func(c *rest.Config) { rest.SetStallTimes(c, 50*time.Millisecond, patience) })
+	s.put(t, "Binary/b", `{"resourceType":"Binary","id":"b","contentType":"a/b","data":"`+strings.Repeat("A", 12<<20)+`"}`)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintf(conn, "GET /fhir/Binary/b HTTP/1.1\r\nHost: x\r\nAccept: %s\r\nAccept-Encoding: identity\r\n\r\n", jsonType); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if a := s.do(t, "GET", "/metrics", nil, ""); strings.Contains(string(a.body), `fhirgate_requests_total{interaction="read",status="200"} 1`) {
+			break // the request has ended, though nobody has read it
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the request goes on")
 		}
 	}
 }

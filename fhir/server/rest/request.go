@@ -19,8 +19,7 @@ const formType = "application/x-www-form-urlencoded"
 // it holds parameters; that of a write is read when the request has been admitted.
 func (x *exchange) readRequest() error {
 	q := &x.q
-	var parts [6]string
-	path, err := interaction.SplitPath(parts[:0], x.path())
+	path, err := interaction.SplitPath(x.parts[:0], x.path())
 	if err != nil {
 		return err
 	}
@@ -102,6 +101,9 @@ func nameOf(q *interaction.Request) string {
 // readConditions reads the headers that state conditions.
 func (x *exchange) readConditions() error {
 	h := x.r.Header
+	if len(h["If-Match"])+len(h["If-None-Match"])+len(h["If-None-Exist"])+len(h["If-Unmodified-Since"])+len(h["If-Modified-Since"]) == 0 {
+		return nil
+	}
 	stated := interaction.Stated{IfMatch: h["If-Match"], IfNoneMatch: h["If-None-Match"], IfNoneExist: h["If-None-Exist"], IfUnmodifiedSince: h["If-Unmodified-Since"]}
 	// A date that cannot be read counts as absent, and so does the header with any other method, as RFC 9110 section 13.1.3 demands.
 	if v := h["If-Modified-Since"]; len(v) == 1 && (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead) {

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -127,8 +128,30 @@ func (x *exchange) write(status int, resource []byte) (whole bool) {
 	}
 	head["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.w.WriteHeader(status)
-	_, err = x.w.Write(body)
-	return err == nil
+	return x.send(x.w, body) == nil
+}
+
+// send writes the bytes of a body to w, which is or leads to the client. A client that takes none of a long one for stallTime has gone: it would hold the memory of its response.
+func (x *exchange) send(w io.Writer, body []byte) error {
+	if len(body) <= startSize {
+		_, err := w.Write(body)
+		return err
+	}
+	control, end := http.NewResponseController(x.w), x.start.Add(bodyTime)
+	for len(body) > 0 {
+		deadline := time.Now().Add(x.h.cfg.stallTime)
+		if deadline.After(end) {
+			deadline = end
+		}
+		// Where there are no deadlines, as in a test without a connection, nothing stalls.
+		_ = control.SetWriteDeadline(deadline)
+		chunk := body[:min(len(body), startSize/4)]
+		if _, err := w.Write(chunk); err != nil {
+			return err
+		}
+		body = body[len(chunk):]
+	}
+	return nil
 }
 
 // writeElse responds where the negotiated format cannot hold a resource: a read is not acceptable, and what was written is told in the default format.
