@@ -254,7 +254,7 @@ const (
 	IDPrimitiveFormat IssueID = "primitive-format" // The text does not have the form of its type.
 	IDPrimitiveLength IssueID = "primitive-length" // The text is longer than its type allows.
 	IDCodeEnum        IssueID = "code-enum"        // The code is not in the value set of a required binding.
-	IDReferenceFormat IssueID = "reference-format" // The reference is not a URL.
+	IDReferenceFormat IssueID = "reference-format" // The reference is of no form that R4 has: it points to nothing.
 	IDReferenceTarget IssueID = "reference-target" // The reference names a type of resource that the element may not refer to.
 	IDNarrativeScript IssueID = "narrative-script" // The narrative can run a script or load content from elsewhere.
 	IDNarrativeMarkup IssueID = "narrative-markup" // The narrative is not the XHTML that R4 allows.

@@ -190,7 +190,8 @@ func (e *everything) write(ctx context.Context, w io.Writer, chunk pageRead) err
 			return failure("everything", e.ask.Key, err)
 		}
 	}
-	if issues := slices.Concat(p.issues, s.incomplete(p.finding, p.includes)); len(issues) > 0 {
+	said := slices.CompactFunc(p.issues, func(a, b fhir.Issue) bool { return a.ID == b.ID && a.Text == b.Text }) // each chunk may say the same
+	if issues := slices.Concat(said, s.incomplete(p.finding, p.includes)); len(issues) > 0 {
 		a.outcome(fhir.AppendOutcome(nil, issues))
 	}
 	_, err := w.Write(a.done().Body)

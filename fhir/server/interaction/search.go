@@ -64,14 +64,10 @@ func (s *Service) pageOf(ctx context.Context, r storage.Reader, p *searching) (g
 			return err
 		})
 		if !kept && err == nil {
-<<<<<<< HEAD
-			got.found, err = s.laterPage(ctx, r, p.finding, p.count, p.place)
-=======
 			var changed bool
-			if found, changed, err = s.laterPage(ctx, r, p.finding, p.count, p.place); changed {
+			if got.found, changed, err = s.laterPage(ctx, r, p.finding, p.count, p.place); changed {
 				p.issues = append(p.issues, s.changedSince())
 			}
->>>>>>> main
 		}
 	default:
 		got.found, err = firstPage(ctx, r, p.finding, p.count)

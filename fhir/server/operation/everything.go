@@ -13,9 +13,10 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// Gatherer reads resources and what belongs to them; *interaction.Service is one.
+// Gatherer reads and searches resources, and gathers what belongs to one; *interaction.Service is one.
 type Gatherer interface {
 	Read(ctx context.Context, key fhir.Key) (storage.Record, error)
+	Search(ctx context.Context, q interaction.SearchRequest) (interaction.Bundle, error)
 	Everything(ctx context.Context, q interaction.EverythingRequest) (interaction.OperationResponse, error)
 }
 
