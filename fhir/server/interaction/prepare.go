@@ -66,7 +66,7 @@ func (s *Service) checkType(typ string, r fhir.Resource) error {
 	}
 	if got := r.Type(); got != typ {
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType,
-			fmt.Sprintf("the URL asks for a resource of type %s, the body's resourceType is another", typ))
+			fmt.Sprintf("the URL is for %s, but the body has a different resourceType", typ))
 	}
 	return nil
 }
