@@ -52,7 +52,7 @@ var imports = map[string][]string{
 	"fhir/server/parameter":      {"fhir", "fhir/definition", "fhir/search", "storage", "fhir/server/job"},
 	"fhir/server/graphql":        {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search"},
 	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation", "fhir/server/job", "fhir/server/parameter"},
-	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/interaction", "fhir/server/parameter"},
+	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/graphql", "fhir/server/interaction", "fhir/server/parameter"},
 	"fhir/server/rest":           {"fhir", "fhir/xml", "fhir/server/interaction", "fhir/server/operation"},
 }
 

@@ -165,6 +165,7 @@ const (
 	IDSearchTooCostly      IssueID = "search-too-costly"     // The search has more parts than the server accepts.
 	IDTooManyIncludes      IssueID = "too-many-includes"     // The search includes more resources than one page may hold.
 	IDTooMuchRead          IssueID = "too-much-read"         // A Bundle's entries read more than one request may.
+	IDPagesChanged         IssueID = "pages-changed"         // So much was updated since the first page that a later one may show a resource again, or miss it.
 	IDParameterIndexing    IssueID = "parameter-indexing"    // The index of a SearchParameter is being built; what it finds is incomplete.
 )
 
@@ -254,7 +255,7 @@ const (
 	IDPrimitiveFormat IssueID = "primitive-format" // The text does not have the form of its type.
 	IDPrimitiveLength IssueID = "primitive-length" // The text is longer than its type allows.
 	IDCodeEnum        IssueID = "code-enum"        // The code is not in the value set of a required binding.
-	IDReferenceFormat IssueID = "reference-format" // The reference is not a URL.
+	IDReferenceFormat IssueID = "reference-format" // The reference is of no form that R4 has: it points to nothing.
 	IDReferenceTarget IssueID = "reference-target" // The reference names a type of resource that the element may not refer to.
 	IDNarrativeScript IssueID = "narrative-script" // The narrative can run a script or load content from elsewhere.
 	IDNarrativeMarkup IssueID = "narrative-markup" // The narrative is not the XHTML that R4 allows.

@@ -31,6 +31,8 @@ type Options struct {
 	Logger *slog.Logger
 	// poll and retry replace the pauses of the background work in tests.
 	poll, retry time.Duration
+	// maxChanged replaces the constant in tests.
+	maxChanged int
 	// patch replaces Service.readPatch in tests.
 	patch func(document fhir.Resource) (Patch, error)
 	// await replaces awaitFor in tests.

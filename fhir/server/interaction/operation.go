@@ -26,6 +26,8 @@ type Operation struct {
 	Types []string
 	// Get and Post are the methods it can be called with. Only what changes nothing may be called with GET.
 	Get, Post bool
+	// Raw says that the body of a POST may be of any type: what is not a resource by its media type reaches Run as a Binary.
+	Raw bool
 	// Writes says that it changes what is stored: it is then not performed among the reads of a transaction.
 	Writes bool
 	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST; the zero Resource for

@@ -13,8 +13,11 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// maxChanged bounds how many resources may have been updated since a search's first page before its links expire.
+// maxChanged bounds how many resources may have been updated since a search's first page for later pages to show its moment.
 const maxChanged = 10_000
+
+// errManyChanged means that there are more.
+var errManyChanged = errors.New("interaction: too much has changed to show the moment of the first page")
 
 // page is the matches of one page, in the search's order.
 type page struct {
@@ -40,11 +43,12 @@ func firstPage(ctx context.Context, r storage.Reader, f finding, count int) (pag
 //     moment belongs, if that version matched;
 //   - what was created since is left out, and what was deleted since is gone.
 //
-// Conditions and orders that follow references (chains, _has) are those of now for the resource referred to.
-func (s *Service) laterPage(ctx context.Context, r storage.Reader, f finding, count int, c cursor) (page, error) {
+// Conditions and orders that follow references (chains, _has) are those of now for the resource referred to. Where more has been updated than
+// maxChanged, the pages go on with what was updated where it is now, and changed is set.
+func (s *Service) laterPage(ctx context.Context, r storage.Reader, f finding, count int, c cursor) (p page, changed bool, err error) {
 	moved, err := s.movedSince(ctx, r, f, c.moment)
-	if err != nil {
-		return page{}, err
+	if changed = errors.Is(err, errManyChanged); err != nil && !changed {
+		return page{}, false, err
 	}
 	after := c.place()
 	past := slices.DeleteFunc(moved, func(row search.Row) bool {
@@ -66,10 +70,10 @@ func (s *Service) laterPage(ctx context.Context, r storage.Reader, f finding, co
 		limit := count + 1 - len(rows) + 8
 		found, err := f.find(ctx, r, after, c.back, limit)
 		if err != nil {
-			return page{}, err
+			return page{}, false, err
 		}
 		for _, row := range found {
-			if row.Updated.After(c.moment) {
+			if row.Updated.After(c.moment) && (!changed || row.Version == 1) {
 				continue
 			}
 			for len(past) > 0 && comesFirst(past[0].Position, row.Position) {
@@ -83,7 +87,13 @@ func (s *Service) laterPage(ctx context.Context, r storage.Reader, f finding, co
 		}
 		after = &found[len(found)-1].Position
 	}
-	return pageBehind(rows, count, c), nil
+	return pageBehind(rows, count, c), changed, nil
+}
+
+// changedSince is what a page says that does not show the moment of the first.
+func (s *Service) changedSince() fhir.Issue {
+	return fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDPagesChanged, Text: fmt.Sprintf(
+		"more than %d resources were updated since the first page: what was updated may be on two pages or on none; search again to see all of it", s.opt.maxChanged)}
 }
 
 // pageBehind is the page of the first count rows behind a cursor; further rows tell that there is more.
@@ -106,12 +116,12 @@ func (s *Service) movedSince(ctx context.Context, r storage.Reader, f finding, m
 	lookup := &lookup{ctx: ctx, service: s, reader: r}
 	var rows []search.Row
 	for _, q := range f {
-		updated, err := r.Find(ctx, search.Query{Types: q.Types, Where: search.Some{Param: changed, Where: since}, Limit: maxChanged + 1})
+		updated, err := r.Find(ctx, search.Query{Types: q.Types, Where: search.Some{Param: changed, Where: since}, Limit: s.opt.maxChanged + 1})
 		if err != nil {
 			return nil, err
 		}
-		if len(updated) > maxChanged {
-			return nil, errCursor(fmt.Sprintf("has expired, because more than %d resources were updated since the first page; search again", maxChanged))
+		if len(updated) > s.opt.maxChanged {
+			return nil, errManyChanged
 		}
 		for _, now := range updated {
 			then, err := versionUntil(ctx, r, storage.Record{Key: now.Key, Version: now.Version, Updated: now.Updated}, moment)

@@ -43,7 +43,10 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 			return err
 		})
 		if !kept && err == nil {
-			found, err = s.laterPage(ctx, r, p.finding, p.count, p.place)
+			var changed bool
+			if found, changed, err = s.laterPage(ctx, r, p.finding, p.count, p.place); changed {
+				p.issues = append(p.issues, s.changedSince())
+			}
 		}
 	default:
 		found, err = firstPage(ctx, r, p.finding, p.count)

@@ -53,7 +53,7 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 		switch pair.Name {
 		case cursorParameter:
 			if p.cursor != "" {
-				return p, errCursor("stands more than once")
+				return p, errCursor("is given more than once")
 			}
 			p.cursor = pair.Value
 		case explainParameter:

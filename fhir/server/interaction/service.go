@@ -65,6 +65,9 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if opt.MaxDeletes == 0 {
 		opt.MaxDeletes = defaultMaxDeletes
 	}
+	if opt.maxChanged == 0 {
+		opt.maxChanged = maxChanged
+	}
 	if opt.PageBytes == 0 {
 		opt.PageBytes = defaultPageBytes
 	}

@@ -14,5 +14,5 @@ type Service interface {
 
 // Table returns the operations that are served, by name.
 func Table(s Service, reg *definition.Registry) []interaction.Operation {
-	return []interaction.Operation{Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s), Versions(reg)}
+	return []interaction.Operation{Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s), Versions(reg), GraphQL(s, reg)}
 }

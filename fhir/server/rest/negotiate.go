@@ -20,6 +20,9 @@ func (x *exchange) negotiate() error {
 	}
 	var err error
 	x.format, err = x.h.formats.negotiate(x.r.Header["Accept"], q.View.Format)
+	if err != nil && q.Code == interaction.CodeOperation && q.Operation.Raw && q.View.Format == "" {
+		x.format, err = &x.h.formats.types[0], nil // its result is in a form of its own
+	}
 	if err != nil && binary && q.View.Format == "" && (q.Code == interaction.CodeCreate || q.Code == interaction.CodeUpdate) {
 		// The Accept header of who writes raw content is often made for reading it.
 		x.format, err = &x.h.formats.types[0], nil

@@ -62,7 +62,9 @@ func (x *exchange) readRequest() error {
 		q.ReadBody = x.bundle
 	case interaction.CodeOperation:
 		if x.r.Method == http.MethodPost && x.r.ContentLength != 0 {
-			q.ReadBody = x.resource
+			if q.ReadBody = x.resource; q.Operation.Raw {
+				q.ReadBody = x.rawOperation
+			}
 		}
 	}
 	return x.negotiate()
@@ -137,6 +139,14 @@ func (x *exchange) bundle() (fhir.Resource, error) {
 		x.name = "transaction"
 	}
 	return r, nil
+}
+
+// rawOperation reads the body of an operation that takes any: a resource where the media type is one of FHIR's own, or else the Binary of the content.
+func (x *exchange) rawOperation() (fhir.Resource, error) {
+	if strings.HasPrefix(parseMediaType(x.r.Header.Get("Content-Type")).name, "application/fhir+") {
+		return x.resource()
+	}
+	return x.rawBinary("")
 }
 
 // patch reads the body of a patch: the Parameters of a FHIRPath Patch, or any other document as the Binary that a Bundle would carry it in.
