@@ -179,6 +179,7 @@ const (
 // Bundles.
 const (
 	IDBundleType           IssueID = "bundle-type"           // A Bundle sent to the base is not of type batch or transaction.
+	IDBundleStored         IssueID = "bundle-stored"         // A batch or transaction was stored as a resource; sent to the base it would be performed.
 	IDBundleEntry          IssueID = "bundle-entry"          // Bundle.entry is not an array.
 	IDBundleEntries        IssueID = "bundle-entries"        // The Bundle has more entries than the server accepts.
 	IDEntryRequest         IssueID = "entry-request"         // An entry of a batch or transaction has no request.
@@ -254,7 +255,7 @@ const (
 	IDPrimitiveFormat IssueID = "primitive-format" // The text does not have the form of its type.
 	IDPrimitiveLength IssueID = "primitive-length" // The text is longer than its type allows.
 	IDCodeEnum        IssueID = "code-enum"        // The code is not in the value set of a required binding.
-	IDReferenceFormat IssueID = "reference-format" // The reference is not a URL.
+	IDReferenceFormat IssueID = "reference-format" // The reference is of no form that R4 has: it points to nothing.
 	IDReferenceTarget IssueID = "reference-target" // The reference names a type of resource that the element may not refer to.
 	IDNarrativeScript IssueID = "narrative-script" // The narrative can run a script or load content from elsewhere.
 	IDNarrativeMarkup IssueID = "narrative-markup" // The narrative is not the XHTML that R4 allows.

@@ -311,12 +311,16 @@ func (v *Validator) unknownType(name string) string {
 // (http://hl7.org/fhir/R4/references.html#literal), though the element is a string.
 func (w *walker) reference(n fhir.Node, m member) {
 	ref := n.Get("reference")
-	if ref.Kind() != fhir.String {
+	if ref.Kind() != fhir.String || ref.Text() == "" { // which is told of every string
 		return
 	}
 	text := ref.Text()
 	if !isReference(text) {
 		w.add(ref, "", fhir.IssueValue, fhir.IDReferenceFormat, "reference is not a URL: it must not contain white space or <>\"{}\\^`")
+		return
+	}
+	if fault := fhir.LiteralFault(text, slices.Values(w.v.reg.ResourceTypes()), m.ref.Targets); fault != "" {
+		w.add(ref, "", fhir.IssueValue, fhir.IDReferenceFormat, fault)
 		return
 	}
 	if len(m.ref.Targets) > 0 {

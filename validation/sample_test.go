@@ -77,6 +77,8 @@ func (s *sampler) value(b *strings.Builder, parent *definition.Type, ref definit
 			code = codes.list[s.variant%len(codes.list)]
 		}
 		fmt.Fprintf(b, "%q", code)
+	case parent.Name == "Reference" && ref.JSON == "reference":
+		b.WriteString(`"urn:uuid:c757873d-ec9a-4326-a141-556f43239520"`)
 	case t.Kind == definition.KindPrimitive:
 		b.Write(standIns[t.Name])
 	case t.Kind == definition.KindResource:

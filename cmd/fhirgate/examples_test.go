@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fhirgate/fhirgate/fhir/definition/corpustest"
+	"github.com/fhirgate/fhirgate/storage/mongodb/mongotest"
 )
 
 // refusedExamples are the official examples that are not loaded, each with what R4 says of it.
@@ -55,7 +56,17 @@ func TestPackagesAreLoadedByOneCommand(t *testing.T) {
 	if testing.Short() {
 		t.Skip("loads three packages")
 	}
-	p := startServer(t, freshData(t))
+	for engine, start := range map[string]func(*testing.T) *process{
+		"embedded": func(t *testing.T) *process { return startServer(t, freshData(t)) },
+		"mongodb":  func(t *testing.T) *process { return startServer(t, "", inMongoDB(mongotest.URI(t))...) },
+	} {
+		t.Run(engine, func(t *testing.T) { loadPackages(t, start(t)) })
+	}
+}
+
+// loadPackages loads the corpus' packages into a server, one after the other.
+func loadPackages(t *testing.T, p *process) {
+	t.Helper()
 	for _, c := range []struct {
 		name, resources string
 		refused         map[string]bool

@@ -11,6 +11,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
+	"github.com/fhirgate/fhirgate/validation"
 )
 
 // draft is a resource that is ready to be written: it is valid, and what it is found by is known. Drafts are made outside of any Update
@@ -40,10 +41,10 @@ func (s *Service) prepare(typ string, r fhir.Resource) (*draft, error) {
 	return s.extract(r, issues)
 }
 
-// validate returns the faults of r that the site's level of validation finds.
+// validate returns the faults of r that the site's level of validation finds, which above Off include those of its references.
 func (s *Service) validate(r fhir.Resource) []fhir.Issue {
-	if s.validator == nil {
-		return nil
+	if s.validator == nil || s.opt.Level == validation.Off {
+		return s.literalFaults(r)
 	}
 	return s.validator.Validate(r, s.opt.Level)
 }
@@ -65,9 +66,17 @@ func (s *Service) checkType(typ string, r fhir.Resource) error {
 	}
 	if got := r.Type(); got != typ {
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType,
-			fmt.Sprintf("the URL asks for a resource of type %s, the body's resourceType is another", typ))
+			fmt.Sprintf("the URL is for %s, but the body's resourceType is %s", typ, named(got)))
 	}
 	return nil
+}
+
+// named returns a type's name for a message, and not what is no name.
+func named(typ string) string {
+	if fhir.ValidTypeName(typ) {
+		return typ
+	}
+	return "not a name"
 }
 
 // knownType refuses what is no resource type of R4.
