@@ -301,6 +301,34 @@ func TestLeadingTypeOfALiteral(t *testing.T) {
 	}
 }
 
+// TestStoresAreNotAskedWhatTheyAre finds type assertions on a Store, a Reader or a Tx: a Store around another one would answer for itself alone.
+func TestStoresAreNotAskedWhatTheyAre(t *testing.T) {
+	engines := []string{"storage", "embedded", "mongodb"}
+	for _, f := range goFiles(t) {
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			a, ok := n.(*ast.TypeAssertExpr)
+			if !ok || a.Type == nil {
+				return true
+			}
+			if call, ok := a.X.(*ast.CallExpr); ok {
+				if fun, ok := call.Fun.(*ast.SelectorExpr); ok && fun.Sel.Name == "Value" {
+					return true // what a context carries
+				}
+			}
+			typ := a.Type
+			if star, ok := typ.(*ast.StarExpr); ok {
+				typ = star.X
+			}
+			if sel, ok := typ.(*ast.SelectorExpr); ok {
+				if pkg, ok := sel.X.(*ast.Ident); ok && slices.Contains(engines, pkg.Name) {
+					t.Errorf("%s: a type assertion to %s.%s: what an engine can do belongs to the contract", f.set.Position(a.Pos()), pkg.Name, sel.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
 func TestTopLevelOfTheRepository(t *testing.T) {
 	want := []string{"LICENSE", "README.md", "cmd", "fhir", "go.mod", "go.sum", "storage", "testdata", "validation"}
 	ignored, _ := os.ReadFile(filepath.Join(root, ".gitignore"))

@@ -238,7 +238,7 @@ func (p *parser) identifier() (string, error) {
 		return t.text, p.advance()
 	}
 	if t.kind == tokWord {
-		return "", p.unexpected("a name, which this word is in back-quotes: `" + t.text + "`")
+		return "", fail(p.lex.src, t.pos, fhir.IDFHIRPathSyntax, "`"+t.text+"` is a keyword", "a name; write the keyword in backquotes to use it as one")
 	}
 	return "", p.unexpected("a name")
 }

@@ -121,7 +121,7 @@ func (q *reading) referenceCondition(p *Parameter, of, value string) ([]conditio
 	case strings.IndexByte(value, ':') <= 0:
 		return nil, badValue(fhir.IDBadReference, `a reference is "id", "Type/id" or a URL`)
 	case of != "":
-		return nil, badValue(fhir.IDBadReference, "what lies on another server is of no known type, and so has no modifier that names one")
+		return nil, badValue(fhir.IDBadReference, "the type of a resource on another server is unknown, so :[type] cannot be used with an absolute URL")
 	}
 	return canonicalCondition(value, p.has("canonical")), nil
 }

@@ -226,7 +226,7 @@ func (q *reading) readSort(types []string, before []Sort, value string) ([]Sort,
 				}
 			}
 			if len(targets) != 1 {
-				return nil, badValue(fhir.IDBadSort, "the reference may point to several types that have the parameter; name one, as in subject:"+targets[0]+"."+code)
+				return nil, badValue(fhir.IDBadSort, "the reference may point to several types that have the parameter; name one, for example subject:"+targets[0]+"."+code)
 			}
 			s.Chain = &SortChain{Param: name, Target: targets[0]}
 			followsURL = slices.Contains(named, targets[0])

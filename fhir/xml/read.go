@@ -141,7 +141,7 @@ func (d *decoder) nextChild() (*token, error) {
 			return nil, nil
 		case text, cdata:
 			if t.kind == cdata || !t.blank {
-				return nil, d.fail(fhir.IDXMLText, "text stands between elements; values are written as the attribute value")
+				return nil, d.fail(fhir.IDXMLText, "there is text between elements; a value is written as the attribute value")
 			}
 		}
 	}
@@ -212,7 +212,7 @@ func (d *decoder) allowed(p *plan, t *token, c, last *child) error {
 	case c.order < last.order:
 		return d.fail(fhir.IDXMLOrder, "the element "+c.name+" stands before "+last.name)
 	case c != last:
-		return d.fail(fhir.IDXMLOrder, "an element of several types has one value; there are "+last.name+" and "+c.name)
+		return d.fail(fhir.IDXMLOrder, "an element with a choice of types has one value; this one has "+last.name+" and "+c.name)
 	case !c.repeat:
 		return d.fail(fhir.IDXMLOrder, "the element "+c.name+" is there twice")
 	}

@@ -58,7 +58,7 @@ func TestReadingRefuses(t *testing.T) {
 		words, expression string
 	}{
 		{"nothing", ``, fhir.IDXMLSyntax, "line 1 column 1", ""},
-		{"no XML", `{"resourceType":"Patient"}`, fhir.IDXMLSyntax, "outside of the root", ""},
+		{"no XML", `{"resourceType":"Patient"}`, fhir.IDXMLSyntax, "outside the root", ""},
 		{"a document type", `<!DOCTYPE Patient [<!ENTITY x "y">]><Patient` + ns + `/>`, fhir.IDXMLDoctype, "", ""},
 		{"an external document type", `<?xml version="1.0"?><!DOCTYPE Patient SYSTEM "file:///etc/passwd"><Patient` + ns + `/>`, fhir.IDXMLDoctype, "", ""},
 		{"an entity", in(`<language value="&xxe;"/>`), fhir.IDXMLEntity, "line 2 column 18", "Patient"},

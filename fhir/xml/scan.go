@@ -275,7 +275,7 @@ func (s *scanner) next() (*token, error) {
 			if t.kind == comment || t.kind == text && t.blank {
 				continue
 			}
-			return nil, s.fail(0, fhir.IDXMLSyntax, "text stands outside of the root element")
+			return nil, s.fail(0, fhir.IDXMLSyntax, "there is text outside the root element")
 		}
 		switch t.kind {
 		case text, comment:
@@ -421,7 +421,7 @@ func (s *scanner) text(b []byte) (int, error) {
 	for i < len(b) && b[i] != '<' {
 		mask |= class[b[i]]
 		if class[b[i]] == 0 && b[i] == '>' && i > 1 && b[i-1] == ']' && b[i-2] == ']' {
-			return 0, s.fail(i, fhir.IDXMLSyntax, "]]> stands in text; write ]]&gt;")
+			return 0, s.fail(i, fhir.IDXMLSyntax, "text contains ]]>; write ]]&gt;")
 		}
 		i++
 	}
@@ -528,7 +528,7 @@ func (s *scanner) declaration(b []byte) (int, error) {
 		return 0, errMore
 	}
 	if b[n] != '>' {
-		return 0, s.fail(n, fhir.IDXMLSyntax, "-- stands in a comment")
+		return 0, s.fail(n, fhir.IDXMLSyntax, "a comment contains --")
 	}
 	return n + 1, s.characters(b[from:n-2], from)
 }
@@ -647,7 +647,7 @@ func (s *scanner) attribute(b []byte, i int, a *attribute) (int, error) {
 	}
 	quote := b[i]
 	if quote != '"' && quote != '\'' {
-		return 0, s.fail(i, fhir.IDXMLSyntax, "an attribute's value stands in quotes")
+		return 0, s.fail(i, fhir.IDXMLSyntax, "the value of an attribute must be in quotes")
 	}
 	i++
 	begin := i
@@ -661,7 +661,7 @@ func (s *scanner) attribute(b []byte, i int, a *attribute) (int, error) {
 	}
 	a.value, a.mask = b[begin:i:i], mask
 	if mask&isLess != 0 {
-		return 0, s.fail(begin+bytes.IndexByte(a.value, '<'), fhir.IDXMLSyntax, "< stands in an attribute's value; write &lt;")
+		return 0, s.fail(begin+bytes.IndexByte(a.value, '<'), fhir.IDXMLSyntax, "the value of an attribute contains <; write &lt;")
 	}
 	if mask&(isControl|isHigh) != 0 {
 		if err := s.characters(a.value, begin); err != nil {

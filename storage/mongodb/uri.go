@@ -28,7 +28,7 @@ func readURI(uri string) (*connstring.ConnString, error) {
 	case !speakable(unknown, uri):
 		return nil, fmt.Errorf("mongodb: the connection string can't be used: it has options that there are not (of a name and a password @ : / ? # [ ] %% are escaped, %%40 for @)")
 	}
-	return nil, fmt.Errorf("mongodb: the connection string can't be used: there is no option %s", strings.Join(unknown, ", "))
+	return nil, fmt.Errorf("mongodb: the connection string cannot be used: unknown option %s", strings.Join(unknown, ", "))
 }
 
 // speakable reports whether names of options may be told. What follows a question mark in a password that is not escaped looks like one.
@@ -59,7 +59,7 @@ func noMember(ctx context.Context, uri string) string {
 	if err != nil || cs.ReplicaSet == "" {
 		return "the connection string names none that can be found"
 	}
-	why := fmt.Sprintf("%s is no member of the replica set %s that the connection string names", strings.Join(cs.Hosts, ", "), cs.ReplicaSet)
+	why := fmt.Sprintf("%s is not a member of the replica set %s that the connection string names", strings.Join(cs.Hosts, ", "), cs.ReplicaSet)
 	if len(cs.Hosts) > 1 {
 		why = fmt.Sprintf("none of %s is a member of the replica set %s that the connection string names", strings.Join(cs.Hosts, ", "), cs.ReplicaSet)
 	}

@@ -150,7 +150,7 @@ func (s *Summary) Write(w io.Writer) {
 		n    int
 		what string
 	}{
-		{s.Before, "loaded by the earlier run and not sent again"},
+		{s.Before, "loaded by the earlier run and skipped"},
 		{s.Deletions, "deleted according to a history Bundle and not loaded"},
 		{s.Superseded, "older versions in a history Bundle, not loaded: the newest is"},
 	} {

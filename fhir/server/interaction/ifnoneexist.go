@@ -19,7 +19,7 @@ func (s *Service) readIfNoneExist(text, typ, base string) (query string, err err
 		query = after
 	}
 	if query == "" {
-		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDIfNoneExist, "the condition of a conditional create needs search parameters, as in identifier=http://example.org|1")
+		return "", fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDIfNoneExist, "the condition of a conditional create needs search parameters, such as identifier=http://example.org|1")
 	}
 	_, err = search.ReadQuery(query)
 	return query, err

@@ -147,7 +147,7 @@ func (s *Service) noReferrers(ctx context.Context, tx storage.Reader, key fhir.K
 			return err
 		}
 		if len(rows) > 0 {
-			return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, fhir.IDReferenced, "a resource of type "+typ+" refers to this one, which so can't be deleted")
+			return fhir.NewError(fhir.KindConflict, fhir.IssueConflict, fhir.IDReferenced, "cannot delete: a resource of type "+typ+" still refers to this one")
 		}
 	}
 	return nil

@@ -66,9 +66,17 @@ func (s *Service) checkType(typ string, r fhir.Resource) error {
 	}
 	if got := r.Type(); got != typ {
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType,
-			fmt.Sprintf("the URL asks for a resource of type %s, the body's resourceType is another", typ))
+			fmt.Sprintf("the URL is for %s, but the body's resourceType is %s", typ, named(got)))
 	}
 	return nil
+}
+
+// named returns a type's name for a message, and not what is no name.
+func named(typ string) string {
+	if fhir.ValidTypeName(typ) {
+		return typ
+	}
+	return "not a name"
 }
 
 // knownType refuses what is no resource type of R4.

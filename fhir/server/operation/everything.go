@@ -76,7 +76,7 @@ func everythingSearch(args []argument) (asked, shown []search.Pair, err error) {
 			asked = append(asked, pair)
 		case "_since":
 			if _, err := fhir.ParseInstant(a.value); err != nil {
-				return nil, nil, errParameter(fhir.IssueValue, "_since is an instant, as in 2026-11-23T09:30:00Z", a.node)
+				return nil, nil, errParameter(fhir.IssueValue, "_since must be an instant, such as 2026-11-23T09:30:00Z", a.node)
 			}
 			asked = append(asked, search.Pair{Name: "_lastUpdated", Value: "ge" + a.value})
 		default:

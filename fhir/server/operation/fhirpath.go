@@ -102,7 +102,7 @@ func (e *evaluation) read(in fhir.Resource) error {
 	for p := range in.Get("parameter").Children() {
 		name := p.Get("name").Text()
 		if seen[name] && name != "variables" {
-			return errParameter(fhir.IssueInvalid, "this parameter stands at most once", p)
+			return errParameter(fhir.IssueInvalid, "this parameter may be given at most once", p)
 		}
 		seen[name] = true
 		var err error
@@ -161,7 +161,7 @@ func (e *evaluation) readResource(p fhir.Node) error {
 		return errParameter(fhir.IssueValue, "resource holds a resource, or its JSON in an extension json-value", p)
 	}
 	if _, ok := e.reg.Resource(e.resource.Type()); !ok {
-		return errParameter(fhir.IssueNotSupported, "this is no resource type of R4", p)
+		return errParameter(fhir.IssueNotSupported, "this is not a resource type of R4", p)
 	}
 	return nil
 }

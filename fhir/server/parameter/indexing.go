@@ -297,6 +297,9 @@ const savePosition = 2 * time.Second
 // finish strikes off the items of w, which all have been gone through. Where there are other gateways, what was written since the parameters came
 // is first indexed once more: by gateways that had not heard of them and ended before they could make the entries again.
 func (s *Set) finish(ctx context.Context, run *job.Run, w worklist) (worklist, error) {
+	if err := s.containers(ctx, w); err != nil {
+		return w, err
+	}
 	if s.opt.Shared {
 		select {
 		case <-ctx.Done():
@@ -323,6 +326,24 @@ func (s *Set) finish(ctx context.Context, run *job.Run, w worklist) (worklist, e
 	return s.change(ctx, run, func(now *worklist) {
 		now.Items = slices.DeleteFunc(now.Items, func(it item) bool { return slices.ContainsFunc(finished, it.same) })
 	})
+}
+
+// containers indexes what contains resources of the types of w's items, or has them in place: it is found by their parameters.
+func (s *Set) containers(ctx context.Context, w worklist) error {
+	var types []string
+	for _, it := range w.Items {
+		types = append(types, it.Types...)
+	}
+	types = sorted(types)
+	for _, typ := range s.registry.ResourceTypes() {
+		if slices.Contains(types, typ) { // all of them have been gone through
+			continue
+		}
+		if _, err := s.through(ctx, typ, search.Holding(types), fhir.Key{}, func(int64, fhir.Key) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Await waits until nothing that concerns the caller is being indexed or waits for it, for a while at most, and returns what is left. A wait that

@@ -111,7 +111,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.BaseURL != "" {
 		u, err := url.Parse(c.BaseURL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-			return c, fmt.Errorf("rest: the base URL must be http or https, a host and a path, as in https://example.org/fhir")
+			return c, fmt.Errorf("rest: the base URL must be http or https, a host and a path, such as https://example.org/fhir")
 		}
 		c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	}

@@ -27,10 +27,8 @@ func (h *Handler) readyz(x *exchange) error {
 		return e
 	}
 	text := "ready\n"
-	if b, ok := h.cfg.Service.(interface{ Building() []string }); ok {
-		if types := b.Building(); len(types) > 0 {
-			text += "indexes are being made: " + strings.Join(types, ", ") + "\n"
-		}
+	if types := h.cfg.Service.Building(); len(types) > 0 {
+		text += "indexes are being made: " + strings.Join(types, ", ") + "\n"
 	}
 	x.text(http.StatusOK, text)
 	return nil

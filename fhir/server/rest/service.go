@@ -22,4 +22,6 @@ type Service interface {
 	Do(ctx context.Context, q *interaction.Request) (interaction.Response, error)
 	// Ready returns nil when requests can be served, or says what is waited for.
 	Ready(ctx context.Context) error
+	// Building returns the resource types whose indexes are still under construction.
+	Building() []string
 }

@@ -116,7 +116,7 @@ func (h *Handler) renderCapability() (before, after []byte) {
 	w.open('[')
 	w.open('{')
 	w.str("mode", "server")
-	w.str("documentation", "Unknown parameters are refused; with Prefer: handling=lenient they are passed over and reported. "+notServed())
+	w.str("documentation", "Unknown parameters are refused; with Prefer: handling=lenient they are ignored and reported. "+notServed())
 	w.name("security")
 	w.open('{')
 	w.boolean("cors", len(h.cfg.Origins) > 0)
