@@ -8,12 +8,15 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// Create stores r under an id that the server chooses; an id in the body is passed over (R4 http, 3.1.0.8 create,
+// Create stores r under an id that the server chooses; an id in the body is ignored (R4 http, 3.1.0.8 create,
 // http://hl7.org/fhir/R4/http.html#create). ifNoneExist, where not empty, makes it conditional: with one match nothing is written and the
 // match is returned as Unchanged, with several it is KindPrecondition.
 func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNoneExist string) (Result, error) {
 	const op = "create"
-	d, err := s.prepareResolved(ctx, typ, r)
+	if err := s.checkWritable(CodeCreate, fhir.Key{Type: typ}, r); err != nil {
+		return Result{}, failure(op, fhir.Key{Type: typ}, err)
+	}
+	d, err := s.prepareResolved(ctx, r)
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}
