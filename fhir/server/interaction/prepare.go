@@ -65,8 +65,12 @@ func (s *Service) checkType(typ string, r fhir.Resource) error {
 		return err
 	}
 	if got := r.Type(); got != typ {
+		named := "a resource type that R4 does not have"
+		if _, ok := s.registry.Resource(got); ok {
+			named = "the resourceType " + got
+		}
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType,
-			fmt.Sprintf("the URL is for %s, but the body has a different resourceType", typ))
+			fmt.Sprintf("the URL is for %s, but the body has %s", typ, named))
 	}
 	return nil
 }
