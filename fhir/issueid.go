@@ -179,6 +179,7 @@ const (
 // Bundles.
 const (
 	IDBundleType           IssueID = "bundle-type"           // A Bundle sent to the base is not of type batch or transaction.
+	IDBundleStored         IssueID = "bundle-stored"         // A batch or transaction was stored as a resource; sent to the base it would be performed.
 	IDBundleEntry          IssueID = "bundle-entry"          // Bundle.entry is not an array.
 	IDBundleEntries        IssueID = "bundle-entries"        // The Bundle has more entries than the server accepts.
 	IDEntryRequest         IssueID = "entry-request"         // An entry of a batch or transaction has no request.

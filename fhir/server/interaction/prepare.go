@@ -65,14 +65,18 @@ func (s *Service) checkType(typ string, r fhir.Resource) error {
 		return err
 	}
 	if got := r.Type(); got != typ {
-		named := "a resource type that R4 does not have"
-		if _, ok := s.registry.Resource(got); ok {
-			named = "the resourceType " + got
-		}
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType,
-			fmt.Sprintf("the URL is for %s, but the body has %s", typ, named))
+			fmt.Sprintf("the URL is for %s, but the body's resourceType is %s", typ, named(got)))
 	}
 	return nil
+}
+
+// named returns a type's name for a message, and not what is no name.
+func named(typ string) string {
+	if fhir.ValidTypeName(typ) {
+		return typ
+	}
+	return "not a name"
 }
 
 // knownType refuses what is no resource type of R4.
