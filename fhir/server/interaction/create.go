@@ -17,7 +17,7 @@ func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNon
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}
-	d, err := s.settled(ctx, typ, r)
+	d, err := s.prepareResolved(ctx, typ, r)
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}

@@ -220,6 +220,12 @@ func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
 	if res.Status == 0 {
 		res.Status = http.StatusOK
 	}
+	if res.Stream != nil && res.ContentType == "" && !q.Pieces {
+		if res.Body, err = s.collect(ctx, &res); err != nil {
+			return Response{}, err
+		}
+		res.Stream = nil
+	}
 	return Response{Status: res.Status, Resource: res.Body, Operation: &res}, nil
 }
 

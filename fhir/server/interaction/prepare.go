@@ -176,7 +176,7 @@ func (d *draft) same(cur storage.Record) bool {
 // order.
 func sameContent(a, b fhir.Resource) bool {
 	movable := func(n fhir.Node) bool { return n.Name() == "resourceType" || n.Name() == "id" || n.Name() == "meta" }
-	settled := func(n fhir.Node) fhir.Node {
+	content := func(n fhir.Node) fhir.Node {
 		for n.Valid() && movable(n) {
 			n = n.Next()
 		}
@@ -187,12 +187,12 @@ func sameContent(a, b fhir.Resource) bool {
 			return false
 		}
 	}
-	x, y := settled(a.First()), settled(b.First())
+	x, y := content(a.First()), content(b.First())
 	for x.Valid() && y.Valid() {
 		if x.Name() != y.Name() || !bytes.Equal(x.Raw(), y.Raw()) {
 			return false
 		}
-		x, y = settled(x.Next()), settled(y.Next())
+		x, y = content(x.Next()), content(y.Next())
 	}
 	return !x.Valid() && !y.Valid()
 }

@@ -27,8 +27,8 @@ type searching struct {
 	total     search.Total
 	subset    *subset
 	includes  []search.Include
-	// whole is SearchRequest.Whole.
-	whole bool
+	// whole is SearchRequest.Whole. mentioned includes what matches refer to without a search parameter, too.
+	whole, mentioned bool
 	// issues are what lenient handling passed over.
 	issues  []fhir.Issue
 	explain bool

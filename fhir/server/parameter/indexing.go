@@ -378,3 +378,45 @@ func (s *Set) Await(ctx context.Context, limit time.Duration, concerns func(Prog
 	}
 	return nil
 }
+
+// earlierName names, in the store's Meta, the list of unfinished indexing of releases that had no jobs.
+const earlierName = "reindexing"
+
+// takeOver takes over the unfinished indexing that such a release has left.
+func (s *Set) takeOver(ctx context.Context) error {
+	err := s.opt.Store.View(ctx, func(r storage.Reader) error {
+		_, err := r.Meta(ctx, earlierName)
+		return err
+	})
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.opt.Store.Update(ctx, func(tx storage.Tx) error {
+		if err := tx.Guard(ctx, earlierName); err != nil {
+			return err
+		}
+		raw, err := tx.Meta(ctx, earlierName)
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil // another gateway was faster
+		}
+		var items []item
+		if err == nil {
+			err = json.Unmarshal(raw, &items)
+		}
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			if err := s.addWork(ctx, tx, it); err != nil {
+				return err
+			}
+		}
+		if err := tx.SetMeta(ctx, "reindex-turn", nil); err != nil {
+			return err
+		}
+		return tx.SetMeta(ctx, earlierName, nil)
+	})
+}
