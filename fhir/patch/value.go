@@ -178,17 +178,13 @@ func (v *value) appendIn(dst []byte, aligned bool) []byte {
 		return append(dst, "null"...)
 	}
 	dst = append(dst, open)
-	first := true
 	for i := range v.kids {
 		m := &v.kids[i]
 		gone := m.v.gone()
 		if gone && !(v.kind == fhir.Array && aligned) {
 			continue
 		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
+		dst = fhir.AppendSeparator(dst)
 		if v.kind == fhir.Object {
 			if m.raw != nil {
 				dst = append(append(append(dst, '"'), m.raw...), '"')

@@ -12,12 +12,5 @@
 //	Observation.effectiveDateTime "2014-05"   {Param: "date", Lo: "20140501", Hi: "20140601"}
 //	Observation?date=ge2014                   Or{Some{date, Lo >= "20140101"}, Some{date, Hi > "20150101"}}
 //
-// Encodings are printable ASCII. Numbers: a sign letter, a four-digit exponent and the significant digits. Moments: the digits of UTC without
-// zeros at the end. Every range is half-open, and a point p is [p, p + "!"), because "!" sorts below all that can follow an encoding.
-//
-// What a modifier needs beyond the parameter's own entries is an entry of its own under a derived name: ":text" strings of tokens,
-// ":identifier" tokens of references, ":of-type" tokens of identifiers, ":unit" quantities by the text of their unit, ":ucum" quantities in
-// canonical units, ":present" for :missing that there is a value which has no entry. "_text" and "_content" are words.
-//
-// Decisions are in DECISIONS.md.
+// Encodings, and the names of derived entries such as ":text" and ":missing", are described in DECISIONS.md, with the decisions.
 package search

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -280,4 +281,59 @@ func TestStreamsAreReadAndWrittenInPieces(t *testing.T) {
 			}
 		}
 	}
+}
+
+// entries is a Bundle in XML of many entries that is made while it is read.
+type entries struct {
+	left  int
+	piece string
+	rest  string
+}
+
+func (e *entries) Read(p []byte) (int, error) {
+	if e.rest == "" {
+		if e.left == 0 {
+			return 0, io.EOF
+		}
+		if e.left--; e.left == 0 {
+			e.rest = "</Bundle>"
+		} else {
+			e.rest = e.piece
+		}
+	}
+	n := copy(p, e.rest)
+	e.rest = e.rest[n:]
+	return n, nil
+}
+
+// counter counts what is written.
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// TestALongBundleIsReadInAChunk reads a Bundle of 32 MB.
+func TestALongBundleIsReadInAChunk(t *testing.T) {
+	const entry = `<entry><resource><Patient><id value="a"/><name><given value="A"/><given id="x"/></name><birthDate value="1970"><extension url="urn:x"/></birthDate></Patient></resource></entry>`
+	src := &entries{left: 32 << 20 / len(entry), piece: entry, rest: `<Bundle xmlns="http://hl7.org/fhir"><type value="collection"/>`}
+	var before, after runtime.MemStats
+	var read counter
+	if err := r4.WriteJSON(io.Discard, strings.NewReader(`<Patient xmlns="http://hl7.org/fhir"/>`), Limits{}); err != nil { // plans are made once
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&before)
+	if err := r4.WriteJSON(&read, src, Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if read < 20<<20 {
+		t.Errorf("%d bytes of JSON", read)
+	}
+	// Besides the buffers only the siblings of lists of primitives take memory, until their list ends: 16 bytes for each of these.
+	if made := after.TotalAlloc - before.TotalAlloc; made > 16<<20 {
+		t.Errorf("%d bytes were allocated for %d of JSON", made, read)
+	}
+	t.Logf("%d bytes were allocated for %d of JSON", after.TotalAlloc-before.TotalAlloc, read)
 }

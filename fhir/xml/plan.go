@@ -56,6 +56,20 @@ func (p *plan) find(name []byte, last *child) *child {
 	return p.children[string(name)]
 }
 
+// named is find for a string.
+func (p *plan) named(name string, last *child) *child {
+	i := 0
+	if last != nil {
+		i = last.position
+	}
+	for end := min(i+6, len(p.sequence)); i < end; i++ {
+		if c := p.sequence[i]; c.name == name {
+			return c
+		}
+	}
+	return p.children[name]
+}
+
 // holds says what an element is in JSON.
 type holds uint8
 

@@ -2,6 +2,7 @@ package xml
 
 import (
 	"io"
+	"sync"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
@@ -18,7 +19,9 @@ const header = `<?xml version="1.0" encoding="UTF-8"?>`
 // the definitions do not know, a value whose JSON is not that of its type, characters that XML does not have, and a narrative that is not one
 // well-formed div.
 func (f *Format) AppendXML(dst []byte, r fhir.Resource, opt Options) ([]byte, error) {
-	e := encoder{f: f, out: dst, pretty: opt.Pretty}
+	e := newEncoder(f, opt)
+	defer e.release()
+	e.out = dst
 	if err := e.document(r); err != nil {
 		return nil, err
 	}
@@ -28,7 +31,9 @@ func (f *Format) AppendXML(dst []byte, r fhir.Resource, opt Options) ([]byte, er
 // WriteXML is AppendXML for a writer. It holds no more than a chunk and the largest element of the document. Some of the document may have been
 // written before an error.
 func (f *Format) WriteXML(w io.Writer, r fhir.Resource, opt Options) error {
-	e := encoder{f: f, w: w, out: make([]byte, 0, 2*chunk), pretty: opt.Pretty}
+	e := newEncoder(f, opt)
+	defer e.release()
+	e.w, e.out = w, make([]byte, 0, 2*chunk)
 	err := e.document(r)
 	if err == nil {
 		_, err = w.Write(e.out)
@@ -44,6 +49,24 @@ type encoder struct {
 	pretty bool
 	// members is a stack of the members of the objects that are being written.
 	members []member
+}
+
+// encoders are encoders whose stacks are used again.
+var encoders = sync.Pool{New: func() any { return new(encoder) }}
+
+func newEncoder(f *Format, opt Options) *encoder {
+	e := encoders.Get().(*encoder)
+	e.f, e.pretty = f, opt.Pretty
+	return e
+}
+
+// release gives the stack back; it keeps no tree.
+func (e *encoder) release() {
+	members := e.members[:cap(e.members)]
+	clear(members)
+	if *e = (encoder{members: members[:0]}); cap(members) <= 1000 {
+		encoders.Put(e)
+	}
 }
 
 // member is an element of an object: the value, and for primitives the sibling.
@@ -140,10 +163,11 @@ func (e *encoder) object(n fhir.Node, p *plan, name string, depth int) error {
 // collect pushes the members of an object in the order of the definitions, attributes first.
 func (e *encoder) collect(n fhir.Node, p *plan) error {
 	base := len(e.members)
+	var last *child
 	for m := n.First(); m.Valid(); m = m.Next() {
 		name := m.Name()
 		sibling := false
-		c := p.children[name]
+		c := p.named(name, last)
 		if c == nil {
 			if name == "resourceType" && p == e.f.resources[p.name] {
 				continue
@@ -155,6 +179,7 @@ func (e *encoder) collect(n fhir.Node, p *plan) error {
 				return fail(m, "the definitions have no such element")
 			}
 		}
+		last = c
 		at := -1
 		for i := len(e.members) - 1; i >= base; i-- {
 			if o := e.members[i].c; o == c {

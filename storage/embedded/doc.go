@@ -31,30 +31,12 @@
 //	meta      name                                                     what the server keeps
 //	format    -                                                        the version of this layout
 //
-// and the index rows of version 1 that version 2 does not have are deleted: they are computed from the entries row of version 1, and only
-// the difference is written. A deletion removes the entries row and all index rows; document stays, with a bit in its first byte.
+// and the index rows that version 2 no longer has are deleted. A deletion removes the entries row and all index rows; document stays, with a bit in its first byte.
 //
-// A crash leaves all of these rows or none: they are one record of Pebble's log, and the log is read back to the last whole record. Update
-// returns when the record is synced, so what was acknowledged is there. No row is written at any other time.
+// A crash leaves all of these rows or none: they are one record of Pebble's log. Update returns when the record is synced.
 //
-// An index row is (number, variant, columns, id, 0x00, tail). The variant says which field the last column is: c code, i id of a reference,
-// u URI, f and x a string folded and exact, l Lo, h node and Hi of a wide range, g the first bytes of Lo. Composites and compounds are rows
-// of several slots, one for each part or parameter (p; q with the last slot by node and Hi, r with it by group). The tail has for each slot
-// its form and the fields that are no column, so a row holds its whole entries, and a condition on them is decided without reading the
-// resource.
+// Find plans each type by itself: a condition that an index serves becomes a source with an estimate, the cheapest source drives, and what is left is
+// tried on the entries row of each candidate.
 //
-//	Where all columns are fixed, rows are in the order of ids: a stream that can be sought, merged (AND) and united (OR).
-//	Where the last column is a range, rows are in its order: it is read whole, or it is the order of the answer.
-//
-// Find plans each type by itself: every condition that an index serves becomes a source with an estimate (counters for single values, else
-// a walk over the rows of the index, of the sample and of the sparse sample). The cheapest source for the rows asked for drives, selective
-// sorted ones are merged with it by seeks, and what is left is tried on the entries row, which each answer's row needs anyway for its
-// version. Orders are read from an index that ends in the first sort parameter, or the matches are collected and the first kept,
-// whichever is estimated to read less. A chain is read from the inner side while that is small, else asked candidate by candidate, with
-// what was found remembered. A page behind a position seeks to it.
-//
-// # What it does not do
-//
-// Negations and conditions that compare by "contains" are tried row by row, and Explain says so. A range over a huge population that spans
-// more than 32 groups and is still rare is read whole. Systems past the 4,096th stand in full in the keys.
+// How rows are made, how Find plans and what it does not do is in DECISIONS.md, with the decisions.
 package embedded

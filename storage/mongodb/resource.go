@@ -91,20 +91,13 @@ func appendNumber(dst []byte, name, text string) []byte {
 // appendJSON appends the JSON of a BSON document that appendBSON made.
 func appendJSON(dst []byte, doc bsoncore.Document) []byte {
 	dst = append(dst, '{')
-	first := true
 	for rest := body(doc); ; {
 		name, v, tail, ok := nextElement(rest)
 		if !ok {
 			return append(dst, '}')
 		}
 		rest = tail
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = fhir.AppendString(dst, name)
-		dst = append(dst, ':')
-		dst = appendJSONValue(dst, v)
+		dst = appendJSONValue(fhir.AppendName(dst, name), v)
 	}
 }
 
@@ -114,18 +107,13 @@ func appendJSONValue(dst []byte, v bsoncore.Value) []byte {
 		return appendJSON(dst, v.Data)
 	case bsoncore.TypeArray:
 		dst = append(dst, '[')
-		first := true
 		for rest := body(v.Data); ; {
 			_, item, tail, ok := nextElement(rest)
 			if !ok {
 				return append(dst, ']')
 			}
 			rest = tail
-			if !first {
-				dst = append(dst, ',')
-			}
-			first = false
-			dst = appendJSONValue(dst, item)
+			dst = appendJSONValue(fhir.AppendSeparator(dst), item)
 		}
 	case bsoncore.TypeString:
 		return fhir.AppendString(dst, v.StringValue())

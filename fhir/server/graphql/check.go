@@ -79,7 +79,16 @@ func (c *checker) system(set ast.SelectionSet, depth int) error {
 		if err := c.field(f, depth); err != nil {
 			return err
 		}
-		if f.Name == "__typename" || f.Name == "__schema" || f.Name == "__type" {
+		switch f.Name {
+		case "__typename":
+			if err := c.leaf(f); err != nil {
+				return err
+			}
+			continue
+		case "__schema", "__type":
+			if err := c.introspection(f.SelectionSet, depth+1); err != nil {
+				return err
+			}
 			continue
 		}
 		if t, ok := c.x.s.reg.Resource(f.Name); ok {
@@ -95,6 +104,26 @@ func (c *checker) system(set ast.SelectionSet, depth int) error {
 			if err == nil {
 				err = bad(f.Position, fhir.IDGraphQLField, "the root has no field "+f.Name+"; it has [type], [type]List and [type]Connection for each resource type")
 			}
+			return err
+		}
+	}
+	return nil
+}
+
+// introspection checks the selections of __schema and __type for their depth and their fragments; whether the fields exist is seen when they are told.
+func (c *checker) introspection(set ast.SelectionSet, depth int) error {
+	for _, sel := range set {
+		f, ok := sel.(*ast.Field)
+		if !ok {
+			if err := c.spread(sel, depth, func(set ast.SelectionSet, _ string, depth int) error { return c.introspection(set, depth) }); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.field(f, depth); err != nil {
+			return err
+		}
+		if err := c.introspection(f.SelectionSet, depth+1); err != nil {
 			return err
 		}
 	}

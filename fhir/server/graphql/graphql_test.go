@@ -228,13 +228,17 @@ func TestQueriesThatFail(t *testing.T) {
 		{"an unknown field of a connection", "", `{ PatientConnection { spam } }`, "", fhir.IDGraphQLField, "spam"},
 		{"an unknown search parameter", "", `{ PatientList(spam: 1) { id } }`, "", fhir.IDUnknownParameter, ""},
 		{"an unknown field of introspection", "", `{ __schema { spam } }`, "", fhir.IDGraphQLField, "spam"},
+		{"an unknown fragment of introspection", "", `{ __schema { ...X } }`, "", fhir.IDGraphQLField, "X"},
+		{"introspection without end", "", `{ __schema { types { ...T } } } fragment T on __Type { fields { type { ...T } } }`, "", fhir.IDGraphQLField, "itself"},
+		{"introspection that is too large", "", `{ __schema { types { fields { type { ofType { fields { type { ofType { fields { type { ofType { fields { name } } } } } } } } } } } } }`, "", fhir.IDGraphQLTooCostly, "large"},
+		{"a field of a field of the root", "", `{ __typename { x } }`, "", fhir.IDGraphQLField, "primitive"},
 		{"too deep", patient, "{" + strings.Repeat("extension {", 30) + "url" + strings.Repeat("}", 31), "", fhir.IDGraphQLTooCostly, "deep"},
 		{"too many fields", patient, `{ ...A } fragment A on Patient { ...B ...B ...B ...B } fragment B on Patient { ...C ...C ...C ...C ...C ...C } fragment C on Patient { ...D ...D ...D ...D ...D ...D ...D } fragment D on Patient { id a: id b: id c: id d: id e: id f: id g: id h: id i: id j: id k: id l: id}`, "", fhir.IDGraphQLTooCostly, "fields"},
 	} {
 		got, err := execute(t, &examples{t: t}, c.root, c.query, c.variables)
 		var e *fhir.Error
 		if !errors.As(err, &e) || e.Issues[0].ID != c.id || !strings.Contains(e.Issues[0].Text, c.words) {
-			t.Errorf("%s: got %s %v; want id %s, text with %q", c.name, got, err, c.id, c.words)
+			t.Errorf("%s: got %.300s %v; want id %s, text with %q", c.name, got, err, c.id, c.words)
 		}
 	}
 }
@@ -242,7 +246,7 @@ func TestQueriesThatFail(t *testing.T) {
 // TestIntrospection holds the schema to be one that the usual tools accept: every type that is named is there.
 func TestIntrospection(t *testing.T) {
 	src := &examples{t: t}
-	got, err := New(definition.R4(), Limits{Values: 10_000_000}).Execute(context.Background(), Query{Text: `{ __schema { queryType { name } mutationType { name } types { kind name description fields(includeDeprecated: true) { name
+	got, err := New(definition.R4(), Limits{}).Execute(context.Background(), Query{Text: `{ __schema { queryType { name } mutationType { name } types { kind name description fields(includeDeprecated: true) { name
 		args { name type { ...T } defaultValue } type { ...T } isDeprecated deprecationReason } inputFields { name } interfaces { name } enumValues { name } possibleTypes { name } } directives { name locations args { name type { ...T } } } } }
 		fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }`}, src)
 	if err != nil {
@@ -316,15 +320,15 @@ func TestIntrospection(t *testing.T) {
 
 func FuzzQuery(f *testing.F) {
 	for _, s := range []string{`{ name(fhirpath: "use='official'", _count: 1) @first { given @singleton } }`, `query Q($a: Boolean = true, $b: [String!]) { ...F @include(if: $a) name(use: $b) { use } } fragment F on Patient { id }`,
-		`{ name @flatten @slice(path: "use") { given } managingOrganization { resource(optional: true, type: Organization) { ... on Organization { name } } } }`, `{ __schema { types { name } } }`, `{ ConditionList(_reference: patient) { id } }`} {
+		`{ name @flatten @slice(path: "use") { given } managingOrganization { resource(optional: true, type: Organization) { ... on Organization { name } } } }`, `{ __schema { types { name ...T } } } fragment T on __Type { kind fields { type { name } } }`, `{ __schema { ...X } a: __type(name: "x") { name } }`, `{ ConditionList(_reference: patient) { id } }`} {
 		f.Add(s, `{"a":true,"b":["usual"]}`)
 	}
+	s := New(definition.R4(), Limits{Values: 10_000, Reads: 10})
 	f.Fuzz(func(t *testing.T, text, variables string) {
 		v, err := fhir.Parse([]byte(variables), fhir.Limits{})
 		if err != nil {
 			return
 		}
-		s := New(definition.R4(), Limits{Values: 10_000, Reads: 10})
 		for _, root := range []fhir.Resource{{}, {Node: node(t, patient)}} {
 			got, err := s.Execute(context.Background(), Query{Text: text, Variables: v.Root(), Root: root}, &examples{t: t})
 			if err != nil {

@@ -3,6 +3,8 @@ package graphql
 import (
 	"strconv"
 
+	"github.com/vektah/gqlparser/v2/ast"
+
 	"github.com/fhirgate/fhirgate/fhir"
 )
 
@@ -23,88 +25,104 @@ type name string
 
 func (name) field(*schema, *executor, group) (any, bool, error) { return nil, false, nil }
 
-// introspect puts __schema or __type into out.
+// introspect puts __schema or __type into out. The schema is large, so its JSON is written at once.
 func (x *executor) introspect(g group, out *object) error {
 	s := &x.s.schema
 	s.once.Do(s.build)
-	if g.Name == "__schema" {
-		return x.describe(s, g, s, out)
+	var v any = s
+	if g.Name == "__type" {
+		a := g.Arguments.ForName("name")
+		if a == nil {
+			return bad(g.Position, fhir.IDGraphQLArgument, "__type needs the argument name")
+		}
+		text, err := x.text(a.Value)
+		if err != nil {
+			return err
+		}
+		if v = nil; s.types[text] != nil {
+			v = s.types[text]
+		}
 	}
-	a := g.Arguments.ForName("name")
-	if a == nil {
-		return bad(g.Position, fhir.IDGraphQLArgument, "__type needs the argument name")
-	}
-	text, err := x.text(a.Value)
-	if err != nil {
+	d := description{s: s, x: x, groups: map[*ast.Field][]group{}}
+	if err := d.append(g, v); err != nil {
 		return err
 	}
-	t := s.types[text]
-	if t == nil {
-		return x.put(g, out, false, "", value{json: []byte("null")})
-	}
-	return x.describe(s, g, t, out)
+	return x.put(g, out, false, "", value{json: d.out})
 }
 
-// describe puts a value of introspection into out.
-func (x *executor) describe(s *schema, g group, v any, out *object) error {
-	put := func(v value) error { return x.put(g, out, false, "", v) }
+// maxDescription bounds the JSON of an introspection: fields of types lead to types again.
+const maxDescription = 32 << 20
+
+// description writes the JSON of an introspection.
+type description struct {
+	s      *schema
+	x      *executor
+	out    []byte
+	groups map[*ast.Field][]group // the selections of each field
+}
+
+// append appends a value of introspection: text, a boolean, null, an object, or a list of them.
+func (d *description) append(g group, v any) error {
+	if len(d.out) > maxDescription {
+		return tooCostly("the result is too large")
+	}
 	switch v := v.(type) {
 	case nil:
-		return put(value{json: []byte("null")})
+		d.out = append(d.out, "null"...)
 	case string:
-		return put(textValue(v))
+		d.out = fhir.AppendString(d.out, v)
+	case name:
+		d.out = fhir.AppendString(d.out, string(v))
 	case bool:
-		return put(value{json: strconv.AppendBool(nil, v)})
+		d.out = strconv.AppendBool(d.out, v)
 	case []described:
-		f := out.field(g.key)
-		f.list = true
-		if len(v) == 0 {
-			f.list = false
-			return put(value{json: []byte("[]")})
-		}
-		for _, item := range v {
-			if n, ok := item.(name); ok {
-				if err := x.put(g, out, true, "", textValue(string(n))); err != nil {
-					return err
-				}
-				continue
+		d.out = append(d.out, '[')
+		for i, item := range v {
+			if i > 0 {
+				d.out = append(d.out, ',')
 			}
-			if err := x.describeOne(s, g, item, out, true); err != nil {
+			if err := d.append(g, item); err != nil {
 				return err
 			}
 		}
-		return nil
+		d.out = append(d.out, ']')
 	case described:
-		return x.describeOne(s, g, v, out, false)
+		return d.object(g, v)
 	}
 	return nil
 }
 
-func (x *executor) describeOne(s *schema, g group, d described, out *object, many bool) error {
+func (d *description) object(g group, v described) error {
 	if len(g.SelectionSet) == 0 {
 		return bad(g.Position, fhir.IDGraphQLField, "the field "+g.Name+" needs a selection of fields")
 	}
-	groups, err := x.collect(g.SelectionSet, nil, nil)
-	if err != nil {
-		return err
+	groups, ok := d.groups[g.Field]
+	if !ok {
+		var err error
+		if groups, err = d.x.collect(g.SelectionSet, nil, nil); err != nil {
+			return err
+		}
+		d.groups[g.Field] = groups
 	}
-	o := &object{}
-	if err := x.put(g, out, many, "", value{object: o}); err != nil {
-		return err
-	}
-	for _, g := range groups {
-		v, ok, err := d.field(s, x, g)
+	d.out = append(d.out, '{')
+	for i, g := range groups {
+		inner, ok, err := v.field(d.s, d.x, g)
 		if err != nil {
 			return err
 		}
 		if !ok {
 			return bad(g.Position, fhir.IDGraphQLField, "introspection has no field "+g.Name+" here")
 		}
-		if err := x.describe(s, g, v, o); err != nil {
+		if i > 0 {
+			d.out = append(d.out, ',')
+		}
+		d.out = append(fhir.AppendString(d.out, g.key), ':')
+		if err := d.append(g, inner); err != nil {
 			return err
 		}
 	}
-	return nil
+	d.out = append(d.out, '}')
+	return d.x.ctx.Err()
 }
 
 // text returns a description, null where there is none.

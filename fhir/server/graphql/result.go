@@ -44,26 +44,18 @@ func (o *object) field(name string) *field {
 // append appends the object as JSON. Fields without a value are left out.
 func (o *object) append(dst []byte) []byte {
 	dst = append(dst, '{')
-	first := true
 	for _, f := range o.fields {
 		if len(f.values) == 0 {
 			continue
 		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = append(fhir.AppendString(dst, f.name), ':')
+		dst = fhir.AppendName(dst, f.name)
 		if !f.list || f.single {
 			dst = f.values[0].append(dst)
 			continue
 		}
 		dst = append(dst, '[')
 		for i := range f.values {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = f.values[i].append(dst)
+			dst = f.values[i].append(fhir.AppendSeparator(dst))
 		}
 		dst = append(dst, ']')
 	}

@@ -83,7 +83,7 @@ func (b *batch) group(ctx context.Context, entries []*bundleEntry) {
 			return
 		}
 		if e.Resource, e.err = b.ownReferences(e.resource, e.Base); e.err == nil {
-			e.draft, e.err = b.prepareResolved(ctx, e.Key.Type, e.Resource)
+			e.draft, e.err = b.prepareResolved(ctx, e.Resource)
 		}
 	})
 	entries = slices.DeleteFunc(entries, func(e *bundleEntry) bool { return e.err != nil })

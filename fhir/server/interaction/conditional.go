@@ -167,7 +167,10 @@ func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Reso
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}
-	d, err := s.prepareResolved(ctx, typ, r)
+	if err := s.checkWritable(CodeUpdate, fhir.Key{Type: typ}, r); err != nil {
+		return Result{}, failure(op, fhir.Key{Type: typ}, err)
+	}
+	d, err := s.prepareResolved(ctx, r)
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}
@@ -192,19 +195,18 @@ func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Reso
 
 // conditionalKey returns the key that a conditional update of typ to r writes, given what its condition found.
 func conditionalKey(ctx context.Context, reader storage.Reader, typ string, r fhir.Resource, found fhir.Key, fresh string) (fhir.Key, error) {
-	id := r.Get("id")
+	id, err := bodyID(r)
 	switch {
-	case found.ID != "" && id.Valid() && id.Text() != found.ID:
-		return fhir.Key{}, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDIDMismatch,
-			Text: "the body's id is not that of the resource which the condition finds", Expression: typ + ".id"}}}
+	case err != nil:
+		return fhir.Key{}, err
+	case found.ID != "" && id != "" && id != found.ID:
+		return fhir.Key{}, errBodyID(fhir.IDIDMismatch, typ, "the body's id is not that of the resource which the condition finds")
 	case found.ID != "":
 		return found, nil
-	case !id.Valid():
+	case id == "":
 		return fhir.Key{Type: typ, ID: fresh}, nil
-	case !fhir.ValidID(id.Text()):
-		return fhir.Key{}, errInvalidID()
 	}
-	key := fhir.Key{Type: typ, ID: id.Text()}
+	key := fhir.Key{Type: typ, ID: id}
 	cur, err := current(ctx, reader, key)
 	if exists(cur) {
 		err = &fhir.Error{Kind: fhir.KindConflict, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueConflict, ID: fhir.IDIDExists,

@@ -57,15 +57,12 @@ func (s *Service) resolveReferences(ctx context.Context, r fhir.Resource) (fhir.
 }
 
 // prepareResolved is resolveReferences, and then prepare.
-func (s *Service) prepareResolved(ctx context.Context, typ string, r fhir.Resource) (*draft, error) {
-	if err := s.checkType(typ, r); err != nil {
-		return nil, err
-	}
+func (s *Service) prepareResolved(ctx context.Context, r fhir.Resource) (*draft, error) {
 	r, err := s.resolveReferences(ctx, r)
 	if err != nil {
 		return nil, join(err, s.checkContent(r))
 	}
-	return s.prepare(typ, r)
+	return s.prepare(r)
 }
 
 // refuseConditionalReferences refuses a resource with conditional references, which the write that made it does not resolve.

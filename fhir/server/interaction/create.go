@@ -13,11 +13,14 @@ import (
 // match is returned as Unchanged, with several it is KindPrecondition.
 func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNoneExist string) (Result, error) {
 	const op = "create"
+	if err := s.checkWritable(CodeCreate, fhir.Key{Type: typ}, r); err != nil {
+		return Result{}, failure(op, fhir.Key{Type: typ}, err)
+	}
 	r, err := ignoreID(r)
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}
-	d, err := s.prepareResolved(ctx, typ, r)
+	d, err := s.prepareResolved(ctx, r)
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}

@@ -238,15 +238,12 @@ func (s *Service) readCarried(e *bundleEntry) error {
 		if e.resource, err = ignoreID(e.resource); err != nil {
 			return err
 		}
-		return s.checkType(e.Key.Type, e.resource)
+		return s.checkWritable(e.Code, e.Key, e.resource)
 	case CodeUpdate:
 		if !e.resource.Valid() {
 			return missing("an update has a resource")
 		}
-		if err := s.checkType(e.Key.Type, e.resource); err != nil || e.criteria() {
-			return err
-		}
-		return checkID(e.Key, e.resource)
+		return s.checkWritable(e.Code, e.Key, e.resource)
 	case CodePatch:
 		if !e.resource.Valid() {
 			return missing("a patch has a Binary or Parameters resource")

@@ -127,5 +127,5 @@ func (s *Service) patched(p Patch, cur storage.Record) (*draft, error) {
 	if err := s.refuseConditionalReferences(after); err != nil {
 		return nil, err
 	}
-	return s.prepare(cur.Key.Type, after)
+	return s.prepare(after)
 }

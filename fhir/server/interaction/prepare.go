@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -26,11 +25,8 @@ type draft struct {
 	issues []fhir.Issue
 }
 
-// prepare checks that r is a resource of type typ that the server may store, and extracts its entries.
-func (s *Service) prepare(typ string, r fhir.Resource) (*draft, error) {
-	if err := s.checkType(typ, r); err != nil {
-		return nil, err
-	}
+// prepare checks that the content of r, which is writable, may be stored, and extracts its entries.
+func (s *Service) prepare(r fhir.Resource) (*draft, error) {
 	if err := s.custom.Check(r); err != nil {
 		return nil, err
 	}
@@ -57,52 +53,6 @@ func (s *Service) extract(r fhir.Resource, issues []fhir.Issue) (*draft, error) 
 		return nil, err
 	}
 	return &draft{resource: r, entries: entries, generation: generation, issues: issues}, nil
-}
-
-// checkType checks the type of the path and that the body is of it.
-func (s *Service) checkType(typ string, r fhir.Resource) error {
-	if err := s.knownType(typ); err != nil {
-		return err
-	}
-	if got := r.Type(); got != typ {
-		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType,
-			fmt.Sprintf("the URL is for %s, but the body's resourceType is %s", typ, named(got)))
-	}
-	return nil
-}
-
-// named returns a type's name for a message, and not what is no name.
-func named(typ string) string {
-	if fhir.ValidTypeName(typ) {
-		return typ
-	}
-	return "not a name"
-}
-
-// knownType refuses what is no resource type of R4.
-func (s *Service) knownType(typ string) error {
-	if _, ok := s.registry.Resource(typ); ok {
-		return nil
-	}
-	text := "this is not a resource type of R4" + fhir.DidYouMean(typ, slices.Values(s.registry.ResourceTypes()))
-	return fhir.NewError(fhir.KindNotFound, fhir.IssueNotSupported, fhir.IDUnknownType, text)
-}
-
-// checkID checks that the body's id is the URL's.
-func checkID(key fhir.Key, r fhir.Resource) error {
-	if !fhir.ValidID(key.ID) {
-		return errInvalidID()
-	}
-	id := r.Get("id")
-	switch {
-	case !id.Valid():
-		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDIDMissing,
-			Text: "the body of an update carries the id of the URL", Expression: key.Type + ".id"}}}
-	case id.Kind() != fhir.String || id.Text() != key.ID:
-		return &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDIDMismatch,
-			Text: "the body's id is not the URL's", Expression: key.Type + ".id"}}}
-	}
-	return nil
 }
 
 func errInvalidResource(issues []fhir.Issue) error {

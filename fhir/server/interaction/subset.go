@@ -65,21 +65,21 @@ func (s *Service) subset(body []byte, sub *subset) ([]byte, error) {
 	for c := range r.Children() {
 		name := c.Name()
 		if name == "meta" {
-			dst = appendMember(dst, name, nil)
+			dst = fhir.AppendName(dst, name)
 			dst = appendSubsetted(dst, c)
 			continue
 		}
 		if name != "resourceType" && name != "id" && !keep(name) {
 			continue
 		}
-		dst = appendMember(dst, name, nil)
+		dst = fhir.AppendName(dst, name)
 		if sub.summary == "true" {
 			dst = appendSummary(dst, c, jsonType(typ, name))
 		} else {
 			dst = c.AppendJSON(dst)
 		}
 		if name == "id" && !r.Get("meta").Valid() {
-			dst = appendMember(dst, "meta", nil)
+			dst = fhir.AppendName(dst, "meta")
 			dst = appendSubsetted(dst, fhir.Node{})
 		}
 	}
@@ -129,11 +129,8 @@ func appendSummary(dst []byte, n fhir.Node, typ *definition.Type) []byte {
 	switch n.Kind() {
 	case fhir.Array:
 		dst = append(dst, '[')
-		for i, c := 0, n.First(); c.Valid(); i, c = i+1, c.Next() {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendSummary(dst, c, typ)
+		for c := range n.Children() {
+			dst = appendSummary(fhir.AppendSeparator(dst), c, typ)
 		}
 		return append(dst, ']')
 	case fhir.Object:
@@ -146,7 +143,7 @@ func appendSummary(dst []byte, n fhir.Node, typ *definition.Type) []byte {
 			if e == nil || !e.Summary && e.Min == 0 && e.Name != "id" {
 				continue
 			}
-			dst = appendMember(dst, c.Name(), nil)
+			dst = fhir.AppendName(dst, c.Name())
 			if ref != nil {
 				dst = appendSummary(dst, c, ref.Type)
 			} else {
@@ -171,16 +168,6 @@ func jsonType(t *definition.Type, name string) *definition.Type {
 	return nil
 }
 
-// appendMember appends a member's name, and its value where one is given.
-func appendMember(dst []byte, name string, value []byte) []byte {
-	if dst[len(dst)-1] != '{' {
-		dst = append(dst, ',')
-	}
-	dst = fhir.AppendString(dst, name)
-	dst = append(dst, ':')
-	return append(dst, value...)
-}
-
 const subsettedTag = `{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}`
 
 // appendSubsetted appends a meta with the tag that tells that elements were left out.
@@ -189,18 +176,18 @@ func appendSubsetted(dst []byte, meta fhir.Node) []byte {
 	tagged := false
 	for c := range meta.Children() {
 		if c.Name() != "tag" || c.Kind() != fhir.Array || c.Len() == 0 {
-			dst = appendMember(dst, c.Name(), nil)
+			dst = fhir.AppendName(dst, c.Name())
 			dst = c.AppendJSON(dst)
 			continue
 		}
-		dst = appendMember(dst, "tag", nil)
+		dst = fhir.AppendName(dst, "tag")
 		dst = c.AppendJSON(dst)
 		dst = append(dst[:len(dst)-1], ',')
 		dst = append(append(dst, subsettedTag...), ']')
 		tagged = true
 	}
 	if !tagged {
-		dst = appendMember(dst, "tag", []byte("["+subsettedTag+"]"))
+		dst = append(fhir.AppendName(dst, "tag"), "["+subsettedTag+"]"...)
 	}
 	return append(dst, '}')
 }

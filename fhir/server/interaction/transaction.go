@@ -245,7 +245,7 @@ func (t *transaction) prepareAll(plan *resolution) {
 		case e.err != nil:
 			err = t.checkContent(r)
 		default:
-			e.draft, err = t.prepare(e.Key.Type, r)
+			e.draft, err = t.prepare(r)
 		}
 		e.fault(err)
 	})

@@ -13,16 +13,10 @@ import (
 // deleted resource comes back with the version after its deletion's, as Created.
 func (s *Service) Update(ctx context.Context, key fhir.Key, r fhir.Resource, c Conditions) (Result, error) {
 	const op = "update"
-	if err := s.knownType(key.Type); err != nil {
+	if err := s.checkWritable(CodeUpdate, key, r); err != nil {
 		return Result{}, failure(op, key, err)
 	}
-	if err := s.checkType(key.Type, r); err != nil {
-		return Result{}, failure(op, key, err)
-	}
-	if err := checkID(key, r); err != nil {
-		return Result{}, failure(op, key, err)
-	}
-	d, err := s.prepareResolved(ctx, key.Type, r)
+	d, err := s.prepareResolved(ctx, r)
 	if err != nil {
 		return Result{}, failure(op, key, err)
 	}

@@ -73,22 +73,19 @@ func (x *exchange) wrapped(id string, content []byte) (fhir.Resource, error) {
 
 // wrapBinary makes a Binary of raw content.
 func wrapBinary(id, contentType, securityContext string, content []byte) []byte {
-	dst := make([]byte, 0, base64.StdEncoding.EncodedLen(len(content))+len(contentType)+len(securityContext)+160)
-	dst = append(dst, `{"resourceType":"Binary"`...)
-	if id != "" {
-		dst = append(dst, `,"id":`...)
-		dst = fhir.AppendString(dst, id)
-	}
-	dst = append(dst, `,"contentType":`...)
-	dst = fhir.AppendString(dst, contentType)
+	w := &fhir.JSONWriter{Bytes: make([]byte, 0, base64.StdEncoding.EncodedLen(len(content))+len(contentType)+len(securityContext)+160)}
+	w.Open('{')
+	w.String("resourceType", binaryType)
+	w.String("id", id)
+	w.String("contentType", contentType)
 	if securityContext != "" {
-		dst = append(dst, `,"securityContext":{"reference":`...)
-		dst = fhir.AppendString(dst, securityContext)
-		dst = append(dst, '}')
+		w.Name("securityContext")
+		w.Open('{')
+		w.String("reference", securityContext)
+		w.Close('}')
 	}
-	dst = append(dst, `,"data":"`...)
-	dst = base64.StdEncoding.AppendEncode(dst, content)
-	return append(dst, `"}`...)
+	w.Name("data")
+	return append(base64.StdEncoding.AppendEncode(append(w.Bytes, '"'), content), `"}`...)
 }
 
 // binary responds to a read of a Binary: with its content, or with the resource where the client asks for a format of FHIR.
@@ -164,7 +161,7 @@ func (x *exchange) native(contentType string, r fhir.Resource) error {
 	}
 	head["Content-Length"] = []string{strconv.Itoa(len(content))}
 	x.w.WriteHeader(http.StatusOK)
-	_ = x.send(x.w, content) // an error means that the client has gone
+	_ = x.send(x.w, [][]byte{content}, len(content)) // an error means that the client has gone
 	return nil
 }
 

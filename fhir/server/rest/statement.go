@@ -11,131 +11,68 @@ import (
 
 // The content of the CapabilityStatement (R4 capabilitystatement).
 
-// jsonWriter appends JSON. Members and items are separated by themselves.
-type jsonWriter struct {
-	b     []byte
-	comma bool
-}
-
-func (w *jsonWriter) sep() {
-	if w.comma {
-		w.b = append(w.b, ',')
+// renderCodes writes a member with objects that have a code each.
+func renderCodes(w *fhir.JSONWriter, name string, codes []string) {
+	w.Name(name)
+	w.Open('[')
+	for _, c := range codes {
+		w.Open('{')
+		w.String("code", c)
+		w.Close('}')
 	}
-	w.comma = false
+	w.Close(']')
 }
 
-// name starts a member.
-func (w *jsonWriter) name(n string) {
-	w.sep()
-	w.b = fhir.AppendString(w.b, n)
-	w.b = append(w.b, ':')
-}
-
-// open starts an object or array, close ends it.
-func (w *jsonWriter) open(c byte) { w.sep(); w.b = append(w.b, c) }
-func (w *jsonWriter) close(c byte) {
-	w.b = append(w.b, c)
-	w.comma = true
-}
-
-// str writes a member with a string; nothing for an empty one.
-func (w *jsonWriter) str(n, v string) {
-	if v != "" {
-		w.name(n)
-		w.b = fhir.AppendString(w.b, v)
-		w.comma = true
-	}
-}
-
-// boolean writes a member that is true or false.
-func (w *jsonWriter) boolean(n string, v bool) {
-	w.name(n)
-	if v {
-		w.b = append(w.b, "true"...)
-	} else {
-		w.b = append(w.b, "false"...)
-	}
-	w.comma = true
-}
-
-// list writes a member with strings; nothing without any.
-func (w *jsonWriter) list(n string, v []string) {
-	if len(v) == 0 {
-		return
-	}
-	w.name(n)
-	w.open('[')
-	for _, s := range v {
-		w.sep()
-		w.b = fhir.AppendString(w.b, s)
-		w.comma = true
-	}
-	w.close(']')
-}
-
-// codes writes a member with objects that have a code each.
-func (w *jsonWriter) codes(n string, v []string) {
-	w.name(n)
-	w.open('[')
-	for _, s := range v {
-		w.open('{')
-		w.str("code", s)
-		w.close('}')
-	}
-	w.close(']')
-}
-
-// renderCapability computes the CapabilityStatement, in two parts between which implementation.url stands.
+// renderCapability computes the CapabilityStatement, in the two parts before and after implementation.url.
 func (h *Handler) renderCapability() (before, after []byte) {
-	w := &jsonWriter{b: make([]byte, 0, 1<<20)}
-	w.open('{')
-	w.str("resourceType", "CapabilityStatement")
-	w.str("id", "fhirgate")
-	w.str("version", h.cfg.Version)
-	w.str("name", "Fhirgate")
-	w.str("title", "fhirgate, an HL7 FHIR R4 data gateway")
-	w.str("status", "active")
-	w.str("date", h.cfg.Released)
-	w.str("kind", "instance")
-	w.name("software")
-	w.open('{')
-	w.str("name", "fhirgate")
-	w.str("version", h.cfg.Version)
-	w.close('}')
-	w.name("implementation")
-	w.open('{')
-	w.str("description", strings.TrimSpace("FHIR R4 server over one store. "+h.validation()))
-	w.name("url")
-	url := len(w.b)
-	w.comma = true
-	w.close('}')
-	w.str("fhirVersion", "4.0.1")
-	w.list("format", h.formats.names())
-	w.list("patchFormat", slices.Concat(interaction.PatchTypes, h.formats.offers))
-	w.name("rest")
-	w.open('[')
-	w.open('{')
-	w.str("mode", "server")
-	w.str("documentation", "Unknown parameters are refused; with Prefer: handling=lenient they are ignored and reported. "+notServed())
-	w.name("security")
-	w.open('{')
-	w.boolean("cors", len(h.cfg.Origins) > 0)
-	w.close('}')
+	w := &fhir.JSONWriter{Bytes: make([]byte, 0, 1<<20)}
+	w.Open('{')
+	w.String("resourceType", "CapabilityStatement")
+	w.String("id", "fhirgate")
+	w.String("version", h.cfg.Version)
+	w.String("name", "Fhirgate")
+	w.String("title", "fhirgate, an HL7 FHIR R4 data gateway")
+	w.String("status", "active")
+	w.String("date", h.cfg.Released)
+	w.String("kind", "instance")
+	w.Name("software")
+	w.Open('{')
+	w.String("name", "fhirgate")
+	w.String("version", h.cfg.Version)
+	w.Close('}')
+	w.Name("implementation")
+	w.Open('{')
+	w.String("description", strings.TrimSpace("FHIR R4 server over one store. "+h.validation()))
+	w.Name("url")
+	url := len(w.Bytes)
+	w.Close('}')
+	w.String("fhirVersion", "4.0.1")
+	w.Strings("format", h.formats.names())
+	w.Strings("patchFormat", slices.Concat(interaction.PatchTypes, h.formats.offers))
+	w.Name("rest")
+	w.Open('[')
+	w.Open('{')
+	w.String("mode", "server")
+	w.String("documentation", "Unknown parameters are refused; with Prefer: handling=lenient they are ignored and reported. "+notServed())
+	w.Name("security")
+	w.Open('{')
+	w.Bool("cors", len(h.cfg.Origins) > 0)
+	w.Close('}')
 	includes, referring := h.includes()
-	w.name("resource")
-	w.open('[')
+	w.Name("resource")
+	w.Open('[')
 	for _, t := range h.typeNames {
 		h.renderType(w, t, includes[t], referring[t])
 	}
-	w.close(']')
-	w.codes("interaction", h.interactions(false))
+	w.Close(']')
+	renderCodes(w, "interaction", h.interactions(false))
 	renderParameters(w, h.cfg.Search.Of("Resource"), systemParameters...)
 	h.renderOperations(w, "", func(o *interaction.Operation) bool { return o.System })
-	w.list("compartment", h.compartments())
-	w.close('}')
-	w.close(']')
-	w.close('}')
-	return w.b[:url:url], w.b[url:]
+	w.Strings("compartment", h.compartments())
+	w.Close('}')
+	w.Close(']')
+	w.Close('}')
+	return w.Bytes[:url:url], w.Bytes[url:]
 }
 
 // interactions returns R4's codes of the interactions that are served on types, or else on the system.
@@ -172,10 +109,10 @@ func (h *Handler) validation() string {
 }
 
 // renderType writes rest.resource of one type.
-func (h *Handler) renderType(w *jsonWriter, typ string, includes, referring []string) {
-	w.open('{')
-	w.str("type", typ)
-	w.str("profile", "http://hl7.org/fhir/StructureDefinition/"+typ)
+func (h *Handler) renderType(w *fhir.JSONWriter, typ string, includes, referring []string) {
+	w.Open('{')
+	w.String("type", typ)
+	w.String("profile", "http://hl7.org/fhir/StructureDefinition/"+typ)
 	var refused []string
 	params := h.cfg.Search.Of(typ)
 	for _, p := range params {
@@ -184,30 +121,30 @@ func (h *Handler) renderType(w *jsonWriter, typ string, includes, referring []st
 		}
 	}
 	if len(refused) > 0 {
-		w.str("documentation", "Search parameters that are not served: "+strings.Join(refused, ", ")+".")
+		w.String("documentation", "Search parameters that are not served: "+strings.Join(refused, ", ")+".")
 	}
-	w.codes("interaction", h.interactions(true))
-	w.str("versioning", "versioned-update")
-	w.boolean("readHistory", true)
-	w.boolean("updateCreate", true)
-	w.boolean("conditionalCreate", true)
-	w.str("conditionalRead", "full-support")
-	w.boolean("conditionalUpdate", true)
+	renderCodes(w, "interaction", h.interactions(true))
+	w.String("versioning", "versioned-update")
+	w.Bool("readHistory", true)
+	w.Bool("updateCreate", true)
+	w.Bool("conditionalCreate", true)
+	w.String("conditionalRead", "full-support")
+	w.Bool("conditionalUpdate", true)
 	if h.cfg.MultipleDelete {
-		w.str("conditionalDelete", "multiple")
+		w.String("conditionalDelete", "multiple")
 	} else {
-		w.str("conditionalDelete", "single")
+		w.String("conditionalDelete", "single")
 	}
 	policy := []string{"literal", "logical", "local"}
 	if h.cfg.Integrity {
 		policy = append(policy, "enforced")
 	}
-	w.list("referencePolicy", policy)
-	w.list("searchInclude", includes)
-	w.list("searchRevInclude", referring)
+	w.Strings("referencePolicy", policy)
+	w.Strings("searchInclude", includes)
+	w.Strings("searchRevInclude", referring)
 	renderParameters(w, params)
 	h.renderOperations(w, typ, func(o *interaction.Operation) bool { return (o.Type || o.Instance) && o.On(typ) })
-	w.close('}')
+	w.Close('}')
 }
 
 // systemParameter is a parameter that R4 describes without defining a SearchParameter.
@@ -222,28 +159,28 @@ var systemParameters = []systemParameter{
 }
 
 // renderParameters writes the member searchParam with the parameters that are served.
-func renderParameters(w *jsonWriter, params []*search.Parameter, more ...systemParameter) {
-	w.name("searchParam")
-	w.open('[')
+func renderParameters(w *fhir.JSONWriter, params []*search.Parameter, more ...systemParameter) {
+	w.Name("searchParam")
+	w.Open('[')
 	for _, p := range params {
 		if _, no := p.Unsupported(); no {
 			continue
 		}
-		w.open('{')
-		w.str("name", p.Code)
-		w.str("definition", p.URL)
-		w.str("type", p.Type)
-		w.str("documentation", parameterText(p))
-		w.close('}')
+		w.Open('{')
+		w.String("name", p.Code)
+		w.String("definition", p.URL)
+		w.String("type", p.Type)
+		w.String("documentation", parameterText(p))
+		w.Close('}')
 	}
 	for _, p := range more {
-		w.open('{')
-		w.str("name", p.name)
-		w.str("type", p.typ)
-		w.str("documentation", p.text)
-		w.close('}')
+		w.Open('{')
+		w.String("name", p.name)
+		w.String("type", p.typ)
+		w.String("documentation", p.text)
+		w.Close('}')
 	}
-	w.close(']')
+	w.Close(']')
 }
 
 // notServed says which parameters and interactions that R4 has for all types are refused, and why.
@@ -296,7 +233,7 @@ func (h *Handler) includes() (includes, referring map[string][]string) {
 }
 
 // renderOperations writes the member operation with those that on accepts; typ is the type they stand under.
-func (h *Handler) renderOperations(w *jsonWriter, typ string, on func(*interaction.Operation) bool) {
+func (h *Handler) renderOperations(w *fhir.JSONWriter, typ string, on func(*interaction.Operation) bool) {
 	started := false
 	for i := range h.cfg.Operations {
 		o := &h.cfg.Operations[i]
@@ -304,18 +241,18 @@ func (h *Handler) renderOperations(w *jsonWriter, typ string, on func(*interacti
 			continue
 		}
 		if !started {
-			w.name("operation")
-			w.open('[')
+			w.Name("operation")
+			w.Open('[')
 			started = true
 		}
-		w.open('{')
-		w.str("name", o.Name)
-		w.str("definition", o.DefinitionOn(typ))
-		w.str("documentation", o.Documentation)
-		w.close('}')
+		w.Open('{')
+		w.String("name", o.Name)
+		w.String("definition", o.DefinitionOn(typ))
+		w.String("documentation", o.Documentation)
+		w.Close('}')
 	}
 	if started {
-		w.close(']')
+		w.Close(']')
 	}
 }
 
