@@ -179,6 +179,7 @@ const (
 // Bundles.
 const (
 	IDBundleType           IssueID = "bundle-type"           // A Bundle sent to the base is not of type batch or transaction.
+	IDBundleStored         IssueID = "bundle-stored"         // A batch or transaction was stored as a resource; sent to the base it would be performed.
 	IDBundleEntry          IssueID = "bundle-entry"          // Bundle.entry is not an array.
 	IDBundleEntries        IssueID = "bundle-entries"        // The Bundle has more entries than the server accepts.
 	IDEntryRequest         IssueID = "entry-request"         // An entry of a batch or transaction has no request.
@@ -218,10 +219,11 @@ const (
 
 // Stored SearchParameters.
 const (
-	IDParameterInvalid    IssueID = "parameter-invalid"    // The SearchParameter lacks something, or has something that cannot be used.
-	IDParameterExpression IssueID = "parameter-expression" // The expression of the SearchParameter cannot be compiled.
-	IDParameterConflict   IssueID = "parameter-conflict"   // Another SearchParameter has the same url, or the same code for a type.
-	IDParameterInUse      IssueID = "parameter-in-use"     // Another SearchParameter depends on the one to be removed.
+	IDParameterInvalid      IssueID = "parameter-invalid"       // The SearchParameter lacks something, or has something that cannot be used.
+	IDParameterExpression   IssueID = "parameter-expression"    // The expression of the SearchParameter cannot be compiled.
+	IDParameterNeverMatches IssueID = "parameter-never-matches" // The expression of a SearchParameter yields nothing on a base that its type of search can compare.
+	IDParameterConflict     IssueID = "parameter-conflict"      // Another SearchParameter has the same url, or the same code for a type.
+	IDParameterInUse        IssueID = "parameter-in-use"        // Another SearchParameter depends on the one to be removed.
 )
 
 // Operations and FHIRPath.

@@ -55,7 +55,12 @@ func (w Within) Needed() Expr {
 	if x := lifted(w.Holder(), w.Where, w.Param == ""); x != nil {
 		return x
 	}
-	return Some{Param: w.Holder()}
+	return holding(w.Holder(), w.Target)
+}
+
+// holding returns the condition that there is an entry of a holder, in the form that indexes serve.
+func holding(holder, typ string) Some {
+	return Some{Param: holder, Where: []Comparison{{Field: Type, Op: Eq, Value: typ}}}
 }
 
 // lifted returns a condition on a container that is necessary for e to hold for one of its held resources; nil for none.
@@ -108,9 +113,9 @@ func (w Within) EachHeld(entries, outer []Entry, f func(key fhir.Key, inner, out
 			key.ID = markContained + key.ID
 		}
 		if w.InPlace {
-			return f(key, e.Inner, e.Inner)
+			return f(key, e.Inner.Entries, e.Inner.Entries)
 		}
-		return f(key, e.Inner, outer)
+		return f(key, e.Inner.Entries, outer)
 	}
 	held := outer
 	if w.InPlace {
@@ -135,6 +140,15 @@ func (w Within) EachHeld(entries, outer []Entry, f func(key fhir.Key, inner, out
 			}
 		}
 	}
+}
+
+// Holding returns the condition that a resource holds one of the types.
+func Holding(types []string) Expr {
+	list := make(Or, 0, 2*len(types))
+	for _, typ := range types {
+		list = append(list, holding(markContained+typ, typ), holding(markInPlace+typ, typ))
+	}
+	return list
 }
 
 // HeldParameter returns type and parameter of the held resources whose entries a container has under a name; ok is false for every other name.
@@ -224,10 +238,7 @@ func ToHeld(param, typ, id string) Entry {
 }
 
 func appendHeld(dst []Entry, holder, typ, id string, inner []Entry) []Entry {
-	if inner == nil {
-		inner = []Entry{}
-	}
-	dst = append(dst, Entry{Param: holder, Type: typ, ID: id, Inner: inner})
+	dst = append(dst, Entry{Param: holder, Type: typ, ID: id, Inner: &Inner{inner}})
 	for _, e := range inner {
 		if e.Inner != nil {
 			continue

@@ -22,8 +22,8 @@ func TestEveryEntryOfAContainedResourceFindsItsContainer(t *testing.T) {
 			if held.Inner == nil || !strings.HasPrefix(held.Param, "#") {
 				continue
 			}
-			for j := range held.Inner {
-				e := &held.Inner[j]
+			for j := range held.Inner.Entries {
+				e := &held.Inner.Entries[j]
 				p, ok := s.Lookup(held.Type, e.Param)
 				if !ok || p.Code == "phonetic" || p.Code == "_content" || p.Code == "_text" {
 					continue

@@ -293,6 +293,7 @@ func (s *Parameters) check(set *parameterSet, def *definition.SearchParameter) [
 	fault := func(id fhir.IssueID, element, text string) {
 		issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: id, Text: text, Expression: "SearchParameter." + element})
 	}
+	var matched []string // resource types on which the parameter may find something
 	p := newParameter(def, s.registry, true)
 	if p.components = componentsOf(p, func(url string) *Parameter { return set.byURL(s.registry, url) }); def.Type == "composite" && p.components == nil {
 		fault(fhir.IDParameterInvalid, "component", "a component's definition is not known here")
@@ -308,9 +309,23 @@ func (s *Parameters) check(set *parameterSet, def *definition.SearchParameter) [
 		if _, ok := s.registry.Resource(typ); !ok {
 			continue
 		}
-		if _, _, err := newRule(p, s.registry, typ); err != nil {
+		r, ok, err := newRule(p, s.registry, typ)
+		if ok && r.matches(s.registry) {
+			matched = append(matched, typ)
+		}
+		if err != nil {
 			fault(fhir.IDParameterExpression, "expression", "the expression can't be compiled for "+typ+": "+err.Error())
 			return issues
+		}
+	}
+	for _, base := range def.Base {
+		is := func(typ string) bool {
+			t, _ := s.registry.Type(typ)
+			return t.Is(base)
+		}
+		if !slices.ContainsFunc(matched, is) {
+			fault(fhir.IDParameterNeverMatches, "expression", "on "+base+" the expression yields nothing that a parameter of type "+def.Type+
+				" compares, and so would never find one; take the base out, or mend the expression or the type")
 		}
 	}
 	return issues

@@ -44,9 +44,12 @@ type Entry struct {
 	ID     string
 	URI    string
 	Parts  []Entry // their Param is empty
-	// Inner are the entries of a resource that the resource holds, which has Type and ID; nil for every other entry (see Within).
-	Inner []Entry
+	// Inner has the entries of a resource that the resource holds, which has Type and ID; nil for every other entry (see Within).
+	Inner *Inner
 }
+
+// Inner are the entries of a held resource. Hardly any entry has them, so that it costs the others a pointer.
+type Inner struct{ Entries []Entry }
 
 // Field returns the value of f; "" where it is not set.
 func (e *Entry) Field(f Field) string {

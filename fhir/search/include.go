@@ -34,5 +34,10 @@ func (s *Parameters) References(r fhir.Resource, code string) ([]Reference, erro
 	return x.references, nil
 }
 
+// namesVersion is the code of the entry that a reference names a version. It has one so that the question is one for a single term.
+const namesVersion = "true"
+
 // NamesVersions is the condition that one of the references of a parameter names a version of a resource.
-func NamesVersions(param string) Expr { return Some{Param: param + suffixVersioned} }
+func NamesVersions(param string) Expr {
+	return Some{Param: param + suffixVersioned, Where: []Comparison{{Field: Code, Op: Eq, Value: namesVersion}}}
+}

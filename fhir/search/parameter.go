@@ -33,7 +33,7 @@ const (
 	suffixUCUM       = ":ucum"       // quantities in canonical UCUM units
 	suffixPresent    = ":present"    // no fields: there is a value, and no entry for it
 	suffixContained  = ":contained"  // references: to resources that the resource holds
-	suffixVersioned  = ":versioned"  // no fields: a reference names a version
+	suffixVersioned  = ":versioned"  // tokens: a reference names a version
 )
 
 func newParameter(def *definition.SearchParameter, reg *definition.Registry, custom bool) *Parameter {

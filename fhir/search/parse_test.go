@@ -364,6 +364,7 @@ func FuzzParse(f *testing.F) {
 		"code=http://loinc.org|1&date=ge2014", "subject:Patient.name:exact=a,b", "_has:Observation:patient:code=x", "_sort=-date,subject:Patient.family",
 		"value-quantity=ap5.4|http://unitsofmeasure.org|mg", "component-code-value-quantity=a$1||mg", "_text=(a OR b) c", "_include:iterate=*", "_id=a\\,b,c",
 		"_list=1", "subject:below=Patient/1", "near=1|2|3|km", "identifier:of-type=a|b|c", "code:in=http://hl7.org/fhir/ValueSet/administrative-gender", "date=%32014",
+		"_filter=code%20eq%20x%20or%20not%20(subject[name%20co%20y].id%20pr%20true)", "_contained=both&_containedType=contained&_sort=code", "subject.name=&date>=2014",
 	} {
 		f.Add("Observation", q)
 		f.Add("", q)

@@ -218,7 +218,7 @@ func (x *extraction) putTarget(text string) {
 	}
 	x.putReference(t)
 	if t.version != "" {
-		x.put(Entry{Param: x.rule.names.versioned})
+		x.put(Entry{Param: x.rule.names.versioned, Code: namesVersion})
 	}
 }
 

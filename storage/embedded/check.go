@@ -439,15 +439,22 @@ func sameEntries(a, b []search.Entry) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	text := func(list []search.Entry) []string {
-		out := make([]string, len(list))
-		for i := range list {
-			out[i] = fmt.Sprintf("%q", list[i])
+	return slices.Equal(textsOf(a), textsOf(b))
+}
+
+// textsOf returns what each of the entries says, sorted.
+func textsOf(list []search.Entry) []string {
+	out := make([]string, len(list))
+	for i, e := range list {
+		inner := ""
+		if e.Inner != nil {
+			inner = fmt.Sprintf("%q", textsOf(e.Inner.Entries))
+			e.Inner = nil
 		}
-		slices.Sort(out)
-		return out
+		out[i] = fmt.Sprintf("%#v", e) + inner
 	}
-	return slices.Equal(text(a), text(b))
+	slices.Sort(out)
+	return out
 }
 
 // checkIndex compares a table of index rows with those that follow from the entries, and the counters of values with the rows.

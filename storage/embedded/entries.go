@@ -97,12 +97,12 @@ func (n *dictionary) appendEntry(b []byte, e *search.Entry) ([]byte, error) {
 		}
 	}
 	if e.Inner != nil {
-		b = binary.AppendUvarint(b, uint64(len(e.Inner)))
-		for i := range e.Inner {
-			if b, err = n.appendSystem(b, e.Inner[i].Param); err != nil {
+		b = binary.AppendUvarint(b, uint64(len(e.Inner.Entries)))
+		for i := range e.Inner.Entries {
+			if b, err = n.appendSystem(b, e.Inner.Entries[i].Param); err != nil {
 				return nil, err
 			}
-			if b, err = n.appendEntry(b, &e.Inner[i]); err != nil {
+			if b, err = n.appendEntry(b, &e.Inner.Entries[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -218,11 +218,12 @@ func (d *decoder) entry(all []name, e *search.Entry) {
 			d.bad, d.b = true, nil
 			return
 		}
-		e.Inner = make([]search.Entry, n)
-		for i := 0; i < len(e.Inner) && !d.bad; i++ {
-			e.Inner[i].Param = d.system(all)
-			d.entry(all, &e.Inner[i])
+		inner := make([]search.Entry, n)
+		for i := 0; i < len(inner) && !d.bad; i++ {
+			inner[i].Param = d.system(all)
+			d.entry(all, &inner[i])
 		}
+		e.Inner = &search.Inner{Entries: inner}
 	}
 }
 

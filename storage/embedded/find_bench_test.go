@@ -13,6 +13,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
+	"github.com/fhirgate/fhirgate/storage/storagetest"
 )
 
 // benchMillion also runs the benchmarks of Find over 1,000,000 resources; benchDir keeps the populations between runs.
@@ -108,10 +109,13 @@ func queryShapes() []shapeQuery {
 			return obs(or)
 		}},
 		{"chain to family", func(p *population) search.Query {
-			return obs(search.Refers{Param: "patient", Target: "Patient", Where: prefixOf("family", "family500")})
+			return obs(storagetest.Chain("patient", "Patient", prefixOf("family", "family500")))
 		}},
 		{"chain to gender", func(p *population) search.Query {
-			return obs(search.Refers{Param: "patient", Target: "Patient", Where: eq("gender", "", "female")})
+			return obs(storagetest.Chain("patient", "Patient", eq("gender", "", "female")))
+		}},
+		{"chain into contained resources", func(p *population) search.Query {
+			return search.Query{Types: []string{"Encounter"}, Limit: 20, Where: storagetest.Chain("participant", "Practitioner", eq("gender", "", "female"))}
 		}},
 		{"_has by code", func(p *population) search.Query {
 			return search.Query{Types: []string{"Patient"}, Limit: 20, Where: search.Referred{Source: "Observation", Param: "patient", Where: eq("code", loinc, hot)}}

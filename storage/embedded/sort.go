@@ -88,7 +88,7 @@ func cloneEntries(in []search.Entry) []search.Entry {
 			e.Parts = cloneEntries(e.Parts)
 		}
 		if e.Inner != nil {
-			e.Inner = cloneEntries(e.Inner)
+			e.Inner = &search.Inner{Entries: cloneEntries(e.Inner.Entries)}
 		}
 	}
 	return out

@@ -153,6 +153,8 @@ func prefixOf(s search.Some) (string, bool) {
 		return term(s.Param, kindURI, c.Value), true
 	case c.Op == search.Prefix && c.Field == search.Code:
 		return term(s.Param, kindCode, c.Value), true
+	case c.Op == search.Eq && c.Field == search.Type:
+		return term(s.Param, kindReference, c.Value, ""), true
 	case c.Op == search.Eq && c.Field == search.System:
 		return term(s.Param, kindToken, c.Value, ""), true
 	}

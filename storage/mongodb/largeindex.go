@@ -39,8 +39,10 @@ func weight(e *search.Entry) int {
 	for i := range e.Parts {
 		n += weight(&e.Parts[i])
 	}
-	for i := range e.Inner {
-		n += weight(&e.Inner[i]) + len(e.Inner[i].Param)
+	if e.Inner != nil {
+		for i := range e.Inner.Entries {
+			n += weight(&e.Inner.Entries[i]) + len(e.Inner.Entries[i].Param)
+		}
 	}
 	return n
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/storage/storagetest"
 )
 
 // shape is a query of a common shape, for a page of 20.
@@ -91,10 +92,12 @@ func shapes(p *population) []shape {
 		{name: "newest first of all", query: by("date", true, obs())},
 		{name: "category and status", query: obs(eq("category", "", "survey"), eq("status", "", "final"))},
 		{name: "OR of 50 tokens", query: obs(or), except: "the merge reads one key of each of the 50 ahead"},
-		{name: "chain to family", query: obs(search.Refers{Param: "patient", Target: "Patient", Where: prefix("family", "family5")}),
+		{name: "chain to family", query: obs(storagetest.Chain("patient", "Patient", prefix("family", "family5"))),
 			except: "the few patients are read first, and a merge reads one key of each ahead"},
-		{name: "chain to gender", query: obs(search.Refers{Param: "patient", Target: "Patient", Where: eq("gender", "", "female")}),
+		{name: "chain to gender", query: obs(storagetest.Chain("patient", "Patient", eq("gender", "", "female"))),
 			except: "half of the patients: the chain is tried on a batch of observations"},
+		{name: "chain into contained resources", query: search.Query{Types: []string{"Encounter"}, Limit: 20, Where: storagetest.Chain("participant", "Practitioner", eq("gender", "", "female"))},
+			except: "the few containers are read first"},
 		{name: "_has by code", query: pat(search.Referred{Source: "Observation", Param: "patient", Where: eq("code", loinc, hot)}),
 			except: "the referring observations are read first, or the chain is tried on a batch of patients"},
 		{name: "string prefix", query: pat(prefix("family", "family5")), except: "the order is that of the id: the few matches are sorted"},

@@ -42,7 +42,7 @@ func appendWhole(dst []byte, e *search.Entry) []byte {
 		dst, _ = bsoncore.AppendDocumentEnd(d, p)
 	}
 	if e.Inner != nil {
-		dst = appendInner(dst, e.Inner)
+		dst = appendInner(dst, e.Inner.Entries)
 	}
 	return dst
 }
@@ -98,9 +98,11 @@ func readEntry(d bson.Raw) (e search.Entry, err error) {
 			e.URI = text
 		case memberInner:
 			list, _ := m.Value().ArrayOK()
-			if e.Inner, err = readEntries(list); err != nil {
+			inner, err := readEntries(list)
+			if err != nil {
 				return e, err
 			}
+			e.Inner = &search.Inner{Entries: inner}
 		default: // a part: they are in order
 			if part, ok := m.Value().DocumentOK(); ok {
 				p, err := readEntry(part)
@@ -243,7 +245,7 @@ func (r *reader) held(ctx context.Context, typ string, ids, params []string) (ma
 func appendLists(dst [][]search.Entry, entries []search.Entry) [][]search.Entry {
 	for i := range entries {
 		if in := entries[i].Inner; in != nil {
-			dst = appendLists(append(dst, in), in)
+			dst = appendLists(append(dst, in.Entries), in.Entries)
 		}
 	}
 	return dst

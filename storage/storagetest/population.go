@@ -16,7 +16,7 @@ import (
 
 // Population is a deterministic world of patients, encounters and observations, by index: one patient in a hundred resources, nine
 // encounters, the others observations. Entries are those that extraction gives such resources. One resource in a thousand has an entry of the
-// parameter "rare", and another one has no date. Plans and benchmarks of all engines are made with it.
+// parameter "rare", another one has no date, and a third contains a practitioner. Plans and benchmarks of all engines are made with it.
 type Population struct {
 	N    int       // resources
 	From time.Time // before all of their dates
@@ -50,6 +50,11 @@ func Token(param, system, code string) search.Entry {
 
 // String returns the entry of a string that is folded as it stands.
 func String(param, v string) search.Entry { return search.Entry{Param: param, Folded: v, Exact: v} }
+
+// Chain returns the condition that a reference leads to a resource for which where holds, contained or not, as searches ask it.
+func Chain(param, target string, where search.Expr) search.Expr {
+	return search.Or{search.Refers{Param: param, Target: target, Where: where}, search.Within{Param: param, Target: target, Where: where}}
+}
 
 // Reference returns the entry of a reference.
 func Reference(param, typ, id string) search.Entry {
@@ -123,6 +128,10 @@ func (p *Population) Record(i int) storage.Record {
 	}
 	if i%1000 == 556 {
 		e = slices.DeleteFunc(e, func(e search.Entry) bool { return e.Param == "date" })
+	}
+	if i%1000 == 5 { // an Encounter
+		inner := []search.Entry{String("name", fmt.Sprintf("doctor%d", i/1000%10)), Token("gender", "http://hl7.org/fhir/administrative-gender", []string{"male", "female"}[i/1000%2])}
+		e = append(search.AppendHeld(e, false, "Practitioner", "d", inner), search.ToHeld("participant", "Practitioner", "d"))
 	}
 	e = append(e, search.Entry{Param: "_profile", URI: "http://hl7.org/fhir/us/core/StructureDefinition/us-core-" + k.Type})
 	body := fmt.Appendf(nil, `{"resourceType":%q,"id":%q,"meta":{"versionId":"1","lastUpdated":"2026-11-23T09:30:00.123456Z","profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-x"]},"status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs","display":"vital-signs"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"8302-2","display":"Body Height"}],"text":"Body Height"},"subject":{"reference":"Patient/%s"},"encounter":{"reference":"Encounter/%016x%016x"},"effectiveDateTime":%q,"issued":%q,"valueQuantity":{"value":%v,"unit":"cm","system":"http://unitsofmeasure.org","code":"cm"}}`,

@@ -14,7 +14,7 @@
 //	search Observation?code=none          -> none
 //
 // After "->" come the ids found: in any order, or in their order where the search has _sort. "none" means that nothing is found, "error" that the search is
-// refused with an issue of that id. A search over several types names keys, "Patient/a". resourceType and id are added to what is put. "reset" empties the
+// refused with an issue of that id. Resources of another type than the path names are keys, "Patient/a". resourceType and id are added to what is put. "reset" empties the
 // store.
 //
 // Decisions are in DECISIONS.md.

@@ -83,7 +83,7 @@ func (b *batch) group(ctx context.Context, entries []*bundleEntry) {
 			return
 		}
 		if e.Resource, e.err = b.ownReferences(e.resource, e.Base); e.err == nil {
-			e.draft, e.err = b.settled(ctx, e.Key.Type, e.Resource)
+			e.draft, e.err = b.prepareResolved(ctx, e.Key.Type, e.Resource)
 		}
 	})
 	entries = slices.DeleteFunc(entries, func(e *bundleEntry) bool { return e.err != nil })
@@ -187,4 +187,30 @@ func (b *batch) one(ctx context.Context, e *bundleEntry) (reply, error) {
 	e.Resource = e.resource
 	out, err := b.perform(ctx, &e.Request)
 	return e.replied(out), err
+}
+
+// refuseLinks refuses the entries of a batch that refer to entries by their urn: fullUrls: R4 keeps the entries of a batch independent of
+// each other, and the ids that the server will choose are not known to them (http, 3.1.0.11.1 Batch Processing Rules).
+func (s *Service) refuseLinks(entries []*bundleEntry) {
+	names := make(entryNames)
+	for _, e := range entries {
+		if isURN(e.fullURL) {
+			names[entryName(e.fullURL)] = e.index
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	parallel(len(entries), func(i int) {
+		e := entries[i]
+		if !e.resource.Valid() || !e.writes() {
+			return
+		}
+		for _, m := range mentions(s.registry, e.resource, names, "") {
+			if m.kind == mentionLink && m.node.Name() == "reference" {
+				e.fault(&fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueBusinessRule, ID: fhir.IDBatchReference,
+					Text: "the reference names an entry of the batch by its fullUrl, and the entries of a batch do not know each other; send a transaction", Expression: m.node.Path()}}})
+			}
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -90,6 +91,9 @@ func (e *bundleEntry) replied(r Response) reply {
 
 // replied returns the reply of a write.
 func (s *Service) replied(e *bundleEntry, res Result) (reply, error) {
+	if !e.Resource.Valid() {
+		e.Resource = e.resource
+	}
 	out, err := s.written(&e.Request, res)
 	return e.replied(out), err
 }
@@ -144,4 +148,18 @@ func (s *Service) replies(kind, base string, moment time.Time, all []reply) Bund
 		a.response(base, all[i])
 	}
 	return a.done()
+}
+
+// reads counts what the reads of one batch or transaction answer. It is safe for concurrent use.
+type reads struct{ bytes atomic.Int64 }
+
+// perform performs a read, and refuses those that come when the responses before have passed what one Bundle may hold.
+func (n *reads) perform(s *Service, read func() (Response, error)) (Response, error) {
+	if most := pagesAtMost * s.opt.PageBytes; n.bytes.Load() > most {
+		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDTooMuchRead,
+			fmt.Sprintf("the reads of this Bundle answer more than %d bytes; send the others by themselves", most))
+	}
+	out, err := read()
+	n.bytes.Add(int64(len(out.Resource)))
+	return out, err
 }

@@ -149,3 +149,20 @@ func TestSearchesAndHistoriesInBundles(t *testing.T) {
 	_, err := transact(t, s, request("GET", "Patient?nonsense=1", "", ""))
 	check(t, err, fhir.KindInvalid, "unknown-parameter")
 }
+
+// TestATransactionStoredAsAResourceSaysSo holds that it does however many entries are written together.
+func TestATransactionStoredAsAResourceSaysSo(t *testing.T) {
+	s := open(t, Options{})
+	entry := request("POST", "Bundle", "", `{"resourceType":"Bundle","type":"transaction"}`)
+	for _, kind := range []string{"batch", "transaction"} {
+		b, err := send(t, s, kind, "", entry, entry, request("POST", "Basic", "", `{"resourceType":"Basic"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, e := range b.Entry {
+			if got := strings.Contains(string(e.Response.Outcome), "bundle-stored"); got != (i < 2) {
+				t.Errorf("%s, entry %d: %s", kind, i, e.Response.Outcome)
+			}
+		}
+	}
+}

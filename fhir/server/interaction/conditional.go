@@ -167,7 +167,7 @@ func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Reso
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}
-	d, err := s.settled(ctx, typ, r)
+	d, err := s.prepareResolved(ctx, typ, r)
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}

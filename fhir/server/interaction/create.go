@@ -13,7 +13,7 @@ import (
 // match is returned as Unchanged, with several it is KindPrecondition.
 func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNoneExist string) (Result, error) {
 	const op = "create"
-	d, err := s.settled(ctx, typ, r)
+	d, err := s.prepareResolved(ctx, typ, r)
 	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}

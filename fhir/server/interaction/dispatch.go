@@ -93,6 +93,19 @@ func (s *Service) perform(ctx context.Context, q *Request) (Response, error) {
 	return s.written(q, res)
 }
 
+// storedBundle tells a client that has stored a batch or transaction as a resource where it would have been performed.
+func storedBundle(q *Request) []fhir.Issue {
+	if q.Code == CodePatch || q.Key.Type != "Bundle" {
+		return nil
+	}
+	kind := q.Resource.Get("type").Text()
+	if kind != "batch" && kind != "transaction" {
+		return nil
+	}
+	return []fhir.Issue{{Severity: fhir.SeverityInformation, Code: fhir.IssueInformational, ID: fhir.IDBundleStored,
+		Text: "the " + kind + " is stored as a resource, and its entries are not performed; to perform them POST it to " + q.Base, Expression: "Bundle.type"}}
+}
+
 // performRead performs a request that changes nothing.
 func (s *Service) performRead(ctx context.Context, q *Request) (out Response, err error) {
 	if q.searches() {
@@ -207,6 +220,12 @@ func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
 	if res.Status == 0 {
 		res.Status = http.StatusOK
 	}
+	if res.Stream != nil && res.ContentType == "" && !q.Pieces {
+		if res.Body, err = s.collect(ctx, &res); err != nil {
+			return Response{}, err
+		}
+		res.Stream = nil
+	}
 	return Response{Status: res.Status, Resource: res.Body, Operation: &res}, nil
 }
 
@@ -282,6 +301,9 @@ func (s *Service) written(q *Request, res Result) (Response, error) {
 		return out, nil
 	}
 	out := Response{Status: http.StatusOK, Record: res.Record, Located: true, Issues: res.Issues}
+	if res.Action != Unchanged {
+		out.Issues = append(slices.Clip(out.Issues), storedBundle(q)...)
+	}
 	if res.Action == Created {
 		out.Status = http.StatusCreated
 	}

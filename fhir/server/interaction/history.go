@@ -123,21 +123,6 @@ func (s *Service) renderHistory(self, binding string, p historyParameters, place
 	return a.done()
 }
 
-// pageURL returns the link to a page.
-func pageURL(self string, values url.Values, cursor string) string {
-	query := values.Encode()
-	if cursor != "" {
-		if query != "" {
-			query += "&"
-		}
-		query += cursorParameter + "=" + cursor
-	}
-	if query == "" {
-		return self
-	}
-	return self + "?" + query
-}
-
 // versions reads a page of typ's history, and whether there is more. With _at, versions from before the time are kept only where they were
 // still current then; the version that follows says so. The page ends early where its bodies pass Options.PageBytes.
 func (s *Service) versions(ctx context.Context, r storage.Reader, hq storage.HistoryQuery, p historyParameters, typ string) (page []storage.Record, more bool, err error) {

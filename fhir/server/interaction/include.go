@@ -70,6 +70,15 @@ func (s *Service) include(ctx context.Context, r storage.Reader, p *searching, m
 				return nil, err
 			}
 		}
+		if p.mentioned && !iterated {
+			keys, versions, err := in.mentionedIn(around)
+			if err == nil {
+				err = in.reach(ctx, keys, versions)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
 		from, iterated = in.found[start:], true
 	}
 	return in.found, nil
@@ -107,9 +116,15 @@ func (in *includer) follow(ctx context.Context, rule search.Include, from *neigh
 	} else {
 		keys, versions, err = in.targets(ctx, rule, from)
 	}
-	if err == nil {
-		keys, err = in.others(ctx, keys)
+	if err != nil {
+		return err
 	}
+	return in.reach(ctx, keys, versions)
+}
+
+// reach adds resources that records refer to, but for the matches of a search that is read whole.
+func (in *includer) reach(ctx context.Context, keys []fhir.Key, versions []versionKey) error {
+	keys, err := in.others(ctx, keys)
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,12 @@ package interaction
 import (
 	"bytes"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/flate"
-
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/klauspost/compress/flate"
 )
 
 // postedPrefix starts the cursors that carry the parameters of a search by POST; no other cursor has a dot.
@@ -133,4 +133,19 @@ func inflated(text string) (query string, ok bool) {
 	}
 	b, err := io.ReadAll(flate.NewReader(strings.NewReader(text[1:])))
 	return string(b), err == nil
+}
+
+// pageURL returns the link to a page.
+func pageURL(self string, values url.Values, cursor string) string {
+	query := values.Encode()
+	if cursor != "" {
+		if query != "" {
+			query += "&"
+		}
+		query += cursorParameter + "=" + cursor
+	}
+	if query == "" {
+		return self
+	}
+	return self + "?" + query
 }

@@ -35,8 +35,8 @@ type Operation struct {
 	Run func(ctx context.Context, q *Request) (OperationResponse, error)
 }
 
-// OperationResponse is what an operation answers with. In a Bundle, an entry shows Status, Header's Location and Body; a stream cannot stand there
-// and is refused.
+// OperationResponse is what an operation responds with. In a Bundle, an entry shows Status, Header's Location and Body; a stream that is not a resource
+// cannot be there and is refused.
 type OperationResponse struct {
 	// Status is that of HTTP; 0 means 200.
 	Status int
@@ -44,7 +44,8 @@ type OperationResponse struct {
 	Header http.Header
 	// Body is the JSON of a resource, written in the format that the client negotiated; nil for none.
 	Body []byte
-	// Stream writes a body of ContentType piece by piece, in place of Body; nil where Body is all. It is called once.
+	// Stream writes a body of ContentType piece by piece, in place of Body; nil where Body is all. It is called once. Without a ContentType it writes the
+	// JSON of a resource, which is collected where it is needed in one piece.
 	Stream      func(ctx context.Context, w io.Writer) error
 	ContentType string
 }

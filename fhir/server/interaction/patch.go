@@ -124,7 +124,7 @@ func (s *Service) patched(p Patch, cur storage.Record) (*draft, error) {
 	if after.Type() != cur.Key.Type || after.ID() != cur.Key.ID {
 		return nil, fhir.NewError(fhir.KindUnprocessable, fhir.IssueBusinessRule, fhir.IDPatchIdentity, "a patch keeps the resource's type and id")
 	}
-	if err := s.unsettled(after); err != nil {
+	if err := s.refuseConditionalReferences(after); err != nil {
 		return nil, err
 	}
 	return s.prepare(cur.Key.Type, after)

@@ -66,9 +66,17 @@ func (s *Service) checkType(typ string, r fhir.Resource) error {
 	}
 	if got := r.Type(); got != typ {
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDResourceType,
-			fmt.Sprintf("the URL is for %s, but the body has a different resourceType", typ))
+			fmt.Sprintf("the URL is for %s, but the body's resourceType is %s", typ, named(got)))
 	}
 	return nil
+}
+
+// named returns a type's name for a message, and not what is no name.
+func named(typ string) string {
+	if fhir.ValidTypeName(typ) {
+		return typ
+	}
+	return "not a name"
 }
 
 // knownType refuses what is no resource type of R4.
@@ -168,7 +176,7 @@ func (d *draft) same(cur storage.Record) bool {
 // order.
 func sameContent(a, b fhir.Resource) bool {
 	movable := func(n fhir.Node) bool { return n.Name() == "resourceType" || n.Name() == "id" || n.Name() == "meta" }
-	settled := func(n fhir.Node) fhir.Node {
+	content := func(n fhir.Node) fhir.Node {
 		for n.Valid() && movable(n) {
 			n = n.Next()
 		}
@@ -179,12 +187,12 @@ func sameContent(a, b fhir.Resource) bool {
 			return false
 		}
 	}
-	x, y := settled(a.First()), settled(b.First())
+	x, y := content(a.First()), content(b.First())
 	for x.Valid() && y.Valid() {
 		if x.Name() != y.Name() || !bytes.Equal(x.Raw(), y.Raw()) {
 			return false
 		}
-		x, y = settled(x.Next()), settled(y.Next())
+		x, y = content(x.Next()), content(y.Next())
 	}
 	return !x.Valid() && !y.Valid()
 }

@@ -63,6 +63,8 @@ type Request struct {
 	ReadBody func() (fhir.Resource, error)
 	// Explain adds to a search how it ran.
 	Explain bool
+	// Pieces says that the JSON of a resource may come piece by piece.
+	Pieces bool
 }
 
 // Preferences are those of a Prefer header (R4 http, 3.1.0.1.7, and search, 3.1.1.2 handling).

@@ -29,61 +29,74 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 	if err != nil {
 		return Bundle{}, err
 	}
-	if p.later && p.place.place() != nil && len(p.place.position.Sort) != len(p.finding.sorts()) {
-		return Bundle{}, errCursor("belongs to another search")
+	got, err := s.pageOf(ctx, r, &p)
+	if err != nil {
+		return Bundle{}, err
 	}
-	var found page
-	var matches, included []storage.Record
+	shown, err := s.shown(ctx, r, &p, got.matches)
+	if err != nil {
+		return Bundle{}, err
+	}
+	if p.request.ContainedAlone && !p.later && !got.found.after {
+		p.place.total = int64(len(shown))
+	}
+	return s.renderSearch(q, p, got.found, shown, asMatches(got.included), got.plan)
+}
+
+// pageRead is a page as it was read: its matches, what they include, and how the search ran where that was asked for.
+type pageRead struct {
+	found             page
+	matches, included []storage.Record
+	plan              *search.Plan
+}
+
+// pageOf reads the page of a search that p asks for, and notes in p the first page's total and what there is to say of it.
+func (s *Service) pageOf(ctx context.Context, r storage.Reader, p *searching) (got pageRead, err error) {
+	if p.later && p.place.place() != nil && len(p.place.position.Sort) != len(p.finding.sorts()) {
+		return got, errCursor("belongs to another search")
+	}
 	kept := false
 	switch {
 	case p.countOnly:
 	case p.later:
 		kept, err = s.atMark(ctx, p.place.mark, func(then storage.Reader) (err error) {
-			found, matches, included, err = s.markedPage(ctx, then, r, p)
+			got.found, got.matches, got.included, err = s.markedPage(ctx, then, r, *p)
 			return err
 		})
 		if !kept && err == nil {
 			var changed bool
-			if found, changed, err = s.laterPage(ctx, r, p.finding, p.count, p.place); changed {
+			if got.found, changed, err = s.laterPage(ctx, r, p.finding, p.count, p.place); changed {
 				p.issues = append(p.issues, s.changedSince())
 			}
 		}
 	default:
-		found, err = firstPage(ctx, r, p.finding, p.count)
+		got.found, err = firstPage(ctx, r, p.finding, p.count)
 	}
 	if err != nil {
-		return Bundle{}, err
+		return got, err
 	}
 	counted := notCounted
 	if !p.later {
 		versions, err := namedVersions(ctx, r, p.finding)
 		if err != nil {
-			return Bundle{}, err
+			return got, err
 		}
 		p.issues = append(p.issues, versions...)
-		if p.place.total, counted, err = total(ctx, r, p, found); err != nil {
-			return Bundle{}, err
+		if p.place.total, counted, err = total(ctx, r, *p, got.found); err != nil {
+			return got, err
 		}
 	}
-	var plan *search.Plan
 	if p.explain {
-		if plan, err = explain(ctx, r, &p, counted); err != nil {
-			return Bundle{}, err
+		if got.plan, err = explain(ctx, r, p, counted); err != nil {
+			return got, err
 		}
 	}
 	if !kept {
-		if matches, included, err = s.fill(ctx, r, &found, &p); err != nil {
-			return Bundle{}, err
+		if got.matches, got.included, err = s.fill(ctx, r, &got.found, p); err != nil {
+			return got, err
 		}
 	}
-	shown, err := s.shown(ctx, r, &p, matches)
-	if err != nil {
-		return Bundle{}, err
-	}
-	if p.request.ContainedAlone && !p.later && !found.after {
-		p.place.total = int64(len(shown))
-	}
-	return s.renderSearch(q, p, found, shown, asMatches(included), plan)
+	return got, nil
 }
 
 // counting says how a total was made.

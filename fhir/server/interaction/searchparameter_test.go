@@ -74,6 +74,19 @@ func TestStoredSearchParameterIsActiveAtOnce(t *testing.T) {
 	check(t, err, fhir.KindInvalid, "unknown-parameter")
 }
 
+// TestSearchParameterFindsWhatContainersHold indexes a parameter of a type in the resources of others that contain it.
+func TestSearchParameterFindsWhatContainersHold(t *testing.T) {
+	s := open(t, Options{})
+	put(t, s, `{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"subject":{"reference":"#p"},"contained":[{"resourceType":"Patient","id":"p","extension":[{"url":"http://example.org/eye","valueString":"blue"}]}]}`)
+	put(t, s, "%s", eyeColor)
+	indexed(t, s)
+	for query, want := range map[string]string{"Observation?subject:Patient.eye-color=blue": "Observation/o", "Patient?eye-color=blue&_contained=true": "Observation/o", "Observation?subject.eye-color=green": ""} {
+		if got := strings.Join(find(t, s, query).names(), " "); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+}
+
 // interrupted is a store whose views fail while it is told to.
 type interrupted struct {
 	storage.Store

@@ -22,7 +22,7 @@ func (s *Service) Update(ctx context.Context, key fhir.Key, r fhir.Resource, c C
 	if err := checkID(key, r); err != nil {
 		return Result{}, failure(op, key, err)
 	}
-	d, err := s.settled(ctx, key.Type, r)
+	d, err := s.prepareResolved(ctx, key.Type, r)
 	if err != nil {
 		return Result{}, failure(op, key, err)
 	}

@@ -3,6 +3,8 @@ package operation
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
@@ -11,19 +13,23 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// Searcher reads and searches; *interaction.Service is one.
-type Searcher interface {
+// Gatherer reads and searches resources, and gathers what belongs to one; *interaction.Service is one.
+type Gatherer interface {
 	Read(ctx context.Context, key fhir.Key) (storage.Record, error)
 	Search(ctx context.Context, q interaction.SearchRequest) (interaction.Bundle, error)
+	Everything(ctx context.Context, q interaction.EverythingRequest) (interaction.OperationResponse, error)
 }
+
+// cursorName is the parameter of the links to further pages.
+const cursorName = "_cursor"
 
 // Everything returns $everything (http://hl7.org/fhir/R4/patient-operation-everything.html,
 // http://hl7.org/fhir/R4/encounter-operation-everything.html) for each type that R4 defines it for and that has a compartment: a searchset
-// with what is in the compartment, in pages, each with what its resources refer to. It is the compartment's search by another name, so that its
-// pages show one moment, cost the same wherever they stand, and hold no match twice. _since, _type and _count narrow it; start and
-// end, which mean dates of care, are refused.
-func Everything(s Searcher, reg *definition.Registry) interaction.Operation {
+// with what is in the compartment, and with what its resources refer to, Binaries of attachments included. It takes the parameters of the type's
+// OperationDefinition. Without _count the response is whole and is written piece by piece; with it, in pages of so many members of the compartment.
+func Everything(s Gatherer, reg *definition.Registry) interaction.Operation {
 	definitions := map[string]string{}
+	parameters := map[string]func() []input{}
 	var types []string
 	for _, o := range reg.Operations() {
 		if o.Code != "everything" {
@@ -32,7 +38,7 @@ func Everything(s Searcher, reg *definition.Registry) interaction.Operation {
 		for _, t := range o.Resource {
 			if _, ok := reg.Compartment(t); ok {
 				types = append(types, t)
-				definitions[t] = o.URL
+				definitions[t], parameters[t] = o.URL, parametersOf(reg, o.URL)
 			}
 		}
 	}
@@ -40,49 +46,54 @@ func Everything(s Searcher, reg *definition.Registry) interaction.Operation {
 	return interaction.Operation{
 		Name:          "everything",
 		Definitions:   definitions,
-		Documentation: "Returns what is in the compartment and what that refers to, in pages; _since, _type and _count narrow it.",
+		Documentation: "Returns what is in the compartment and what that refers to, whole or in pages of _count.",
 		Types:         types,
 		Instance:      true,
 		Get:           true,
 		Post:          true,
 		Run: func(ctx context.Context, q *interaction.Request) (interaction.OperationResponse, error) {
-			args, err := argumentsOf(q)
+			args, err := argumentsOf(q, parameters[q.Key.Type](), cursorName)
 			if err != nil {
 				return interaction.OperationResponse{}, err
 			}
-			asked, shown, err := everythingSearch(args)
+			asked, err := everythingOf(q, reg, args)
 			if err != nil {
 				return interaction.OperationResponse{}, err
 			}
 			if _, err := s.Read(ctx, q.Key); err != nil {
 				return interaction.OperationResponse{}, err
 			}
-			b, err := s.Search(ctx, interaction.SearchRequest{Base: q.Base, Compartment: q.Key, Path: q.Key.String() + "/$everything", Parameters: asked, Shown: shown, Lenient: q.Prefer.Lenient, Whole: true})
-			return interaction.OperationResponse{Body: b.Body}, err
+			return s.Everything(ctx, asked)
 		},
 	}
 }
 
-// everythingSearch returns the search that the arguments ask for, and the arguments as links repeat them.
-func everythingSearch(args []argument) (asked, shown []search.Pair, err error) {
-	shown = []search.Pair{}
+// everythingOf returns what the arguments ask for.
+func everythingOf(q *interaction.Request, reg *definition.Registry, args arguments) (interaction.EverythingRequest, error) {
+	out := interaction.EverythingRequest{Base: q.Base, Key: q.Key, Start: args.get("start").value, End: args.get("end").value, Cursor: args.get(cursorName).value}
 	for _, a := range args {
-		pair := search.Pair{Name: a.name, Value: a.value}
-		switch a.name {
-		case "_cursor":
-			asked = append(asked, pair)
+		if a.name == cursorName {
 			continue
-		case "_type", "_count":
-			asked = append(asked, pair)
-		case "_since":
-			if _, err := fhir.ParseInstant(a.value); err != nil {
-				return nil, nil, errParameter(fhir.IssueValue, "_since must be an instant, such as 2026-11-23T09:30:00Z", a.node)
-			}
-			asked = append(asked, search.Pair{Name: "_lastUpdated", Value: "ge" + a.value})
-		default:
-			return nil, nil, errParameter(fhir.IssueNotSupported, "the parameters of $everything are _since, _type and _count", a.node)
 		}
-		shown = append(shown, pair)
+		out.Shown = append(out.Shown, search.Pair{Name: a.name, Value: a.value})
+		switch a.name {
+		case "_type":
+			for typ := range strings.SplitSeq(a.value, ",") {
+				if _, ok := reg.Resource(typ); !ok {
+					return out, errParameter(fhir.IssueValue, "_type names resource types of R4, with commas between them", a.node)
+				}
+				out.Types = append(out.Types, typ)
+			}
+		case "_since":
+			since, _ := fhir.ParseInstant(a.value)
+			out.Since, _ = since.Range(nil)
+		case "_count":
+			n, _ := strconv.Atoi(a.value)
+			if n < 1 {
+				return out, errParameter(fhir.IssueValue, "_count is a number above 0; without it the response is whole", a.node)
+			}
+			out.Count = n
+		}
 	}
-	return append(asked, search.Pair{Name: "_include", Value: "*"}), shown, nil
+	return out, nil
 }

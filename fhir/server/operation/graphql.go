@@ -59,6 +59,9 @@ func graphqlRoot(ctx context.Context, s Service, key fhir.Key) (fhir.Resource, e
 	return fhir.ParseResource(rec.Body, fhir.Limits{})
 }
 
+// graphqlParameters are those of a query in the URL or in a Parameters resource (http://hl7.org/fhir/R4/graphql.html#params).
+var graphqlParameters = []input{{name: "query", typ: "string"}, {name: "operationName", typ: "string"}, {name: "variables", typ: "string"}}
+
 // graphqlQuery reads the query of a request: that of a body goes before that of the URL.
 func graphqlQuery(q *interaction.Request) (out graphql.Query, err error) {
 	variables := ""
@@ -85,7 +88,7 @@ func graphqlQuery(q *interaction.Request) (out graphql.Query, err error) {
 			return out, err
 		}
 	} else {
-		args, err := argumentsOf(q)
+		args, err := argumentsOf(q, graphqlParameters)
 		if err != nil {
 			return out, err
 		}

@@ -26,8 +26,8 @@ func ReindexStatus(s Indexer) interaction.Operation {
 		System:        true,
 		Get:           true,
 		Run: func(_ context.Context, q *interaction.Request) (interaction.OperationResponse, error) {
-			if len(q.Arguments()) > 0 {
-				return interaction.OperationResponse{}, errParameter(fhir.IssueNotSupported, "$reindex-status has no parameters", fhir.Node{})
+			if _, err := argumentsOf(q, nil); err != nil {
+				return interaction.OperationResponse{}, err
 			}
 			jobs := s.Reindexing()
 			dst := []byte(`{"resourceType":"Parameters"`)

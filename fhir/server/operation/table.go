@@ -7,7 +7,7 @@ import (
 
 // Service is what the operations need of the interactions; *interaction.Service is one.
 type Service interface {
-	Searcher
+	Gatherer
 	Indexer
 	Knower
 }

@@ -3,7 +3,6 @@ package operation
 import (
 	"context"
 
-	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 )
@@ -18,12 +17,8 @@ func Versions(reg *definition.Registry) interaction.Operation {
 		Get:           true,
 		Post:          true,
 		Run: func(_ context.Context, q *interaction.Request) (interaction.OperationResponse, error) {
-			args, err := argumentsOf(q)
-			if err != nil {
+			if _, err := argumentsOf(q, nil); err != nil {
 				return interaction.OperationResponse{}, err
-			}
-			if len(args) > 0 {
-				return interaction.OperationResponse{}, errParameter(fhir.IssueNotSupported, "$versions has no parameters", args[0].node)
 			}
 			return interaction.OperationResponse{Body: []byte(`{"resourceType":"Parameters","parameter":[{"name":"version","valueCode":"4.0"},{"name":"default","valueCode":"4.0"}]}`)}, nil
 		},

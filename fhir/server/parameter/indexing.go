@@ -297,6 +297,9 @@ const savePosition = 2 * time.Second
 // finish strikes off the items of w, which all have been gone through. Where there are other gateways, what was written since the parameters came
 // is first indexed once more: by gateways that had not heard of them and ended before they could make the entries again.
 func (s *Set) finish(ctx context.Context, run *job.Run, w worklist) (worklist, error) {
+	if err := s.containers(ctx, w); err != nil {
+		return w, err
+	}
 	if s.opt.Shared {
 		select {
 		case <-ctx.Done():
@@ -323,6 +326,24 @@ func (s *Set) finish(ctx context.Context, run *job.Run, w worklist) (worklist, e
 	return s.change(ctx, run, func(now *worklist) {
 		now.Items = slices.DeleteFunc(now.Items, func(it item) bool { return slices.ContainsFunc(finished, it.same) })
 	})
+}
+
+// containers indexes what contains resources of the types of w's items, or has them in place: it is found by their parameters.
+func (s *Set) containers(ctx context.Context, w worklist) error {
+	var types []string
+	for _, it := range w.Items {
+		types = append(types, it.Types...)
+	}
+	types = sorted(types)
+	for _, typ := range s.registry.ResourceTypes() {
+		if slices.Contains(types, typ) { // all of them have been gone through
+			continue
+		}
+		if _, err := s.through(ctx, typ, search.Holding(types), fhir.Key{}, func(int64, fhir.Key) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Await waits until nothing that concerns the caller is being indexed or waits for it, for a while at most, and returns what is left. A wait that
@@ -356,4 +377,46 @@ func (s *Set) Await(ctx context.Context, limit time.Duration, concerns func(Prog
 		}
 	}
 	return nil
+}
+
+// earlierName names, in the store's Meta, the list of unfinished indexing of releases that had no jobs.
+const earlierName = "reindexing"
+
+// takeOver takes over the unfinished indexing that such a release has left.
+func (s *Set) takeOver(ctx context.Context) error {
+	err := s.opt.Store.View(ctx, func(r storage.Reader) error {
+		_, err := r.Meta(ctx, earlierName)
+		return err
+	})
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.opt.Store.Update(ctx, func(tx storage.Tx) error {
+		if err := tx.Guard(ctx, earlierName); err != nil {
+			return err
+		}
+		raw, err := tx.Meta(ctx, earlierName)
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil // another gateway was faster
+		}
+		var items []item
+		if err == nil {
+			err = json.Unmarshal(raw, &items)
+		}
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			if err := s.addWork(ctx, tx, it); err != nil {
+				return err
+			}
+		}
+		if err := tx.SetMeta(ctx, "reindex-turn", nil); err != nil {
+			return err
+		}
+		return tx.SetMeta(ctx, earlierName, nil)
+	})
 }

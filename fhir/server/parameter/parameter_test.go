@@ -271,6 +271,34 @@ func TestIndexingWaitsForWritesThatBeganBeforeAndHoldsUpNone(t *testing.T) {
 	})
 }
 
+// TestIndexingThatAnEarlierReleaseLeftIsDone opens a store in which a list of unfinished indexing lies, as it was before there were jobs.
+func TestIndexingThatAnEarlierReleaseLeftIsDone(t *testing.T) {
+	engines(t, func(t *testing.T, store storage.Store) {
+		first := open(t, store)
+		first.must(parameter("x", `"Patient"`))
+		first.indexed()
+		first.must(resources("Patient", 2)...)
+		first.close()
+		err := store.Update(t.Context(), func(tx storage.Tx) error {
+			for i := range 2 {
+				if err := tx.Reindex(t.Context(), fhir.Key{Type: "Patient", ID: fmt.Sprint(i)}, 1, nil); err != nil {
+					return err
+				}
+			}
+			return tx.SetMeta(t.Context(), earlierName, []byte(`[{"id":"x","url":"http://example.org/x","code":"x","types":["Patient"],"since":"2026-11-23T09:00:00Z"}]`))
+		})
+		if err != nil || first.found("Patient", "x") != 0 {
+			t.Fatal(err)
+		}
+		second := open(t, store)
+		for end := time.Now().Add(2 * time.Minute); second.found("Patient", "x") != 2; time.Sleep(2 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("what was left is not indexed")
+			}
+		}
+	})
+}
+
 func TestSearchParametersOfOneUpdateSeeEachOther(t *testing.T) {
 	engines(t, func(t *testing.T, store storage.Store) {
 		g := open(t, store)

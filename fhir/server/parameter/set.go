@@ -90,6 +90,9 @@ func Open(ctx context.Context, opt Options) (*Set, error) {
 	}
 	s := &Set{opt: opt, registry: opt.Parameters.Registry(), stored: newInForce(opt.Parameters), changed: make(map[string]uint64),
 		total: job.Unknown, changes: make(chan struct{}), wake: make(chan struct{}, 1)}
+	if err := s.takeOver(ctx); err != nil {
+		return nil, err
+	}
 	err := opt.Store.View(ctx, func(r storage.Reader) error {
 		revision, err := revisionOf(ctx, r)
 		if err != nil {

@@ -85,6 +85,8 @@ var bothWays = []struct {
 	{"create with an id of any form", "POST", "Patient", nil, "return=representation", `{"resourceType":"Patient","id":"not an id!","gender":"male"}`, 201, ""},
 	{"create with an unknown parameter", "POST", "Patient?nonsense=1", nil, "return=minimal", `{"resourceType":"Patient"}`, 201, ""},
 	{"create with a search parameter", "POST", "Patient?identifier=1", nil, "", `{"resourceType":"Patient"}`, 400, "misplaced-parameter"},
+	{"create of a transaction as a resource", "POST", "Bundle", nil, "return=OperationOutcome", `{"resourceType":"Bundle","type":"transaction"}`, 201, "bundle-stored"},
+	{"create of a document as a resource", "POST", "Bundle", nil, "return=OperationOutcome", `{"resourceType":"Bundle","type":"document"}`, 201, "ok"},
 	{"create of another type", "POST", "Patient", nil, "", `{"resourceType":"Basic"}`, 400, "resource-type"},
 	{"create of an unknown type", "POST", "Patiant", nil, "", `{"resourceType":"Patiant"}`, 404, "unknown-type"},
 	{"create of nothing", "POST", "Patient", nil, "", ``, 400, "body-missing"},

@@ -137,7 +137,7 @@ func TestGraphQL(t *testing.T) {
 		{"an unknown field", "POST", "/fhir/Patient/p0/$graphql", ct(graphqlType), `{ spam }`, 400, []string{"Content-Type", jsonUTF8}, []string{`{"errors":[{"message":"GraphQL, line 1 column 3: Patient has no field spam"`, `"resource":{"resourceType":"OperationOutcome"`, "graphql-field"}},
 		{"no GraphQL", "POST", "/fhir/Patient/p0/$graphql", ct(graphqlType), `{`, 400, nil, []string{"graphql-syntax"}},
 		{"no query", "GET", "/fhir/$graphql", nil, "", 400, nil, []string{"graphql-syntax"}},
-		{"an unknown parameter", "GET", get("/fhir", `{ __typename }`) + "&spam=1", nil, "", 400, nil, []string{"unknown-parameter"}},
+		{"an unknown parameter", "GET", get("/fhir", `{ __typename }`) + "&spam=1", nil, "", 400, nil, []string{"operation-parameter"}},
 		{"an unknown search parameter", "GET", get("/fhir", `{ PatientList(spam: 1) { id } }`), nil, "", 400, nil, []string{"unknown-parameter"}},
 		{"another body", "POST", "/fhir/$graphql", ct("text/plain"), `{ __typename }`, 415, nil, []string{"content-type"}},
 		{"what is not there", "GET", get("/fhir/Patient/nobody", `{ id }`), nil, "", 404, nil, []string{"not-found"}},

@@ -58,13 +58,23 @@ func supported(c capabilities) string {
 	kinds := map[string]int{}
 	params := 0
 	var onTypes []string
+	everywhere := map[string]int{}
+	for _, res := range r.Resource {
+		for _, o := range res.Operation {
+			everywhere[o.Name]++
+		}
+	}
 	for _, res := range r.Resource {
 		for _, p := range res.SearchParam {
 			kinds[p.Type]++
 			params++
 		}
 		for _, o := range res.Operation {
-			if name := "`" + res.Type + "/$" + o.Name + "`"; !slices.Contains(onTypes, name) {
+			typ := res.Type
+			if everywhere[o.Name] == len(r.Resource) {
+				typ = "[type]"
+			}
+			if name := "`" + typ + "/$" + o.Name + "`"; !slices.Contains(onTypes, name) {
 				onTypes = append(onTypes, name)
 			}
 		}
@@ -72,7 +82,7 @@ func supported(c capabilities) string {
 	row("Resource types", fmt.Sprintf("%d: every concrete type of R4 (%s)", len(r.Resource), c.FhirVersion))
 	row("On every type", codes(r.Resource[0].Interaction))
 	row("On the system", codes(r.Interaction))
-	row("Conditional", "create, read, update, delete ("+r.Resource[0].ConditionalDelete+")")
+	row("Conditional", "create, read, update, patch, delete ("+r.Resource[0].ConditionalDelete+")")
 	var byKind []string
 	for k := range kinds {
 		byKind = append(byKind, fmt.Sprintf("%d %s", kinds[k], k))

@@ -67,7 +67,11 @@ func (x *exchange) readRequest() error {
 			}
 		}
 	}
-	return x.negotiate()
+	if err := x.negotiate(); err != nil {
+		return err
+	}
+	q.Pieces = x.format != nil && x.format.format.Decode == nil && !q.View.Pretty
+	return nil
 }
 
 // path returns the path of the request below the base, escaped where it holds an escaped slash.

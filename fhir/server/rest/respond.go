@@ -180,7 +180,11 @@ func (x *exchange) writeElse(status int, resource []byte, err error) (whole bool
 // stream writes what an operation writes itself, piece by piece.
 func (x *exchange) stream(status int, o *interaction.OperationResponse) error {
 	head := x.w.Header()
-	head["Content-Type"] = []string{safeHeader(o.ContentType)}
+	if o.ContentType == "" {
+		head["Content-Type"] = x.format.header
+	} else {
+		head["Content-Type"] = []string{safeHeader(o.ContentType)}
+	}
 	head["Vary"] = varyHeader
 	head["X-Content-Type-Options"] = sniffHeader
 	x.w.WriteHeader(status)

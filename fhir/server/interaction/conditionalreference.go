@@ -7,11 +7,11 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// settle returns r with its conditional references, "Patient?identifier=x|y", replaced by what they find. R4 has them in transactions (http,
+// resolveReferences returns r with its conditional references, "Patient?identifier=x|y", replaced by what they find. R4 has them in transactions (http,
 // 3.1.0.11.1, Conditional References); outside of them they would be stored as text that refers to nothing, so that single writes and the
 // entries of a batch resolve them too. Each must find exactly one resource, in a view from before the write: finding none is
 // KindUnprocessable, finding several KindPrecondition.
-func (s *Service) settle(ctx context.Context, r fhir.Resource) (fhir.Resource, error) {
+func (s *Service) resolveReferences(ctx context.Context, r fhir.Resource) (fhir.Resource, error) {
 	var conditions map[string]*condition
 	found := mentions(s.registry, r, nil, "")
 	n := 0
@@ -56,20 +56,20 @@ func (s *Service) settle(ctx context.Context, r fhir.Resource) (fhir.Resource, e
 	return v.rewrite(r, found[:n])
 }
 
-// settled is settle, and then prepare.
-func (s *Service) settled(ctx context.Context, typ string, r fhir.Resource) (*draft, error) {
+// prepareResolved is resolveReferences, and then prepare.
+func (s *Service) prepareResolved(ctx context.Context, typ string, r fhir.Resource) (*draft, error) {
 	if err := s.checkType(typ, r); err != nil {
 		return nil, err
 	}
-	r, err := s.settle(ctx, r)
+	r, err := s.resolveReferences(ctx, r)
 	if err != nil {
 		return nil, join(err, s.checkContent(r))
 	}
 	return s.prepare(typ, r)
 }
 
-// unsettled refuses a resource with conditional references, which the write that made it does not resolve.
-func (s *Service) unsettled(r fhir.Resource) error {
+// refuseConditionalReferences refuses a resource with conditional references, which the write that made it does not resolve.
+func (s *Service) refuseConditionalReferences(r fhir.Resource) error {
 	for _, m := range mentions(s.registry, r, nil, "") {
 		if m.kind == mentionCondition {
 			return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: fhir.IDConditionalReference,
@@ -77,30 +77,4 @@ func (s *Service) unsettled(r fhir.Resource) error {
 		}
 	}
 	return nil
-}
-
-// refuseLinks refuses the entries of a batch that refer to entries by their urn: fullUrls: R4 keeps the entries of a batch independent of
-// each other, and the ids that the server will choose are not known to them (http, 3.1.0.11.1 Batch Processing Rules).
-func (s *Service) refuseLinks(entries []*bundleEntry) {
-	names := make(entryNames)
-	for _, e := range entries {
-		if isURN(e.fullURL) {
-			names[entryName(e.fullURL)] = e.index
-		}
-	}
-	if len(names) == 0 {
-		return
-	}
-	parallel(len(entries), func(i int) {
-		e := entries[i]
-		if !e.resource.Valid() || !e.writes() {
-			return
-		}
-		for _, m := range mentions(s.registry, e.resource, names, "") {
-			if m.kind == mentionLink && m.node.Name() == "reference" {
-				e.fault(&fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueBusinessRule, ID: fhir.IDBatchReference,
-					Text: "the reference names an entry of the batch by its fullUrl, and the entries of a batch do not know each other; send a transaction", Expression: m.node.Path()}}})
-			}
-		}
-	})
 }
