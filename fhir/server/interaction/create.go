@@ -45,11 +45,11 @@ func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNon
 		}
 		return s.checkReferences(ctx, tx, d.resource)
 	})
-	return s.answer(ctx, op, fhir.Key{Type: typ}, res, err)
+	return s.finish(ctx, op, fhir.Key{Type: typ}, res, err)
 }
 
-// answer returns what a write is answered with once its Update has ended: res, after what follows from it, or the failure.
-func (s *Service) answer(ctx context.Context, op string, key fhir.Key, res Result, err error) (Result, error) {
+// finish returns the result of a write once its Update has ended: res, after what follows from it, or the failure.
+func (s *Service) finish(ctx context.Context, op string, key fhir.Key, res Result, err error) (Result, error) {
 	if err != nil {
 		return Result{}, failure(op, key, err)
 	}

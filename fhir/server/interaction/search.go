@@ -181,7 +181,7 @@ func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches
 	for i := range included {
 		size += len(included[i].body) + 200
 	}
-	a := newAnswer("searchset", s.ids.next(), p.place.moment, p.place.total, links, size)
+	a := newBundleWriter("searchset", s.ids.next(), p.place.moment, p.place.total, links, size)
 	for _, part := range []struct {
 		entries []match
 		mode    string
