@@ -18,6 +18,31 @@ type bundleWriter struct {
 	buffer  *[]byte // of dst
 	entries int
 	updated time.Time
+	// apart leaves resources where they are: dst then has what is between them, and cuts tell where each belongs.
+	apart bool
+	cuts  []cut
+}
+
+// cut is a place in what a Bundle has between its resources, and the resource there.
+type cut struct {
+	at   int
+	body []byte
+}
+
+// apartFrom is the length from which a page that may be written in pieces is not copied together: for so much a client that reads slowly would hold
+// twice.
+const apartFrom = 1 << 20
+
+// newPage starts the Bundle of a page whose bodies have so many bytes; apart allows to leave these where they are.
+func newPage(kind, id string, moment time.Time, total int64, links []link, entries int, bytes int64, apart bool) *bundleWriter {
+	size := 1024 + 200*entries
+	apart = apart && bytes >= apartFrom
+	if !apart {
+		size += int(bytes)
+	}
+	a := newBundleWriter(kind, id, moment, total, links, size)
+	a.apart = apart
+	return a
 }
 
 // newBundleWriter starts a Bundle; total is left out where it is negative. size is about how long it will be.
@@ -91,6 +116,10 @@ func (a *bundleWriter) body(name string, body []byte) {
 	a.dst = append(a.dst, '"')
 	a.dst = append(a.dst, name...)
 	a.dst = append(a.dst, `":`...)
+	if a.apart {
+		a.cuts = append(a.cuts, cut{len(a.dst), body})
+		return
+	}
 	a.dst = append(a.dst, body...)
 }
 
@@ -178,5 +207,12 @@ func (a *bundleWriter) done() Bundle {
 		a.dst = append(a.dst, ']')
 	}
 	a.dst = append(a.dst, '}')
-	return Bundle{Body: a.dst, Updated: a.updated, buffer: a.buffer}
+	if !a.apart {
+		return Bundle{Body: a.dst, Updated: a.updated, buffer: a.buffer}
+	}
+	parts, from := make([][]byte, 0, 2*len(a.cuts)+1), 0
+	for _, c := range a.cuts {
+		parts, from = append(parts, a.dst[from:c.at], c.body), c.at
+	}
+	return Bundle{Parts: append(parts, a.dst[from:]), Updated: a.updated}
 }

@@ -133,13 +133,13 @@ func (s *Service) readIn(ctx context.Context, r storage.Reader, q *Request) (Res
 	case CodeOperation:
 		return s.operate(withReader(ctx, r), q)
 	case CodeHistoryInstance:
-		b, err := s.history(ctx, r, HistoryRequest{Base: q.Base, Key: q.Key, Parameters: q.Parameters, Lenient: q.Prefer.Lenient})
+		b, err := s.history(ctx, r, HistoryRequest{Base: q.Base, Key: q.Key, Parameters: q.Parameters, Lenient: q.Prefer.Lenient, Apart: q.Pieces})
 		return bundled(b), err
 	case CodeHistoryType, CodeHistorySystem:
-		b, err := s.history(ctx, r, HistoryRequest{Base: q.Base, Type: q.Key.Type, Parameters: q.Parameters, Lenient: q.Prefer.Lenient})
+		b, err := s.history(ctx, r, HistoryRequest{Base: q.Base, Type: q.Key.Type, Parameters: q.Parameters, Lenient: q.Prefer.Lenient, Apart: q.Pieces})
 		return bundled(b), err
 	}
-	search := SearchRequest{Base: q.Base, Path: q.Key.Type, Parameters: q.Parameters, Posted: q.Posted, Lenient: q.Prefer.Lenient, Explain: q.Explain}
+	search := SearchRequest{Base: q.Base, Path: q.Key.Type, Parameters: q.Parameters, Posted: q.Posted, Lenient: q.Prefer.Lenient, Explain: q.Explain, Apart: q.Pieces}
 	if q.Code == CodeSearchCompartment {
 		search.Compartment, search.Path = q.Key, q.Key.String()+"/"+q.Inside
 		if q.Inside != "*" {

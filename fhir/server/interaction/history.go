@@ -101,22 +101,18 @@ func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryReques
 	if p.cursor == "" && !more && p.count > 0 {
 		place.total = int64(len(records))
 	}
-	return s.renderHistory(q.Base+"/"+path, binding, p, place, records, more, q.Base), nil
+	return s.renderHistory(q.Base+"/"+path, binding, p, place, records, more, q.Base, q.Apart), nil
 }
 
 // renderHistory writes the Bundle of a page.
-func (s *Service) renderHistory(self, binding string, p historyParameters, place cursor, records []storage.Record, more bool, base string) Bundle {
+func (s *Service) renderHistory(self, binding string, p historyParameters, place cursor, records []storage.Record, more bool, base string, apart bool) Bundle {
 	links := []link{{"self", pageURL(self, p.links, p.cursor)}, {"first", pageURL(self, p.links, "")}}
 	if more && len(records) > 0 {
 		last := records[len(records)-1]
 		place.made, place.updated, place.version, place.position.Key = time.Now(), last.Updated, last.Version, last.Key
 		links = append(links, link{"next", pageURL(self, p.links, s.sealer.seal(place, binding))})
 	}
-	size := 0
-	for i := range records {
-		size += len(records[i].Body) + 400
-	}
-	a := newBundleWriter("history", s.ids.next(), place.moment, place.total, links, size)
+	a := newPage("history", s.ids.next(), place.moment, place.total, links, 2*len(records), bytesOf(records), apart)
 	for i := range records {
 		a.version(base, records[i])
 	}

@@ -98,6 +98,8 @@ type SearchRequest struct {
 	Explain bool
 	// Whole is set where the client reads all pages: what is a match on one of them is not included on another.
 	Whole bool
+	// Apart allows Bundle.Parts.
+	Apart bool
 }
 
 // HistoryRequest asks for a page of a history.
@@ -109,11 +111,15 @@ type HistoryRequest struct {
 	// Parameters are _since, _at, _count and the cursor. Lenient ignores others.
 	Parameters []search.Pair
 	Lenient    bool
+	// Apart allows Bundle.Parts.
+	Apart bool
 }
 
 // Bundle is a rendered Bundle.
 type Bundle struct {
-	Body []byte
+	// Body is its JSON; nil where Parts are, one behind the other: those of a long page that was asked for with Apart.
+	Body  []byte
+	Parts [][]byte
 	// Updated is the greatest lastUpdated in it; zero where there is none.
 	Updated time.Time
 	// buffer is what Body was written into; nil for none that is used again.

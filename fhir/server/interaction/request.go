@@ -107,8 +107,9 @@ type Response struct {
 	Record storage.Record
 	// Located says that Location names Record.
 	Located bool
-	// Resource is the JSON of a resource; nil for none.
+	// Resource is the JSON of a resource; nil for none. Parts are it in pieces, in its place, where Request.Pieces allows it.
 	Resource []byte
+	Parts    [][]byte
 	// Updated is the greatest lastUpdated of a Bundle; zero where there is none.
 	Updated time.Time
 	// Issues are those of a write: warnings that did not prevent it.
@@ -128,5 +129,5 @@ func (r *Response) Release() {
 
 // bundled returns a Bundle as a response.
 func bundled(b Bundle) Response {
-	return Response{Status: http.StatusOK, Resource: b.Body, Updated: b.Updated, release: b.Release}
+	return Response{Status: http.StatusOK, Resource: b.Body, Parts: b.Parts, Updated: b.Updated, release: b.Release}
 }

@@ -174,14 +174,14 @@ func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches
 	if found.after {
 		links = append(links, link{"next", l.to(last, false)})
 	}
-	size := 1024
+	var size int64
 	for i := range matches {
-		size += len(matches[i].body) + 200
+		size += int64(len(matches[i].body))
 	}
 	for i := range included {
-		size += len(included[i].body) + 200
+		size += int64(len(included[i].body))
 	}
-	a := newBundleWriter("searchset", s.ids.next(), p.place.moment, p.place.total, links, size)
+	a := newPage("searchset", s.ids.next(), p.place.moment, p.place.total, links, len(matches)+len(included), size, q.Apart)
 	for _, part := range []struct {
 		entries []match
 		mode    string

@@ -161,7 +161,7 @@ func (x *exchange) native(contentType string, r fhir.Resource) error {
 	}
 	head["Content-Length"] = []string{strconv.Itoa(len(content))}
 	x.w.WriteHeader(http.StatusOK)
-	_ = x.send(x.w, content) // an error means that the client has gone
+	_ = x.send(x.w, [][]byte{content}, len(content)) // an error means that the client has gone
 	return nil
 }
 

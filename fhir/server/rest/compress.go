@@ -22,7 +22,7 @@ var compressors = sync.Pool{New: func() any {
 
 // compressed writes the body with gzip, in pieces, and reports whether all was written. Entity tags are weak, so that they are right for both
 // forms.
-func (x *exchange) compressed(status int, body []byte) (whole bool) {
+func (x *exchange) compressed(status int, parts [][]byte) (whole bool) {
 	head := x.w.Header()
 	head["Content-Encoding"] = gzipHeader
 	x.w.WriteHeader(status)
@@ -32,7 +32,11 @@ func (x *exchange) compressed(status int, body []byte) (whole bool) {
 	}
 	z := compressors.Get().(*gzip.Writer)
 	z.Reset(x.w)
-	err := x.send(z, body)
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	err := x.send(z, parts, size)
 	if err = errors.Join(err, z.Close()); err != nil {
 		return false // and what was being sent is not used again
 	}

@@ -54,6 +54,10 @@ func (x *exchange) respond(res *interaction.Response) error {
 			head["Last-Modified"] = []string{httpTime(res.Updated)}
 		}
 	}
+	if res.Parts != nil {
+		x.writeParts(res.Status, res.Parts)
+		return nil
+	}
 	if res.Resource == nil {
 		x.empty(res.Status)
 		return nil
@@ -112,7 +116,6 @@ func httpTime(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
 // write writes a resource in the negotiated format, compressed if it pays. It reports whether all was written: where not, the client has gone, and
 // the resource may still be read by what is sending it (an HTTP/2 frame under way).
 func (x *exchange) write(status int, resource []byte) (whole bool) {
-	head := x.w.Header()
 	if x.format == nil {
 		x.format = &x.h.formats.types[0]
 	}
@@ -120,36 +123,56 @@ func (x *exchange) write(status int, resource []byte) (whole bool) {
 	if err != nil {
 		return x.writeElse(status, resource, err)
 	}
+	return x.writeParts(status, [][]byte{body})
+}
+
+// writeParts writes a body in the negotiated format as it is, compressed if it pays, and reports whether all was written.
+func (x *exchange) writeParts(status int, parts [][]byte) (whole bool) {
+	head, size := x.w.Header(), 0
+	for _, p := range parts {
+		size += len(p)
+	}
 	head["Content-Type"] = x.format.header
 	head["Vary"] = varyHeader
 	head["X-Content-Type-Options"] = sniffHeader
-	if above := x.h.cfg.CompressAbove; above >= 0 && len(body) >= above && acceptsGzip(x.r.Header["Accept-Encoding"]) {
-		return x.compressed(status, body)
+	if above := x.h.cfg.CompressAbove; above >= 0 && size >= above && acceptsGzip(x.r.Header["Accept-Encoding"]) {
+		return x.compressed(status, parts)
 	}
-	head["Content-Length"] = []string{strconv.Itoa(len(body))}
+	head["Content-Length"] = []string{strconv.Itoa(size)}
 	x.w.WriteHeader(status)
-	return x.send(x.w, body) == nil
+	return x.send(x.w, parts, size) == nil
 }
 
-// send writes the bytes of a body to w, which is or leads to the client. A client that takes none of a long one for stallTime has gone: it would hold the memory of its response.
-func (x *exchange) send(w io.Writer, body []byte) error {
-	if len(body) <= startSize {
-		_, err := w.Write(body)
-		return err
+// send writes the parts of a body of size bytes to w, which is or leads to the client. A client that takes none of a long one for stallTime has gone: it would hold the memory of its response.
+func (x *exchange) send(w io.Writer, parts [][]byte, size int) error {
+	if size <= startSize {
+		for _, p := range parts {
+			if _, err := w.Write(p); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	control, end := http.NewResponseController(x.w), x.start.Add(bodyTime)
-	for len(body) > 0 {
-		deadline := time.Now().Add(x.h.cfg.stallTime)
-		if deadline.After(end) {
-			deadline = end
+	const piece = startSize / 4
+	sent := piece // since the last deadline
+	for _, body := range parts {
+		for len(body) > 0 {
+			if sent >= piece {
+				deadline := time.Now().Add(x.h.cfg.stallTime)
+				if deadline.After(end) {
+					deadline = end
+				}
+				// Where there are no deadlines, as in a test without a connection, nothing stalls.
+				_ = control.SetWriteDeadline(deadline)
+				sent = 0
+			}
+			chunk := body[:min(len(body), piece-sent)]
+			if _, err := w.Write(chunk); err != nil {
+				return err
+			}
+			body, sent = body[len(chunk):], sent+len(chunk)
 		}
-		// Where there are no deadlines, as in a test without a connection, nothing stalls.
-		_ = control.SetWriteDeadline(deadline)
-		chunk := body[:min(len(body), startSize/4)]
-		if _, err := w.Write(chunk); err != nil {
-			return err
-		}
-		body = body[len(chunk):]
 	}
 	return nil
 }
