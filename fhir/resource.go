@@ -47,6 +47,22 @@ func (r Resource) ID() string {
 // Key returns the resource's type and id.
 func (r Resource) Key() Key { return Key{r.Type(), r.ID()} }
 
+// WithoutID returns the resource minified without its member id.
+func (r Resource) WithoutID() (Resource, error) {
+	dst := make([]byte, 0, len(r.Raw()))
+	dst = append(dst, '{')
+	for c := range r.Children() {
+		if c.Name() == "id" {
+			continue
+		}
+		if len(dst) > 1 {
+			dst = append(dst, ',')
+		}
+		dst = c.appendMember(dst)
+	}
+	return ParseResource(append(dst, '}'), Limits{})
+}
+
 // FormatInstant renders t in UTC with microseconds, "2026-11-23T09:30:00.123456Z", the form of every meta.lastUpdated.
 func FormatInstant(t time.Time) string { return t.UTC().Format(instantLayout) }
 

@@ -8,12 +8,16 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// Create stores r under an id that the server chooses; an id in the body is ignored (R4 http, 3.1.0.8 create,
+// Create stores r under an id that the server chooses; an id in the body is ignored, whatever its form (R4 http, 3.1.0.8 create,
 // http://hl7.org/fhir/R4/http.html#create). ifNoneExist, where not empty, makes it conditional: with one match nothing is written and the
 // match is returned as Unchanged, with several it is KindPrecondition.
 func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNoneExist string) (Result, error) {
 	const op = "create"
 	if err := s.checkWritable(CodeCreate, fhir.Key{Type: typ}, r); err != nil {
+		return Result{}, failure(op, fhir.Key{Type: typ}, err)
+	}
+	r, err := ignoreID(r)
+	if err != nil {
 		return Result{}, failure(op, fhir.Key{Type: typ}, err)
 	}
 	d, err := s.prepareResolved(ctx, r)
@@ -46,6 +50,14 @@ func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNon
 		return s.checkReferences(ctx, tx, d.resource)
 	})
 	return s.finish(ctx, op, fhir.Key{Type: typ}, res, err)
+}
+
+// ignoreID returns a resource that is to be created without an id of a form that R4 does not have. One that R4 has is replaced as r is stored.
+func ignoreID(r fhir.Resource) (fhir.Resource, error) {
+	if id := r.Get("id"); !id.Valid() || id.Kind() == fhir.String && fhir.ValidID(id.Text()) {
+		return r, nil
+	}
+	return r.WithoutID()
 }
 
 // finish returns the result of a write once its Update has ended: res, after what follows from it, or the failure.

@@ -234,6 +234,10 @@ func (s *Service) readCarried(e *bundleEntry) error {
 		if !e.resource.Valid() {
 			return missing("a create has a resource")
 		}
+		var err error
+		if e.resource, err = ignoreID(e.resource); err != nil {
+			return err
+		}
 		return s.checkWritable(e.Code, e.Key, e.resource)
 	case CodeUpdate:
 		if !e.resource.Valid() {

@@ -241,3 +241,28 @@ func TestPatchChangesTheCurrentVersion(t *testing.T) {
 		t.Errorf("a patch was lost: %s", rec.Body)
 	}
 }
+
+// TestCreateIgnoresAnIDOfAnyForm creates alone, in a batch and in a transaction with validation, which is at fault with such ids elsewhere.
+func TestCreateIgnoresAnIDOfAnyForm(t *testing.T) {
+	s, ctx := validating(t), t.Context()
+	for _, id := range []string{`"a_b"`, `""`, `"` + strings.Repeat("x", 65) + `"`, `5`, `null`, `{}`, `["a"]`, `"kept"`} {
+		body := `{"id":` + id + `,"resourceType":"Patient","active":true}`
+		made, err := s.Create(ctx, "Patient", resource(t, "%s", body), "")
+		if err != nil || made.Action != Created || !fhir.ValidID(made.Record.Key.ID) || made.Record.Key.ID == "kept" {
+			t.Errorf("id %s: %+v, %v", id, made, err)
+		}
+		for _, typ := range []string{"batch", "transaction"} {
+			res, err := s.Bundle(ctx, BundleRequest{Base: base, Bundle: resource(t, `{"resourceType":"Bundle","type":"%s","entry":[%s]}`, typ, request("POST", "Patient", "", body))})
+			if err != nil || !strings.Contains(string(res.Body), `"201 Created"`) {
+				t.Errorf("id %s in a %s: %s, %v", id, typ, res.Body, err)
+			}
+		}
+	}
+	_, err := transact(t, s, request("POST", "Patient", "", `{"resourceType":"Patient","id":"a_b","nonsense":1}`))
+	if err == nil || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("the other faults: %v", err)
+	}
+	if _, err := s.Update(ctx, key("Patient/a_b"), resource(t, `{"resourceType":"Patient","id":"a_b"}`), Conditions{}); err == nil {
+		t.Error("an update takes the id")
+	}
+}
