@@ -257,9 +257,6 @@ func (d Decimal) Sign() int {
 	return 0
 }
 
-// IsInt reports whether the value has no fraction: 1.00 has none.
-func (d Decimal) IsInt() bool { return d.exp >= 0 || d.Truncate().Cmp(d) == 0 }
-
 // Int64 returns the value where it is whole and fits into an int64.
 func (d Decimal) Int64() (int64, bool) {
 	if d.exp == 0 && d.big == nil {

@@ -160,7 +160,7 @@ func (s *scanner) attribute(b []byte, i int, a *attribute) (int, error) {
 	return i + 1, nil
 }
 
-// end_ reads an end tag and leaves its element.
+// endTag_ reads an end tag and leaves its element.
 func (s *scanner) endTag_(b []byte) (int, error) {
 	t := &s.tok
 	if len(s.open) == 0 {

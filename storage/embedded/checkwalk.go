@@ -27,7 +27,9 @@ type walker struct {
 	lower, upper []byte
 	it           *pebble.Iterator
 	value        []byte
-	err          error
+	// past says that a damaged file reaches to the end: it would be met by an iterator over no keys, too.
+	past bool
+	err  error
 }
 
 func (c *checker) open(lower, upper []byte) *walker { return &walker{c: c, lower: lower, upper: upper} }
@@ -36,7 +38,7 @@ func (w *walker) key() []byte { return w.it.Key() }
 
 // next moves to the next row; false at the end, or with an err that ends the check.
 func (w *walker) next() bool {
-	for w.err == nil {
+	for w.err == nil && !w.past {
 		ok := false
 		if w.it == nil {
 			if w.it, w.err = w.c.s.db.NewIter(&pebble.IterOptions{LowerBound: w.lower, UpperBound: w.upper}); w.err == nil {
@@ -72,10 +74,7 @@ func (w *walker) skip() {
 		return // it is met again: that ends the check
 	}
 	w.close()
-	w.err, w.lower = nil, next
-	if bytes.Compare(next, w.upper) > 0 {
-		w.lower = w.upper
-	}
+	w.err, w.lower, w.past = nil, next, bytes.Compare(next, w.upper) >= 0
 }
 
 func appendNew(list []string, s string) []string {

@@ -126,7 +126,7 @@ func (n *dictionary) shapeOf(num uint32) shapeState {
 	return n.shapes[num]
 }
 
-// dictionary returns all names by number.
+// all returns all names by number.
 func (n *dictionary) all() []name { return *n.list.Load() }
 
 // types returns the resource types that anything was stored for, in no order.

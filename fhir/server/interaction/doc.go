@@ -7,10 +7,11 @@
 // cores; applying checks conditions, numbers the version, stamps it with the Update's instant and puts it, inside of one Update of the store. A
 // transaction is the same with many writes. An Update may run more than once, so nothing that it does is remembered but what it returns.
 //
-// Every request is a Request and passes Service.Do (dispatch.go), whether package rest read it from HTTP or entry.go from an entry of a Bundle: located
-// by the table of routes (route.go), with its query (view.go) and conditions (etag.go) read in one way, admitted in one place, and performed.
+// Every request is a Request, whether package rest read it from HTTP or entry.go from an entry of a Bundle. It is located by the table of routes
+// (route.go), its query (view.go) and conditions (etag.go) are read in one way, and dispatch.go admits and performs it: Service.Do for HTTP, the
+// same phases one by one for the entries of a batch or transaction.
 //
-// A file holds one interaction and is named after it. Service is what other packages see. Every error is a *fhir.Error with stable issue ids;
+// An interaction's file bears its name; the others bear the name of the part that they do for all interactions. Service is what other packages see. Every error is a *fhir.Error with stable issue ids;
 // failure.go is where an engine's errors become one.
 //
 // The SearchParameters of clients are package parameter's, what value sets and code systems hold is package terminology's, background work is
