@@ -4,7 +4,7 @@
 //
 // An engine keeps versions of resources (Record): a key, a number, an instant, the JSON that clients read, and the entries that the version is
 // found by. It never looks into the JSON and knows no FHIR: package search has turned resources into entries and URLs into queries over them,
-// and search.Match is the one definition of what a query means. An engine answers with exactly what Match accepts, in the query's order.
+// and search.Match is the one definition of what a query means. An engine returns exactly what Match accepts, in the query's order.
 //
 //	Store.View(f)      f reads one moment: every version up to an instant, none of after it
 //	Store.ViewAt(f)    f reads the moment of an earlier View again, where it is kept

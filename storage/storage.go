@@ -97,9 +97,9 @@ type Reader interface {
 	Explain(ctx context.Context, q search.Query) ([]search.Row, search.Plan, error)
 	// Count returns how many rows q has; Sort, After, Reverse and Limit do not matter.
 	Count(ctx context.Context, q search.Query) (int64, error)
-	// ExplainCount counts as Count does, from counters where they know the answer, and says how. Plan.Returned is the count.
+	// ExplainCount counts as Count does, from counters where they hold the result, and says how. Plan.Returned is the count.
 	ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error)
-	// CountCheap returns Count's answer where a counter knows it without reading rows; ok is false where it does not.
+	// CountCheap returns the result of Count where a counter knows it without reading rows; ok is false where it does not.
 	CountCheap(ctx context.Context, q search.Query) (n int64, ok bool, err error)
 	// Estimate returns about how many rows q has, at the cost of a few lookups.
 	Estimate(ctx context.Context, q search.Query) (int64, error)

@@ -57,7 +57,7 @@ func (p *planner) matches() float64 {
 	return p.expected
 }
 
-// expect is matches' answer.
+// expect is the result of matches.
 func (p *planner) expect() float64 {
 	m := p.total
 	served := map[int]bool{}

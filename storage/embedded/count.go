@@ -208,7 +208,7 @@ func (p *planner) cover(chosen []*source) ([]*source, bool) {
 	return out, true
 }
 
-// CountCheap returns Count's answer where counters know it: all resources of a type, those that have a parameter at all, and those with one
+// CountCheap returns the result of Count where counters know it: all resources of a type, those that have a parameter at all, and those with one
 // token, reference or URI.
 func (r *reader) CountCheap(ctx context.Context, q search.Query) (n int64, ok bool, err error) {
 	if err := ctx.Err(); err != nil {

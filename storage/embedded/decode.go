@@ -76,7 +76,7 @@ func holders(e search.Expr, out []string) []string {
 	return out
 }
 
-// decodeNeeded is decodeEntries for the entries of some parameters; the others are passed over by their length, and not looked into.
+// decodeNeeded is decodeEntries for the entries of some parameters; the others are skipped by their length, and not looked into.
 func (n *dictionary) decodeNeeded(row []byte, f *found, needed []uint32) error {
 	d := f.header(row)
 	all := n.all()

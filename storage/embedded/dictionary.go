@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// maxSystems bounds how many different code systems get numbers: beyond it they stand in full in the keys, so that a client that invents
+// maxSystems bounds how many different code systems get numbers: beyond it their text is in the keys in full, so that a client that invents
 // systems can't grow the memory.
 const maxSystems = 4096
 

@@ -64,7 +64,7 @@ func (x *explainer) plan(returned int) search.Plan {
 	return out
 }
 
-// chosen tells which sources drive a query, and what is tried row by row; cond is all of the query's conditions. It returns what counts
+// chosen says which sources drive a query, and what is tried row by row; cond is all of the query's conditions. It returns what counts
 // each source, or all resources of the type where there is none; nil where nobody asks.
 func (x *explainer) chosen(p *planner, chosen []*source, cond *condition) (reads []*explainer) {
 	if x.told == nil {

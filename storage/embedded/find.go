@@ -157,7 +157,7 @@ func afterID(typ string, q search.Query) (from []byte, inclusive bool) {
 type match struct {
 	key   fhir.Key
 	found *found // entries are there only where they were asked for
-	row   []byte // the row of entries, where the stream stands on it
+	row   []byte // the row of entries, where the stream is on it
 }
 
 // each calls f for every resource that satisfies the conditions, in the order of ids from behind from (at it where inclusive), until f

@@ -107,7 +107,7 @@ func (r *reader) historyOf(ctx context.Context, q storage.HistoryQuery, since, u
 	return out, it.Error()
 }
 
-// behind reports whether a version stands behind a position in a history's order.
+// behind reports whether a version comes after a position in a history's order.
 func behind(rec *storage.Record, after *storage.HistoryPosition) bool {
 	if after == nil {
 		return true
@@ -147,7 +147,7 @@ type cursor struct {
 	head place
 }
 
-// load reads the version the iterator stands at.
+// load reads the version the iterator is at.
 func (c *cursor) load() error {
 	k := c.it.Key()[1+numberSize:]
 	if len(k) < 18 {
@@ -236,7 +236,7 @@ func (r *reader) historyTypes(ctx context.Context, types []string, q storage.His
 	return out, nil
 }
 
-// startOf returns the first key of a type's history that can stand behind after and at or before until.
+// startOf returns the first key of a type's history that can come after the position after, and at or before until.
 func startOf(num uint32, typ string, after *storage.HistoryPosition, until int64) []byte {
 	k := appendNumber([]byte{tableHistory}, num)
 	if after == nil || after.Updated.UnixMicro() > until {
@@ -247,7 +247,7 @@ func startOf(num uint32, typ string, after *storage.HistoryPosition, until int64
 	}
 	k = appendDescending(k, after.Updated.UnixMicro())
 	if strings.Compare(typ, after.Key.Type) < 0 {
-		return prefixEnd(k) // of this type all versions of that instant stand before
+		return prefixEnd(k) // of this type all versions of that instant come before
 	}
 	if typ == after.Key.Type {
 		k = append(append(k, after.Key.ID...), 0)

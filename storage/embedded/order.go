@@ -152,7 +152,7 @@ func (p *planner) walks(q search.Query) ([]*walk, error) {
 	return out, nil
 }
 
-// bound makes w a walk of scans that together have all matches of the conditions conj: one in the order of the answer, of the variant main
+// bound makes w a walk of scans that together have all matches of the conditions conj: one in the order of the result, of the variant main
 // with its first columns fixed, and beside it only ones of the wide ranges, of the variant high. It reports whether they are that.
 func (w *walk) bound(scans []*scan, main, high byte, fixed int, conj []int) bool {
 	var ordered *scan

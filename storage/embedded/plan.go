@@ -9,7 +9,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
-// tuning are the planner's limits. They never change what is answered; tests make them small to reach everything with little data.
+// tuning are the planner's limits. They never change the result; tests make them small to reach everything with little data.
 type tuning struct {
 	pass    int                      // ids that one pass over an unsorted scan keeps
 	streams int                      // scans that are merged with an iterator each; more share one

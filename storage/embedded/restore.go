@@ -27,7 +27,7 @@ type RestoreOptions struct {
 
 // Restore makes the store of a backup in dir, which is missing, empty, or what an interrupted Restore has left. source is a folder of backups,
 // whose newest is taken, or the list of one. Every byte is compared with what was backed up, and the store is then opened and read whole
-// (Check). A folder that Restore has not finished is no store: Open refuses it.
+// (Check). A folder that Restore has not finished is not a store: Open refuses it.
 func Restore(ctx context.Context, source, dir string, opt RestoreOptions) (BackupInfo, error) {
 	b, target, err := findBackup(source)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
-// scan is a range of one index. Its rows stand in the order of the first column that is not fixed, then of the id; where all columns are
+// scan is a range of one index. Its rows are in the order of the first column that is not fixed, then of the id; where all columns are
 // fixed, in the order of the id.
 type scan struct {
 	num          uint32

@@ -23,7 +23,7 @@ type ids interface {
 	close()
 }
 
-// before reports whether a stands before b in the direction.
+// before reports whether a comes before b in the direction.
 func before(a, b []byte, reverse bool) bool {
 	c := bytes.Compare(a, b)
 	return c < 0 && !reverse || c > 0 && reverse
@@ -389,7 +389,7 @@ func (a *allIDs) seek(id []byte) bool {
 
 func (a *allIDs) at() []byte { return a.it.Key()[1+numberSize:] }
 
-// row returns the row of entries that the stream stands on, valid until it moves.
+// row returns the row of entries that the stream is on, valid until it moves.
 func (a *allIDs) row() ([]byte, error) { return a.it.ValueAndErr() }
 
 func (a *allIDs) sure() bool { return true }

@@ -18,7 +18,7 @@ type seekUnion struct {
 
 	it      *pebble.Iterator
 	rr      *rowReader
-	on      *head // the scan that the iterator stands on
+	on      *head // the scan that the iterator is on
 	heads   headHeap
 	started bool
 	id      []byte

@@ -11,7 +11,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
-// walk answers an ordered query by reading an index whose last column is what the query sorts by first. A resource stands in the index once
+// walk answers an ordered query by reading an index whose last column is what the query sorts by first. A resource is in the index once
 // for each of its values; it counts where the row has the value that it sorts by, and those without a value follow at the end.
 //
 // Where a condition is on the ranges that it sorts by, the walk is of those that begin where all that are not wide begin, or later; the wide
@@ -201,7 +201,7 @@ func (w *walk) step(down bool) bool {
 	return w.it.Next()
 }
 
-// group takes the rows of the value that the iterator stands on, and moves on to the next value.
+// group takes the rows of the value that the iterator is on, and moves on to the next value.
 func (w *walk) group(ctx context.Context) (more bool, err error) {
 	key := w.it.Key()[1:]
 	_, free, _, good := w.rr.split(key)
@@ -295,7 +295,7 @@ func mustColumn(v string) []byte {
 	return b
 }
 
-// emit adds a row to the page, if it stands behind the query's position and is not of the resource before.
+// emit adds a row to the page, if it comes after the query's position and is not of the resource before.
 func (w *walk) emit(r search.Row) {
 	if a := w.q.After; a != nil {
 		c := r.Position.Compare(*a, w.q.Sort)
@@ -312,7 +312,7 @@ func (w *walk) emit(r search.Row) {
 	w.rows = append(w.rows, r)
 }
 
-// take tries the row that the iterator stands on, and gives f the resource if it matches and sorts by the row's value.
+// take tries the row that the iterator is on, and gives f the resource if it matches and sorts by the row's value.
 func (w *walk) take(ctx context.Context, f func(search.Row)) error {
 	if w.tried++; w.tried&255 == 0 {
 		if err := ctx.Err(); err != nil {
@@ -351,7 +351,7 @@ func (w *walk) take(ctx context.Context, f func(search.Row)) error {
 	return err
 }
 
-// missing adds the matches without a value, which stand at the end.
+// missing adds the matches without a value, which are at the end.
 func (w *walk) missing(ctx context.Context) error {
 	if w.need {
 		return nil

@@ -79,7 +79,7 @@ func (r *reader) readsOfSome(typ string, s search.Some) []access {
 		return []access{{index, f}}
 	}
 	if head, part, open, ok := compositeHead(s); ok && open {
-		// A part without a range stands in the term behind the head; one without anything leaves no more than that there is an entry.
+		// A part without a range is in the term behind the head; one without anything leaves no more than that there is an entry.
 		beyond := bson.D{{Key: "$gt", Value: head}, {Key: "$lt", Value: after(head)}}
 		return []access{
 			{indexRanges, compositeRange(s, head, part)},

@@ -13,7 +13,7 @@ import (
 
 // The indexes of a collection of current versions. Which are made when, doc.go says.
 
-// pairLasts returns the parameters that pairs of a type stand before, sorted.
+// pairLasts returns the parameters whose entries follow the pairs of a type, sorted.
 func pairLasts(typ string) []string {
 	var out []string
 	for _, c := range search.Compounds(typ) {
@@ -40,7 +40,7 @@ func indexOrder(param string) string       { return orderPrefix + param }
 // lastUpdated is the parameter that every resource is ordered by from the start.
 const lastUpdated = "_lastUpdated"
 
-// ucum ends the name under which quantities stand in canonical units.
+// ucum ends the name under which quantities are in canonical units.
 const ucum = ":ucum"
 
 // pairOrders returns the parameters by which the pairs of last are ordered: itself and, for a quantity, its canonical form.

@@ -224,7 +224,7 @@ func (c *collections) wantOrder(s *Store, typ, param string) {
 	}()
 }
 
-// ensure makes the collections and indexes of typ where this process has not seen them. Another gateway doing the same is no conflict.
+// ensure makes the collections and indexes of typ where this process has not seen them. Another gateway doing the same is not a conflict.
 func (c *collections) ensure(ctx context.Context, s *Store, typ string) error {
 	c.mu.Lock()
 	if c.known[typ] != nil {

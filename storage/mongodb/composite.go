@@ -7,7 +7,7 @@ import (
 )
 
 // compositeTerms returns the terms under which all composites stand that satisfy s: those of the parts asked for by equality; nil where a part
-// is not. A part of a resource that has a range beside what is asked for, as a quantity has one beside its unit, stands in no term, so that there is
+// is not. A part of a resource that has a range beside what is asked for (a quantity has one beside its unit) is in no term, so that there is
 // a term for every choice of parts.
 func compositeTerms(s search.Some) []string {
 	forms, _, open, ok := compositeForms(s)

@@ -10,10 +10,10 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
-// A search for one of many texts that stand anywhere (:contains=a,b,c) is one pattern, which the server tries once on each string. One condition for
+// A search for one of many texts anywhere in a value (:contains=a,b,c) is one pattern, which the server tries once on each string. One condition for
 // each text would be tried one after the other.
 
-// texts are what stands anywhere in one field of the entries of a parameter.
+// texts are the texts searched for anywhere in one field of the entries of a parameter.
 type texts struct {
 	param  string
 	field  search.Field

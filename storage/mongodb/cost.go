@@ -13,7 +13,7 @@ const (
 	// manyTerms is where counting the matches of a prefix or a range ends.
 	manyTerms = 2000
 
-	costCompound = fewTerms + 1 // what is asked by equality stands before the order
+	costCompound = fewTerms + 1 // what is asked by equality comes before the order
 	costTerms    = fewTerms + 2
 	costOrder    = fewTerms + 3
 	costAbsence  = fewTerms + 4

@@ -13,7 +13,7 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// The members of a stored document. Those of the index stand in index.go.
+// The members of a stored document. Those of the index are in index.go.
 const (
 	fieldID       = "_id"      // current: the logical id; superseded: see versionID
 	fieldVersion  = "version"  // int64
@@ -28,7 +28,7 @@ const (
 // maxDocument is the size up to which a document is sent: MongoDB's limit of 16 MiB less what its own bookkeeping may add.
 const maxDocument = 16<<20 - 16<<10
 
-// versionID is the _id of a superseded version. The mark stands before every byte of an id, so that versions are ordered as their resources
+// versionID is the _id of a superseded version. The mark comes before every byte of an id, so that versions are ordered as their resources
 // are, and those of one resource are one range, oldest first.
 func versionID(id string, version int64) string { return fmt.Sprintf("%s#%010d", id, version) }
 

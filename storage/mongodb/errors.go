@@ -119,7 +119,7 @@ func noServer(err error) bool {
 }
 
 // writeConcernFailed returns the server's word that a command was done but is not known to be on a majority, where the driver passes it on as it
-// is: then it is no mongo.ServerError.
+// is: then it is not a mongo.ServerError.
 func writeConcernFailed(err error) (w driver.WriteCommandError, ok bool) {
 	ok = errors.As(err, &w) && w.WriteConcernError != nil
 	return w, ok

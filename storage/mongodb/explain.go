@@ -77,7 +77,7 @@ func (t *told) find(ctx context.Context, r *reader, p plan, f, sort bson.D, limi
 
 // explain asks the server how it ran a command, and adds a step.
 func (t *told) explain(ctx context.Context, r *reader, p plan, cmd bson.D, what string, returned int) error {
-	// Explain is no part of a session with a moment; it runs on what is there at the time.
+	// Explain is not part of a session with a moment; it runs on what is there at the time.
 	out, err := r.s.db.RunCommand(context.WithoutCancel(ctx), bson.D{{Key: "explain", Value: cmd}, {Key: "verbosity", Value: "executionStats"}}).Raw()
 	if err != nil {
 		if !noSuchIndex(err) {

@@ -212,7 +212,7 @@ func filterSome(s search.Some) bson.D {
 // maxPattern is how long a text may be that is looked for by a pattern, of which the server takes 32 KB.
 const maxPattern = 8 << 10
 
-// filterLong returns the filter of one condition that a long text stands in a field.
+// filterLong returns the filter of one condition that a long text is in a field.
 func filterLong(s search.Some) bson.D {
 	literal := func(v string) bson.D { return bson.D{{Key: "$literal", Value: v}} }
 	has := func(path, param string) bson.D {
@@ -244,7 +244,7 @@ func filterRange(s search.Some) (bson.D, bool) {
 }
 
 // boundedRange is filterRange with a branch for each width of ranges that can satisfy s: "hi above A" says where lo begins only beside a width,
-// and lo is what an index stands in the order of.
+// and lo is what an index is ordered by.
 func boundedRange(s search.Some) (bson.D, bool) {
 	whole, ok := filterRange(s)
 	if !ok {
@@ -382,7 +382,7 @@ func compare(name string, c search.Comparison, optional bool) (f bson.D, possibl
 	return cond, true
 }
 
-// holds reports whether value stands in c's relation, for the orders.
+// holds reports whether value is in c's relation, for the orders.
 func holds(c search.Comparison, value string) bool {
 	e := search.Entry{Code: value}
 	c.Part, c.Field = 0, search.Code

@@ -87,7 +87,7 @@ func inOrder(c int, reverse bool) int {
 	return c
 }
 
-// sortsOf returns the sorts of q that say something: where one type is searched an order by id at the end is that of every answer.
+// sortsOf returns the sorts of q that say something: where one type is searched an order by id at the end is that of every result.
 func sortsOf(q search.Query) []search.Sort {
 	sorts := q.Sort
 	n := len(sorts) - 1
@@ -231,7 +231,7 @@ func direction(down bool) int {
 	return 1
 }
 
-// idBehind returns the condition that the id of a row stands behind that of from, which is here.
+// idBehind returns the condition that the id of a row comes after that of from, which is here.
 func idBehind(from *start, reverse bool) bson.D {
 	op := "$gt"
 	if reverse {

@@ -123,7 +123,7 @@ func (r *reader) versions(ctx context.Context, typ string, current bool, superse
 		at := q.After.Updated.UnixMicro()
 		older := bson.D{{Key: fieldUpdated, Value: bson.D{{Key: "$lt", Value: at}}}}
 		switch c := cmp.Compare(typ, q.After.Key.Type); {
-		case c < 0: // of the same instant, this type's versions stand before the position
+		case c < 0: // of the same instant, this type's versions come before the position
 			add(older)
 		case c > 0:
 			add(bson.D{{Key: fieldUpdated, Value: bson.D{{Key: "$lte", Value: at}}}})

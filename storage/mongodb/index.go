@@ -49,7 +49,7 @@ const (
 	memberMost   = "d" // of a sort key of width several: the value that it has descending
 )
 
-// isRange reports whether an entry stands in ranges.
+// isRange reports whether an entry is in ranges.
 func isRange(e *search.Entry) bool { return len(e.Parts) == 0 && (e.Lo != "" || e.Hi != "") }
 
 // indexer makes the index of one document. It is used again for the next.
@@ -89,7 +89,7 @@ func (x *indexer) done() {
 }
 
 // appendIndex appends the index as the last member of a document under construction. Entries are a set: duplicates leave no trace. Those of
-// spilled parameters stand in further documents; all of them have their place in sort.
+// spilled parameters are in further documents; all of them have their place in sort.
 func appendIndex(dst []byte, key fhir.Key, all []search.Entry, spilled []string) []byte {
 	x := indexers.Get().(*indexer)
 	defer x.done()
@@ -284,7 +284,7 @@ func (x *indexer) of(param string, entries []search.Entry) []int {
 	return x.order[i:j]
 }
 
-// appendPairs appends the terms that stand before a range or an order in an index.
+// appendPairs appends the terms that come before a range or an order in an index.
 func (x *indexer) appendPairs(dst []byte, typ string, entries []search.Entry) []byte {
 	at, dst := bsoncore.AppendDocumentElementStart(dst, partPairs)
 	for _, last := range pairLasts(typ) {

@@ -19,7 +19,7 @@ import (
 )
 
 // MongoDB stores no document of more than 16 MB, and no more than 100,000 keys of one index for one. A resource may be larger: a Group of
-// 100,000 members. What does not fit in its own document stands in further ones, in the collection Group_more:
+// 100,000 members. What does not fit in its own document is in further ones, in the collection Group_more:
 //
 //	{_id: "g1#0000000003#b00000", part: <bytes>}              a part of the compressed JSON of version 3
 //	{_id: "g1#0000000003#e00000", of: "g1", index: {terms, ranges, entries}}   entries of the current version; see largeindex.go
@@ -42,13 +42,13 @@ const (
 	memberLeft  = "left"
 )
 
-// limits say what stands in a resource's own document, and how much in a further one. Tests have smaller ones.
+// limits say what is in a resource's own document, and how much in a further one. Tests have smaller ones.
 type limits struct {
-	// body is up to how many bytes of BSON, or of JSON kept as text, a resource stands in its own document as a whole.
+	// body is up to how many bytes of BSON, or of JSON kept as text, a resource is kept whole in its own document.
 	body int
 	// part is how many bytes of a compressed body one further document takes.
 	part int
-	// entries and size are up to how many entries, and bytes of them, stand in a resource's own document; joints is up to how many joined
+	// entries and size are up to how many entries, and bytes of them, are in a resource's own document; joints is up to how many joined
 	// terms one compound makes there.
 	entries, size, joints int
 	// furtherEntries and furtherSize are up to how many entries, and about how many bytes of them, one further document has.
@@ -200,7 +200,7 @@ func (r *reader) unpack(ctx context.Context, recs []record) error {
 	return nil
 }
 
-// entriesDocuments makes the documents that hold entries which do not stand in a version's own document.
+// entriesDocuments makes the documents that hold entries which are not in a version's own document.
 func (l *limits) entriesDocuments(id string, version int64, entries []search.Entry) ([]any, error) {
 	var out []any
 	for len(entries) > 0 {

@@ -18,12 +18,12 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 )
 
-// Where a resource has very many entries, all those of its heaviest parameters stand in further documents: they are spilled. Its own document
+// Where a resource has very many entries, all those of its heaviest parameters are in further documents: they are spilled. Its own document
 // keeps the parameter's place in sort, and has a term of its own, by which it is found: a condition on a spilled parameter is first put to the
 // further documents, and becomes "the own document satisfies it, or it is one of these". Where those are many it is told for a batch of
 // resources at a time, as chains are.
 //
-// Which parameters of which types have ever been spilled stands in fhirgate_spilled; only conditions on those cost the second look. All gateways
+// Which parameters of which types have ever been spilled is in fhirgate_spilled; only conditions on those cost the second look. All gateways
 // must know before the first such resource is stored: each reads the list again when what it knows is a second old, and whoever is the first to
 // spill a parameter writes it there and waits for three.
 
@@ -47,7 +47,7 @@ func weight(e *search.Entry) int {
 	return n
 }
 
-// heaviest returns the parameters whose entries do not stand in the own document of a resource of type typ; nil nearly always.
+// heaviest returns the parameters whose entries are not in the own document of a resource of type typ; nil nearly always.
 func (l *limits) heaviest(typ string, entries []search.Entry) []string {
 	size := 0
 	for i := range entries {
@@ -106,7 +106,7 @@ func (l *limits) heaviest(typ string, entries []search.Entry) []string {
 	return out
 }
 
-// divide returns the entries of a resource that stand in its own document and those that do not.
+// divide returns the entries of a resource that are in its own document and those that are not.
 func divide(entries []search.Entry, spilled []string) (own, more []search.Entry) {
 	for _, e := range entries {
 		if slices.Contains(spilled, e.Param) {
@@ -280,7 +280,7 @@ func (r *reader) spillable(typ string, e search.Expr) search.Or {
 	}
 	for _, alt := range list {
 		s, ok := alt.(search.Some)
-		if !ok || len(s.Where) == 0 || s.Param != list[0].(search.Some).Param { // what is asked for by nothing stands in sort
+		if !ok || len(s.Where) == 0 || s.Param != list[0].(search.Some).Param { // a parameter without a condition is in sort
 			return nil
 		}
 		if _, ok := params[s.Param]; !ok {

@@ -89,7 +89,7 @@ type Store struct {
 	limits      limits
 }
 
-// readiness is what Ready answers; a nil err is ready. A fatal err will not heal by itself.
+// readiness is what Ready returns; a nil err is ready. A fatal err will not heal by itself.
 type readiness struct {
 	err   error
 	fatal bool
@@ -103,7 +103,7 @@ var (
 )
 
 // Open connects to MongoDB. It returns an error at once for a connection string that can't be used, and within a few seconds for a server
-// that answers but can't serve: wrong credentials, a standalone server, a version before 6.0. A server that does not answer is no error:
+// that answers but can't serve: wrong credentials, a standalone server, a version before 6.0. A server that does not respond is not an error:
 // the Store is returned, Ready says what it waits for, and it goes on trying.
 func Open(ctx context.Context, opt Options) (*Store, error) { return open(ctx, opt, options.Client()) }
 

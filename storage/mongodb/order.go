@@ -41,7 +41,7 @@ func (o *order) walk(ctx context.Context, from *start, limit int) ([]search.Row,
 	if o.reverse {
 		slices.Reverse(parts)
 	}
-	if from != nil && len(from.keys) > 0 && from.keys[0].Missing != o.reverse { // the position stands in the second part
+	if from != nil && len(from.keys) > 0 && from.keys[0].Missing != o.reverse { // the position is in the second part
 		parts = parts[1:]
 	}
 	var out []search.Row

@@ -17,7 +17,7 @@ import (
 // from there; appendBSON is told by comparing what appendJSON makes of its result.
 
 // maxNesting is the depth up to which a resource is stored as a document: MongoDB refuses documents nested deeper than 100, and the
-// resource stands one level deep in its own.
+// resource is one level deep in its own.
 const maxNesting = 95
 
 // appendBSON appends the object n as a BSON document. ok is false where it is nested too deep or a member name can't be a BSON key (it

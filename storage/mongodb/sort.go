@@ -100,7 +100,7 @@ func (r *reader) firstOf(ctx context.Context, typ string, where search.Expr, sor
 		return nil, false, err
 	}
 	var at *start
-	if from != nil { // the rows of the same value may stand on either side
+	if from != nil { // the rows of the same value may be on either side
 		at = &start{keys: from.keys[:1], equal: true}
 	}
 	top := &topRows{sorts: sorts, reverse: reverse}
@@ -288,7 +288,7 @@ func (r *reader) chainKeys(ctx context.Context, rows []search.Row, sorts []searc
 	return nil
 }
 
-// follows reports whether a row stands behind from.
+// follows reports whether a row comes after from.
 func follows(row search.Row, sorts []search.Sort, from *start, typ string, reverse bool) bool {
 	at := search.Position{Sort: from.keys, Key: fhir.Key{Type: typ, ID: from.id}}
 	if !from.here {
@@ -298,7 +298,7 @@ func follows(row search.Row, sorts []search.Sort, from *start, typ string, rever
 	return c > 0 || c == 0 && from.equal
 }
 
-// topRows keeps the first rows of an order; the last of them stands first in the heap.
+// topRows keeps the first rows of an order; the last of them is first in the heap.
 type topRows struct {
 	sorts   []search.Sort
 	reverse bool

@@ -37,7 +37,7 @@ const (
 // shared is the number of bytes that ranges of a width share at least.
 var shared = [...]int{widthFar: 0, width6: 6, width8: 8, width12: 12}
 
-// pointMark is what stands behind lo in the hi of a point (see fhir/search).
+// pointMark is what comes after lo in the hi of a point (see fhir/search).
 const pointMark = "!"
 
 func width(lo, hi string) int32 {
@@ -73,7 +73,7 @@ func appendPart(dst []byte, s string) []byte {
 	return append(dst, '|')
 }
 
-// term returns a term: its parameter, its kind, leading parts and the last, which stands as it is.
+// term returns a term: its parameter, its kind, leading parts and the last, which is unchanged.
 func term(param, kind string, values ...string) string {
 	dst := appendPart(make([]byte, 0, 64), param)
 	dst = appendPart(dst, kind)

@@ -258,7 +258,7 @@ func (t *tx) startTransaction() error {
 // commitFor is how long a commit whose result is unknown is asked for again.
 const commitFor = 15 * time.Second
 
-// commit commits the transaction. A commit whose result is unknown is sent again; the server answers it once.
+// commit commits the transaction. A commit whose result is unknown is retried; the server performs it once.
 func (t *tx) commit(ctx context.Context) error {
 	begun := time.Now()
 	for {

@@ -176,7 +176,7 @@ func (c *checkedReader) GetMany(ctx context.Context, keys []fhir.Key) ([]storage
 	return recs, err
 }
 
-// rows checks the order and the page of an answer.
+// rows checks the order and the page of a result.
 func (c *checkedReader) rows(q search.Query, rows []search.Row) {
 	promise(q.Limit == 0 || len(rows) <= q.Limit, "%d rows for a limit of %d", len(rows), q.Limit)
 	dir := 1

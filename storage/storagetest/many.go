@@ -145,7 +145,7 @@ func historyOfTypesPages(t *testing.T, b *bench) {
 	w := newWorld(7)
 	m := NewModel()
 	for range 40 {
-		var after *Model // made again where the Update runs again
+		var after *Model // rebuilt where the Update runs again
 		b.update(func(tx storage.Tx) error {
 			after = m.clone()
 			for range w.IntN(4) + 1 {

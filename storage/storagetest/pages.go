@@ -61,7 +61,7 @@ func manyResourcesPageByPage(t *testing.T, b *bench) {
 }
 
 // typesPageByPage asks for each type by itself behind a position that is mostly another type's, as a search does whose condition differs from
-// type to type: the union of the answers is that of all types.
+// type to type: the union of the results is that of all types.
 func typesPageByPage(t *testing.T, b *bench) {
 	const n = 12
 	var m *Model

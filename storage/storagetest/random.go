@@ -25,7 +25,7 @@ var (
 // perSeed is how many queries a seed makes.
 const perSeed = 500
 
-// random drives the store with random work and compares all answers with the model's.
+// random drives the store with random work and compares all results with the model's.
 func (su *suite) random(t *testing.T) {
 	for _, seed := range seeds(su.queries) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
@@ -221,7 +221,7 @@ func rowsOf(rows []search.Row, times bool) []search.Row {
 	return out
 }
 
-// pages checks that pages in both directions are what the whole answer is, and that a page behind any position is.
+// pages checks that pages in both directions are what the whole result is, and that a page behind any position is.
 func (d *driver) pages(r storage.Reader, q search.Query, all []search.Row) {
 	d.t.Helper()
 	q.Reverse = d.w.IntN(2) == 0

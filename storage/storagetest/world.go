@@ -158,7 +158,7 @@ func (w *world) entries() []search.Entry {
 	return out
 }
 
-// held appends the entries of what a resource holds: contained resources that refer to each other, and one that stands in place.
+// held appends the entries of what a resource holds: contained resources that refer to each other, and one that is inline.
 func (w *world) held(out []search.Entry) []search.Entry {
 	inner := func() []search.Entry {
 		var e []search.Entry

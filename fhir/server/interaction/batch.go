@@ -69,7 +69,7 @@ func failed(e *bundleEntry) reply {
 	}
 	issues := f.Issues
 	if len(issues) == 0 {
-		issues = []fhir.Issue{{Severity: fhir.SeverityFatal, Code: fhir.IssueException, ID: fhir.IDInternal, Text: "the server failed to answer this entry"}}
+		issues = []fhir.Issue{{Severity: fhir.SeverityFatal, Code: fhir.IssueException, ID: fhir.IDInternal, Text: "the server failed to process this entry"}}
 	}
 	return reply{Response: Response{Status: f.Kind.Status()}, outcome: fhir.AppendOutcome(nil, issues)}
 }

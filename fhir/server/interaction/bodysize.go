@@ -20,7 +20,7 @@ const (
 // concurrent use.
 type bodySizes map[string]*atomic.Int64
 
-// newBodySizes returns the sizes of types, and of the type "", which stands for histories of all types.
+// newBodySizes returns the sizes of types, and of the type "", which means histories of all types.
 func newBodySizes(types []string) bodySizes {
 	b := bodySizes{"": new(atomic.Int64)}
 	for _, t := range types {

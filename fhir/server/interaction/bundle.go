@@ -10,7 +10,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 )
 
-// Bundle performs the requests of a batch or a transaction, whichever Bundle.type says, and returns their answers in the requests' order (R4
+// Bundle performs the requests of a batch or a transaction, whichever Bundle.type says, and returns their responses in the requests' order (R4
 // http, 3.1.0.11 batch/transaction, http://hl7.org/fhir/R4/http.html#transaction). A transaction is all or nothing: its error names each
 // entry at fault in an issue's expression. A batch's entries fail one by one. Faults of the Bundle itself are those of the whole.
 func (s *Service) Bundle(ctx context.Context, q BundleRequest) (Bundle, error) {
@@ -84,7 +84,7 @@ func (e *bundleEntry) replied(r Response) reply {
 	if o := r.Operation; o != nil && o.Stream != nil {
 		out.Response = Response{Status: http.StatusNotImplemented}
 		out.outcome = fhir.AppendOutcome(nil, []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: fhir.IDEntryStream,
-			Text: "what this operation answers is not a resource and cannot stand in a Bundle; ask for it by itself"}})
+			Text: "the result of this operation is not a resource and cannot be in a Bundle; send the request by itself"}})
 	}
 	return out
 }
@@ -99,7 +99,7 @@ func (s *Service) replied(e *bundleEntry, res Result) (reply, error) {
 }
 
 // response writes the entry of a batch-response or transaction-response.
-func (a *answer) response(base string, r reply) {
+func (a *bundleWriter) response(base string, r reply) {
 	a.open()
 	if r.Resource != nil && r.Record.Version > 0 {
 		a.fullURL(base, r.Record.Key)
@@ -137,27 +137,27 @@ func (r *Response) location() string {
 	return ""
 }
 
-// replies writes the Bundle of all answers.
+// replies writes the Bundle of all responses.
 func (s *Service) replies(kind, base string, moment time.Time, all []reply) Bundle {
 	size := 0
 	for i := range all {
 		size += len(all[i].Resource) + len(all[i].outcome) + 320
 	}
-	a := newAnswer(kind, s.ids.next(), moment, -1, nil, size)
+	a := newBundleWriter(kind, s.ids.next(), moment, -1, nil, size)
 	for i := range all {
 		a.response(base, all[i])
 	}
 	return a.done()
 }
 
-// reads counts what the reads of one batch or transaction answer. It is safe for concurrent use.
+// reads counts what the reads of one batch or transaction return. It is safe for concurrent use.
 type reads struct{ bytes atomic.Int64 }
 
 // perform performs a read, and refuses those that come when the responses before have passed what one Bundle may hold.
 func (n *reads) perform(s *Service, read func() (Response, error)) (Response, error) {
 	if most := pagesAtMost * s.opt.PageBytes; n.bytes.Load() > most {
 		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDTooMuchRead,
-			fmt.Sprintf("the reads of this Bundle answer more than %d bytes; send the others by themselves", most))
+			fmt.Sprintf("the reads of this Bundle return more than %d bytes; send the others by themselves", most))
 	}
 	out, err := read()
 	n.bytes.Add(int64(len(out.Resource)))

@@ -26,7 +26,7 @@ func wholly(err error) error {
 }
 
 // join returns one error with the issues of both, a's first. Where both name an element, a says it. The kind is the graver one's: what is
-// malformed comes before what is not valid, and that before all else. What is not the client's fault stands alone.
+// malformed comes before what is not valid, and that before all else. A fault that is not the client's is told alone.
 func join(a, b error) error {
 	if b == nil {
 		return a
@@ -101,7 +101,7 @@ func failures(whole error, entries []*bundleEntry) error {
 	return all
 }
 
-// maxIssues bounds the issues of one answer to a Bundle.
+// maxIssues bounds the issues of one response to a Bundle.
 const maxIssues = 200
 
 // fault notes what is wrong with the request, beside what was noted before.

@@ -12,8 +12,8 @@ import (
 // link is one Bundle.link.
 type link struct{ relation, url string }
 
-// answer writes a Bundle of type searchset, history, batch-response or transaction-response piece by piece (R4 bundle).
-type answer struct {
+// bundleWriter writes a Bundle of type searchset, history, batch-response or transaction-response piece by piece (R4 bundle).
+type bundleWriter struct {
 	dst     []byte
 	buffer  *[]byte // of dst
 	entries int
@@ -34,20 +34,20 @@ type cut struct {
 const apartFrom = 1 << 20
 
 // newPage starts the Bundle of a page whose bodies have so many bytes; apart allows to leave these where they are.
-func newPage(kind, id string, moment time.Time, total int64, links []link, entries int, bytes int64, apart bool) *answer {
+func newPage(kind, id string, moment time.Time, total int64, links []link, entries int, bytes int64, apart bool) *bundleWriter {
 	size := 1024 + 200*entries
 	apart = apart && bytes >= apartFrom
 	if !apart {
 		size += int(bytes)
 	}
-	a := newAnswer(kind, id, moment, total, links, size)
+	a := newBundleWriter(kind, id, moment, total, links, size)
 	a.apart = apart
 	return a
 }
 
-// newAnswer starts a Bundle; total is left out where it is negative. size is about how long it will be.
-func newAnswer(kind, id string, moment time.Time, total int64, links []link, size int) *answer {
-	a := &answer{buffer: buffers.Get().(*[]byte)}
+// newBundleWriter starts a Bundle; total is left out where it is negative. size is about how long it will be.
+func newBundleWriter(kind, id string, moment time.Time, total int64, links []link, size int) *bundleWriter {
+	a := &bundleWriter{buffer: buffers.Get().(*[]byte)}
 	if a.dst = (*a.buffer)[:0]; cap(a.dst) < size+512 {
 		a.dst = make([]byte, 0, size+512)
 	}
@@ -81,7 +81,7 @@ func newAnswer(kind, id string, moment time.Time, total int64, links []link, siz
 }
 
 // open starts an entry; close ends it.
-func (a *answer) open() {
+func (a *bundleWriter) open() {
 	if a.entries == 0 {
 		a.dst = append(a.dst, `,"entry":[{`...)
 	} else {
@@ -90,10 +90,10 @@ func (a *answer) open() {
 	a.entries++
 }
 
-func (a *answer) close() { a.dst = append(a.dst, '}') }
+func (a *bundleWriter) close() { a.dst = append(a.dst, '}') }
 
 // fullURL writes the entry's first member.
-func (a *answer) fullURL(base string, key fhir.Key) {
+func (a *bundleWriter) fullURL(base string, key fhir.Key) {
 	a.dst = append(a.dst, `"fullUrl":`...)
 	a.dst = fhir.AppendString(a.dst, base)
 	a.dst = append(a.dst[:len(a.dst)-1], '/')
@@ -104,14 +104,14 @@ func (a *answer) fullURL(base string, key fhir.Key) {
 }
 
 // comma separates a member from the one before it, if there is one.
-func (a *answer) comma() {
+func (a *bundleWriter) comma() {
 	if a.dst[len(a.dst)-1] != '{' {
 		a.dst = append(a.dst, ',')
 	}
 }
 
 // body writes a member whose value is the JSON of a resource.
-func (a *answer) body(name string, body []byte) {
+func (a *bundleWriter) body(name string, body []byte) {
 	a.comma()
 	a.dst = append(a.dst, '"')
 	a.dst = append(a.dst, name...)
@@ -124,14 +124,14 @@ func (a *answer) body(name string, body []byte) {
 }
 
 // see notes a version that the Bundle tells of.
-func (a *answer) see(updated time.Time) {
+func (a *bundleWriter) see(updated time.Time) {
 	if updated.After(a.updated) {
 		a.updated = updated
 	}
 }
 
 // match writes a search's entry.
-func (a *answer) match(base string, m match, mode string) {
+func (a *bundleWriter) match(base string, m match, mode string) {
 	a.open()
 	a.fullURL(base, m.rec.Key)
 	if m.id != "" {
@@ -147,7 +147,7 @@ func (a *answer) match(base string, m match, mode string) {
 }
 
 // outcome writes a search's entry that holds an OperationOutcome about the search itself.
-func (a *answer) outcome(body []byte) {
+func (a *bundleWriter) outcome(body []byte) {
 	a.open()
 	a.body("resource", body)
 	a.dst = append(a.dst, `,"search":{"mode":"outcome"}`...)
@@ -155,7 +155,7 @@ func (a *answer) outcome(body []byte) {
 }
 
 // version writes a history's entry (R4 http, 3.1.0.15 history).
-func (a *answer) version(base string, rec storage.Record) {
+func (a *bundleWriter) version(base string, rec storage.Record) {
 	a.open()
 	a.fullURL(base, rec.Key)
 	if !rec.Deleted {
@@ -202,7 +202,7 @@ func appendStatus(dst []byte, status int) []byte {
 }
 
 // done ends the Bundle.
-func (a *answer) done() Bundle {
+func (a *bundleWriter) done() Bundle {
 	if a.entries > 0 {
 		a.dst = append(a.dst, ']')
 	}

@@ -29,7 +29,7 @@ type condition struct {
 }
 
 // parseCondition reads the query of a conditional interaction on typ. It must restrict what it finds: a condition without parameters, or
-// with parameters that shape the answer rather than choose, is refused.
+// with parameters that shape the response rather than choose, is refused.
 func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condition, error) {
 	if err := s.knownType(typ); err != nil {
 		return nil, err
@@ -190,7 +190,7 @@ func (s *Service) UpdateConditional(ctx context.Context, typ string, r fhir.Reso
 		}
 		return s.checkReferences(ctx, tx, d.resource)
 	})
-	return s.answer(ctx, op, fhir.Key{Type: typ}, res, err)
+	return s.finish(ctx, op, fhir.Key{Type: typ}, res, err)
 }
 
 // conditionalKey returns the key that a conditional update of typ to r writes, given what its condition found.

@@ -13,7 +13,7 @@ import (
 // containers, or with _containedType=contained what they contain: "the fullUrl points to the containing resource first, and includes the required
 // resolution to the contained resource".
 
-// match is an entry of a page: a record as it stands, or what is shown of it.
+// match is an entry of a page: a record as it is, or what is shown of it.
 type match struct {
 	rec  storage.Record
 	body []byte
@@ -21,7 +21,7 @@ type match struct {
 	id, typ string
 }
 
-// asMatches returns records as they stand.
+// asMatches returns records as they are.
 func asMatches(records []storage.Record) []match {
 	out := make([]match, len(records))
 	for i, rec := range records {

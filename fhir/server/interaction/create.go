@@ -49,7 +49,7 @@ func (s *Service) Create(ctx context.Context, typ string, r fhir.Resource, ifNon
 		}
 		return s.checkReferences(ctx, tx, d.resource)
 	})
-	return s.answer(ctx, op, fhir.Key{Type: typ}, res, err)
+	return s.finish(ctx, op, fhir.Key{Type: typ}, res, err)
 }
 
 // ignoreID returns a resource that is to be created without an id of a form that R4 does not have. One that R4 has is replaced as r is stored.
@@ -60,8 +60,8 @@ func ignoreID(r fhir.Resource) (fhir.Resource, error) {
 	return r.WithoutID()
 }
 
-// answer returns what a write is answered with once its Update has ended: res, after what follows from it, or the failure.
-func (s *Service) answer(ctx context.Context, op string, key fhir.Key, res Result, err error) (Result, error) {
+// finish returns the result of a write once its Update has ended: res, after what follows from it, or the failure.
+func (s *Service) finish(ctx context.Context, op string, key fhir.Key, res Result, err error) (Result, error) {
 	if err != nil {
 		return Result{}, failure(op, key, err)
 	}

@@ -24,7 +24,7 @@ const (
 	cursorKeyName = "cursor-key"
 )
 
-// cursor is a place in an answer: what a link to another page carries. It is sealed: a client can neither read nor make one.
+// cursor is a position in a search or history: what a link to another page carries. It is sealed: a client can neither read nor make one.
 type cursor struct {
 	// made is when the link was made.
 	made time.Time

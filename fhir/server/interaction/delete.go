@@ -23,7 +23,7 @@ func (s *Service) Delete(ctx context.Context, key fhir.Key, c Conditions) (Resul
 		}
 		return s.checkReferrers(ctx, tx, key)
 	})
-	return s.answer(ctx, op, key, res, err)
+	return s.finish(ctx, op, key, res, err)
 }
 
 // remove writes a deletion as the next version of key where c allows it.

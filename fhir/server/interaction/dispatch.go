@@ -307,7 +307,7 @@ func (s *Service) written(q *Request, res Result) (Response, error) {
 	if res.Action == Created {
 		out.Status = http.StatusCreated
 	}
-	out.Record.Body = nil // so that a large Bundle is not kept once more until it is answered
+	out.Record.Body = nil // so that a large Bundle is not kept once more until the response is sent
 	var err error
 	if q.Prefer.Return == "representation" {
 		out.Resource, err = s.view(res.Record.Body, &q.View)
@@ -349,7 +349,7 @@ func (s *Service) checkParameters(q *Request) error {
 				code = code[:i]
 			}
 			if slices.ContainsFunc(s.parameters.Of(q.Key.Type), func(k *search.Parameter) bool { return k.Code == code }) {
-				text := "the search parameter " + quoted(p.Name) + " does not belong beside an id; a condition stands behind [type]? or in If-Match"
+				text := "the search parameter " + quoted(p.Name) + " does not belong beside an id; write a condition as [type]?parameter=value, or use If-Match"
 				if q.Code == CodeCreate {
 					text = "a create takes its condition, here " + quoted(p.Name) + ", in the header If-None-Exist or in request.ifNoneExist"
 				}

@@ -23,7 +23,7 @@ func told(err error) string {
 	return strings.Join(out, ", ")
 }
 
-// TestMisspeltMembersOfEntriesAreRefused holds that nothing of a request is passed over, without validation of contents as well: a condition
+// TestMisspeltMembersOfEntriesAreRefused holds that nothing of a request is ignored, without validation of contents as well: a condition
 // that nobody reads loses an update, or makes a duplicate.
 func TestMisspeltMembersOfEntriesAreRefused(t *testing.T) {
 	const patient = `{"resourceType":"Patient","id":"a","active":true}`

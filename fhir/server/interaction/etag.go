@@ -65,7 +65,7 @@ func (s *Service) ReadConditions(q *Request, stated *Stated) error {
 		tags, any, e := readTags("If-None-Match", stated.IfNoneMatch)
 		switch {
 		case q.Code == CodeCapabilities:
-			e = nil // its tag is no version, and is compared by the edge
+			e = nil // its tag is not a version, and is compared by the edge
 		case e == nil && changes && !any:
 			e = fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDIfNoneMatch, "a write takes If-None-Match: * only")
 		}

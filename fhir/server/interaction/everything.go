@@ -166,7 +166,7 @@ func (e *everything) write(ctx context.Context, w io.Writer, chunk pageRead) err
 	if p.links != "" {
 		url += "?" + p.links
 	}
-	a := newAnswer("searchset", s.ids.next(), p.place.moment, p.place.total, []link{{"self", url}}, int(bytesOf(chunk.matches)+bytesOf(chunk.included)))
+	a := newBundleWriter("searchset", s.ids.next(), p.place.moment, p.place.total, []link{{"self", url}}, int(bytesOf(chunk.matches)+bytesOf(chunk.included)))
 	for {
 		for _, m := range asMatches(e.returned(chunk.matches)) {
 			a.match(e.request.Base, m, "match")

@@ -218,7 +218,7 @@ func versionUntil(ctx context.Context, r storage.Reader, newest storage.Record, 
 	}
 	var best storage.Record
 	low, high := int64(1), newest.Version-1
-	// The version before the newest is the likely answer: most resources change seldom.
+	// The version before the newest is the likely one: most resources change seldom.
 	for probe := high; low <= high; probe = (low + high + 1) / 2 {
 		rec, err := r.GetVersion(ctx, newest.Key, probe)
 		if err != nil {

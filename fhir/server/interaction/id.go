@@ -11,7 +11,7 @@ import (
 const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // ids makes logical ids for resources whose id the server chooses: 20 characters, of which the first ten are the milliseconds since 1970
-// and the last ten are random. Ids of one process only grow, so that inserts into an engine's indexes stand side by side; the steps between
+// and the last ten are random. Ids of one process only grow, so that inserts into an engine's indexes are side by side; the steps between
 // two ids of one millisecond are random, so that knowing one id does not give the next.
 type ids struct {
 	mu     sync.Mutex

@@ -15,7 +15,7 @@ import (
 type Options struct {
 	// Level is how strictly writes are validated.
 	Level validation.Level
-	// Shared says that other processes serve the same store: their SearchParameters are in force here too when their writes are answered.
+	// Shared says that other processes serve the same store: their SearchParameters are in force here too when the responses to their writes are sent.
 	Shared bool
 	// ReferentialIntegrity refuses references to local resources that do not exist (--referential-integrity).
 	ReferentialIntegrity bool
@@ -52,7 +52,7 @@ const (
 	Deleted
 )
 
-// Result is the answer of a write.
+// Result is the outcome of a write: what was done, and the version that is current.
 type Result struct {
 	Action Action
 	// Record is the version that is current after the write. A Delete of what never existed has Version 0.
@@ -94,7 +94,7 @@ type SearchRequest struct {
 	Shown []search.Pair
 	// Lenient ignores and reports unknown parameters (Prefer: handling=lenient).
 	Lenient bool
-	// Explain adds how the search ran to the answer (_explain=true sets it too).
+	// Explain adds how the search ran to the response (_explain=true sets it too).
 	Explain bool
 	// Whole is set where the client reads all pages: what is a match on one of them is not included on another.
 	Whole bool

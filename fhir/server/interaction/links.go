@@ -86,14 +86,14 @@ func (l searchLinks) sealed(c cursor) string {
 // postedBinding is what the cursors of posted searches of a path are bound to.
 func postedBinding(path string) string { return "posted " + path }
 
-// openPosted opens the cursor of a posted search into p and returns the parameters it carries. Others may not stand beside it, but for those
-// that say how the answer looks.
+// openPosted opens the cursor of a posted search into p and returns the parameters it carries. Other parameters are refused beside it, but for those
+// that say how the response looks.
 func (s *Service) openPosted(p *searching, path string, pairs []search.Pair) ([]search.Pair, error) {
 	for _, pair := range pairs {
 		switch pair.Name {
 		case cursorParameter, explainParameter, "_format", "_pretty":
 		default:
-			return nil, errCursor("carries the parameters of its search, and others can't stand beside it")
+			return nil, errCursor("carries the parameters of its search, and no others can be added")
 		}
 	}
 	c, err := s.sealer.open(p.cursor[len(postedPrefix):], postedBinding(path))

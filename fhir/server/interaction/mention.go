@@ -52,7 +52,7 @@ func (n entryNames) find(text string) (entry int, rest string, ok bool) {
 }
 
 // mentions returns the places of r that name entries, in document order. base, with its slash, is what relative references are told from;
-// "" for none. A Bundle that is stored as a resource, or stands in one, is left alone: its references name its own entries.
+// "" for none. A Bundle that is stored as a resource, or contained in one, is left alone: its references name its own entries.
 func mentions(registry *definition.Registry, r fhir.Resource, names entryNames, base string) []mention {
 	m := mentioner{registry: registry, names: names, base: base}
 	m.value(r.Node)
@@ -178,7 +178,7 @@ func splitRelative(u string) (key fhir.Key, ok bool) {
 }
 
 // isURI reports whether the string n is an element of type uri or url, in which names of entries are replaced. Of the types that specialize
-// uri, R4 leaves canonical out; it counts oid and uuid among those where links are replaced, but no URL of a resource can stand there.
+// uri, R4 leaves canonical out; it counts oid and uuid among those where links are replaced, but no URL of a resource can appear there.
 func isURI(registry *definition.Registry, n fhir.Node) bool {
 	t := typeOf(registry, n)
 	return t != nil && (t.Name == "uri" || t.Name == "url")

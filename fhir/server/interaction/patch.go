@@ -42,7 +42,7 @@ func (c *condition) target(ctx context.Context, r storage.Reader) (fhir.Key, err
 	return key, err
 }
 
-// patchAttempts bounds how often a patch is made again because the version that it was made for is no longer current.
+// patchAttempts bounds how often a patch is retried because the version that it was made for is no longer current.
 const patchAttempts = 10
 
 // patch makes the patched resource outside of any Update, and writes it if the version it was made from is still current. If not, it patches

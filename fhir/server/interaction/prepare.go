@@ -17,7 +17,7 @@ import (
 type draft struct {
 	resource fhir.Resource
 	// entries are those of the content; stamp adds what depends on the version. generation is that of the search parameters which they were made
-	// with. An Update that finds others makes them again, once for all of its runs.
+	// with. An Update that finds others makes them anew, once for all of its runs.
 	entries    []search.Entry
 	generation uint64
 	// issues are warnings.
@@ -101,7 +101,7 @@ func stampEntries(content []search.Entry, version int64, updated time.Time) []se
 }
 
 // same reports whether d's content is that of the version cur: equal but for meta.versionId and meta.lastUpdated, and for where resourceType,
-// id and meta stand among the other members.
+// id and meta are among the other members.
 func (d *draft) same(cur storage.Record) bool {
 	stamped := d.resource.Stamp(cur.Key.ID, cur.Version, cur.Updated)
 	if len(stamped) != len(cur.Body) {

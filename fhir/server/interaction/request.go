@@ -100,7 +100,7 @@ func (q *Request) criteria() bool {
 	return q.Key.ID == "" && (q.Code == CodeUpdate || q.Code == CodePatch || q.Code == CodeDelete)
 }
 
-// Response is what a request is answered with. Each edge writes it in its own form: as an HTTP response, or as Bundle.entry.response.
+// Response is the response to a request. Each edge writes it in its own form: as an HTTP response, or as Bundle.entry.response.
 type Response struct {
 	Status int
 	// Record is the version that ETag and Last-Modified describe, without its body; Version is 0 where there is none.

@@ -29,7 +29,7 @@ type searching struct {
 	includes  []search.Include
 	// whole is SearchRequest.Whole. mentioned includes what matches refer to without a search parameter, too.
 	whole, mentioned bool
-	// issues are what lenient handling passed over.
+	// issues are what lenient handling ignored.
 	issues  []fhir.Issue
 	explain bool
 	// looked is what was looked up to read the parameters, where the search is explained.

@@ -22,7 +22,7 @@ import (
 type Service struct {
 	// clients is the store as requests read and write it; whatever restricts what a client may do wraps this one.
 	clients storage.Store
-	// own is the store as the server reads and writes it for itself: its keys, the SearchParameters in force, indexing. No answer to a client
+	// own is the store as the server reads and writes it for itself: its keys, the SearchParameters in force, indexing. No response to a client
 	// is made from what it shows.
 	own        storage.Store
 	registry   *definition.Registry

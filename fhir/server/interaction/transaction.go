@@ -71,7 +71,7 @@ type transaction struct {
 // failure returns all faults that were noted; nil for none.
 func (t *transaction) failure() error { return failures(t.whole, t.entries) }
 
-// check finds the faults that show without the store: fullUrls that stand twice and two writes to one resource.
+// check finds the faults that show without the store: fullUrls that appear twice and two writes to one resource.
 func (t *transaction) check() {
 	t.names = make(entryNames, len(t.entries))
 	keys := make(map[fhir.Key]int, len(t.entries))
@@ -295,7 +295,7 @@ func (t *transaction) perform(ctx context.Context, tx storage.Tx, plan *resoluti
 		res, err = t.patchIn(ctx, tx, key, e)
 	default:
 		if !e.read() {
-			return fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDEntryOperation, "an operation that changes something cannot stand in a transaction; ask for it by itself or in a batch")
+			return fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDEntryOperation, "an operation that changes something cannot be in a transaction; send it by itself or in a batch")
 		}
 		ctx, cancel := t.limited(ctx, &e.Request)
 		defer cancel()

@@ -28,7 +28,7 @@ func (s *Service) Update(ctx context.Context, key fhir.Key, r fhir.Resource, c C
 		}
 		return s.checkReferences(ctx, tx, d.resource)
 	})
-	return s.answer(ctx, op, key, res, err)
+	return s.finish(ctx, op, key, res, err)
 }
 
 // put writes d as the next version of key where c allows it.

@@ -6,7 +6,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/server/parameter"
 )
 
-// wrote does what follows from writes that are stored, before they are answered: a SearchParameter among them is in force, or gone, when it
+// wrote does what follows from writes that are stored, before the response is sent: a SearchParameter among them is in force, or gone, when it
 // returns, and all are found by the parameters that are.
 func (s *Service) wrote(ctx context.Context, results ...Result) {
 	var versions []parameter.Version

@@ -191,7 +191,7 @@ func (j *Jobs) take(ctx context.Context, kind string) (run *Run, later bool, err
 	var id string
 	err = j.store.View(ctx, func(r storage.Reader) error {
 		jobs, err := jobsOf(ctx, r, kind)
-		// A moment may be that of the last commit, and the clock of the machine is no commit's: the Update decides.
+		// A moment may be that of the last commit, and the clock of the machine is not that of a commit: the Update decides.
 		now := time.Now()
 		if m := r.Moment(); m.After(now) {
 			now = m

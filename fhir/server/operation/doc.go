@@ -4,5 +4,5 @@
 // # Design
 //
 // An Operation is a value: its name, where and how it can be called, and the function that runs it. It knows no HTTP: it is given the
-// Request and answers with an OperationResponse or an *fhir.Error. A file holds one operation and is named after it.
+// Request and returns an OperationResponse or an *fhir.Error. A file holds one operation and is named after it.
 package operation

@@ -58,7 +58,7 @@ func boundedFHIRPath(k Knower, reg *definition.Registry, bounds fhirpathBounds) 
 	}
 }
 
-// errCostly is the answer to an evaluation that is past the bounds.
+// errCostly is the error for an evaluation that is past the bounds.
 func errCostly(text string) error {
 	return fhir.NewError(fhir.KindInvalid, fhir.IssueTooCostly, fhir.IDFHIRPathLimit, "FHIRPath: "+text+"; a cheaper expression or a smaller resource will do")
 }
@@ -84,10 +84,10 @@ type evaluation struct {
 	stated              []fhir.Node // the parameters variables, as they came
 	spent               int         // steps of all evaluations
 	places              places
-	over                bool // trace() saw more than an answer may hold
+	over                bool // trace() saw more than a response may hold
 }
 
-// errParameter is the answer to a parameter that is missing, unknown or not of the form it must have.
+// errParameter is the error for a parameter that is missing, unknown or not of the form it must have.
 func errParameter(code fhir.IssueType, text string, at fhir.Node) error {
 	e := fhir.NewError(fhir.KindInvalid, code, fhir.IDOperationParameter, text)
 	if at.Valid() {
@@ -281,7 +281,7 @@ func (e *evaluation) place(focus fhirpath.Item, i int) string {
 	return e.context + "[" + strconv.Itoa(i) + "]"
 }
 
-// appendUnderstood begins the answer with what was asked.
+// appendUnderstood begins the response with what was asked.
 func (e *evaluation) appendUnderstood(dst []byte) []byte {
 	dst = append(dst, `{"resourceType":"Parameters","id":"fhirpath","parameter":[{"name":"parameters","part":[{"name":"evaluator","valueString":"fhirgate (R4)"}`...)
 	text := func(name, value string) {
@@ -333,7 +333,7 @@ func (e *evaluation) appendResult(dst []byte, program *fhirpath.Program, focus f
 		dst = append(append(dst, traces...), ']')
 	}
 	if dst = append(dst, '}'); e.over || len(dst) > e.bounds.answer {
-		return nil, errCostly("an answer is longer than allowed")
+		return nil, errCostly("the response is longer than allowed")
 	}
 	return dst, nil
 }

@@ -15,7 +15,7 @@ type Indexer interface {
 	Reindexing() []parameter.Progress
 }
 
-// ReindexStatus returns $reindex-status: it tells how far the indexing of stored SearchParameters has come. The answer is a Parameters with
+// ReindexStatus returns $reindex-status: it says how far indexing of stored SearchParameters has come. The response is a Parameters with
 // one parameter "indexing" for each that is not done, oldest first; none when all are. One that has a part "removed" is gone, and its entries
 // are taken away. done and total are those of all that is indexed together; they are there once the resources are counted.
 func ReindexStatus(s Indexer) interaction.Operation {

@@ -8,7 +8,7 @@
 //
 // Whoever writes tells the Set four things. [Set.Begin] notes that a write is under way. [Set.Outdated] says, inside of the Update, whether entries
 // were made with other parameters than are in force. [Set.Plan] refuses a SearchParameter that can't be served, and notes in the same Update that
-// indexing is due. [Set.Written] brings into force what was stored, before the write is answered. Whoever reads asks [Set.Holds] whether what a
+// indexing is due. [Set.Written] brings into force what was stored, before the response to the write is sent. Whoever reads asks [Set.Holds] whether what a
 // request was understood as holds in its view.
 //
 // The indexing is one job (package job) whose worklist Plan amends. It goes through the resources of one type after the other, once for all

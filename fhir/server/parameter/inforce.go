@@ -24,7 +24,7 @@ func revisionOf(ctx context.Context, r storage.Reader) (uint64, error) {
 	}
 	n, fault := strconv.ParseUint(string(raw), 10, 64)
 	if err != nil || fault != nil {
-		return 0, err // what is no count is before all counts
+		return 0, err // a value that is not a count is before all counts
 	}
 	return n, nil
 }

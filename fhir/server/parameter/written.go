@@ -15,7 +15,7 @@ type Version struct {
 	Generation uint64
 }
 
-// Written does what follows from writes that are stored, before they are answered. parameters tells that SearchParameters are among them: these
+// Written does what follows from writes that are stored, before the response is sent. parameters tells that SearchParameters are among them: these
 // are active, or gone, when Written returns. Where other gateways may have stored one since the entries of versions were made, they are made
 // again. What the store, which has just stored it all, fails to do is tried again in the background.
 func (s *Set) Written(ctx context.Context, parameters bool, versions []Version) {
@@ -37,7 +37,7 @@ func (s *Set) Written(ctx context.Context, parameters bool, versions []Version) 
 // check brings into force what is stored, and makes the entries of versions again that were made before.
 //
 // It is called when versions are stored. If the view does not show a SearchParameter then, its write was not acknowledged when the view
-// began, and the indexing that follows it sees the versions. If the view shows it, the entries are made again here.
+// began, and the indexing that follows it sees the versions. If the view shows it, the entries are rebuilt here.
 func (s *Set) check(ctx context.Context, versions []Version) error {
 	if err := s.followSoon(ctx); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (s *Set) check(ctx context.Context, versions []Version) error {
 	return nil
 }
 
-// checkFor is how long the answer to a write that is stored waits for the store to be read.
+// checkFor is how long the response to a write that is stored waits for the store to be read.
 const checkFor = 5 * time.Second
 
 // followSoon is Follow in a view of its own.

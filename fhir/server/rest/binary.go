@@ -165,7 +165,7 @@ func (x *exchange) native(contentType string, r fhir.Resource) error {
 	return nil
 }
 
-// safeHeader returns s without what can't stand in a header.
+// safeHeader returns s without characters that a header cannot hold.
 func safeHeader(s string) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {

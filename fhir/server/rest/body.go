@@ -14,12 +14,12 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 )
 
-// errBodyTooLarge is the answer to a body past the limit.
+// errBodyTooLarge is the error for a body past the limit.
 func errBodyTooLarge(limit int64) *fhir.Error {
 	return fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, fhir.IDBodyTooLarge, fmt.Sprintf("a body is at most %d bytes, unpacked", limit))
 }
 
-// errURITooLong is the answer to a URL past the limit.
+// errURITooLong is the error for a URL past the limit.
 func errURITooLong() *fhir.Error {
 	return fhir.NewError(fhir.KindURITooLong, fhir.IssueTooLong, fhir.IDURLTooLong, "the URL is too long; a search can be sent as POST _search")
 }
@@ -58,7 +58,7 @@ func (x *exchange) unpacked(read func(r io.Reader, expect int64) error) error {
 		if err := z.Reset(http.MaxBytesReader(nil, io.NopCloser(sent), limit)); err != nil {
 			return errBody(err, "the body is not in the gzip format")
 		}
-		// The size before unpacking is no promise, only a start.
+		// The size before unpacking is not a promise, only a start.
 		return read(z, 4*max(x.r.ContentLength, 0))
 	}
 	return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentEncoding, "bodies are read plain or with Content-Encoding: gzip")
@@ -200,7 +200,7 @@ func errBusy() error {
 	return fhir.NewError(fhir.KindUnavailable, fhir.IssueThrottled, fhir.IDBusy, "too many large bodies are being read; send this one again later")
 }
 
-// errBody is the answer to a body that breaks off or can't be unpacked.
+// errBody is the error for a body that breaks off or can't be unpacked.
 func errBody(err error, text string) error {
 	e := fhir.NewError(fhir.KindInvalid, fhir.IssueIncomplete, fhir.IDBodyIncomplete, text)
 	e.Err = err
@@ -214,8 +214,8 @@ const (
 	drainFactor = 4
 )
 
-// drain reads on, for a bounded time and length, what a refused request still sends, and throws it away: many clients read no answer before
-// they have sent their body, and a connection that is closed on them shows them an error of the network and not the answer. One who asked
+// drain reads on, for a bounded time and length, what a refused request still sends, and throws it away: many clients read no response before
+// they have sent their body, and a connection that is closed on them shows them an error of the network and not the response. One who asked
 // with Expect whether to send the body is only told.
 func (x *exchange) drain() {
 	if x.r.Body == nil || x.r.Body == http.NoBody || x.r.Header.Get("Expect") != "" {
@@ -231,7 +231,7 @@ func (x *exchange) drain() {
 	if err := http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(x.h.cfg.drainTime)); err != nil {
 		return
 	}
-	// What breaks off breaks off: the answer is the same.
+	// A body that breaks off changes nothing: the response is the same.
 	_, _ = io.CopyN(io.Discard, x.r.Body, drainFactor*x.h.cfg.Limits.Body)
 }
 
@@ -262,7 +262,7 @@ func (x *exchange) limits() fhir.Limits {
 	return fhir.Limits{Depth: x.h.cfg.Limits.Depth, Nodes: x.h.cfg.Limits.Nodes}
 }
 
-// errNoBody is the answer to a write without a body.
+// errNoBody is the error for a write without a body.
 func errNoBody() error {
 	return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDBodyMissing, "this interaction needs a resource in its body")
 }

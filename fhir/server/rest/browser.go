@@ -24,7 +24,7 @@ func (h *Handler) browserAllowed(r *http.Request) error {
 		return nil
 	}
 	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/_search") {
-		return nil // as GET: it changes nothing, and the page can't read the answer
+		return nil // as GET: it changes nothing, and the page cannot read the response
 	}
 	if h.crossOrigin.Check(r) == nil || len(origin) == 1 && h.ownOrigin(r, origin[0]) {
 		return nil

@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Service  Service
 	Registry *definition.Registry
-	// Search says which parameters of a type can be searched by; nil stands for all that the Registry has.
+	// Search says which parameters of a type can be searched by; nil means all that the Registry has.
 	Search *search.Parameters
 	// Operations are the named operations that are served.
 	Operations []interaction.Operation
@@ -36,12 +36,12 @@ type Config struct {
 	// LoopbackOnly says that the server is for programs on its own machine: a Host that is neither that nor BaseURL's is refused, unless a
 	// proxy is trusted.
 	LoopbackOnly bool
-	// Origins may read answers from a browser (CORS), and write: "https://app.example.org", with ":*" any port of it, or "*". Nil means any
+	// Origins may read responses from a browser (CORS), and write: "https://app.example.org", with ":*" any port of it, or "*". Nil means any
 	// port of localhost and 127.0.0.1; an empty slice means none.
 	Origins []string
 
 	Limits Limits
-	// CompressAbove is the size in bytes from which answers are compressed for clients that accept gzip; 64 KiB by default, negative never.
+	// CompressAbove is the size in bytes from which responses are compressed for clients that accept gzip; 64 KiB by default, negative never.
 	CompressAbove int
 
 	// Version is the software's version and Released its date (YYYY-MM-DD), for the CapabilityStatement.

@@ -8,13 +8,13 @@ import (
 
 // Cross-origin requests of browsers (R4 http, 3.1.0.1.3; the Fetch standard).
 
-// The headers of answers to other origins.
+// The headers of responses to other origins.
 const (
 	corsAllow  = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Requested-With, X-Security-Context, X-Request-Id, X-Explain"
 	corsExpose = "Content-Location, ETag, Last-Modified, Location, Retry-After, X-Request-Id, X-Security-Context"
 )
 
-// origins decides which origins may read answers.
+// origins decides which origins may read responses.
 type origins struct {
 	all   bool
 	exact map[string]bool
@@ -39,7 +39,7 @@ func newOrigins(list []string) origins {
 	return o
 }
 
-// allowed reports whether the origin, as a browser states it, may read answers.
+// allowed reports whether the origin, as a browser states it, may read responses.
 func (o *origins) allowed(origin string) bool {
 	if o.all || o.exact[origin] {
 		return true
@@ -55,7 +55,7 @@ func (o *origins) allowed(origin string) bool {
 	return false
 }
 
-// cors adds what a browser needs to know and answers preflights; done is true when nothing is left to do.
+// cors adds what a browser needs to know and responds to preflights; done is true when nothing is left to do.
 func (h *Handler) cors(w http.ResponseWriter, r *http.Request) (done bool) {
 	origin := r.Header["Origin"]
 	if len(origin) != 1 {
@@ -84,7 +84,7 @@ func (h *Handler) cors(w http.ResponseWriter, r *http.Request) (done bool) {
 	return true
 }
 
-// originOf returns the origin as it is put into the answer: parsed and written again, so that nothing else comes along.
+// originOf returns the origin as it is put into the response: parsed and written again, so that nothing else comes along.
 func originOf(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {

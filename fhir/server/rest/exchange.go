@@ -17,7 +17,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 )
 
-// exchange is one request and its answer, from the route on. It belongs to the goroutine of the request and is used again afterwards:
+// exchange is one request and its response, from the route on. It belongs to the goroutine of the request and is used again afterwards:
 // nothing may keep it.
 type exchange struct {
 	h     *Handler
@@ -98,7 +98,7 @@ func (p *panicked) Error() string {
 	return "panic"
 }
 
-// requestID returns the id that the answer carries in X-Request-Id.
+// requestID returns the id that the response carries in X-Request-Id.
 func (x *exchange) requestID() string {
 	if v := x.w.Header()["X-Request-Id"]; len(v) > 0 {
 		return v[0]
@@ -123,7 +123,7 @@ func requestID(h http.Header) string {
 	return string(out)
 }
 
-// fail answers with the error's OperationOutcome. Errors of the server's own are logged, once, here.
+// fail responds with the error's OperationOutcome. Errors of the server's own are logged, once, here.
 func (x *exchange) fail(err error) {
 	var e *fhir.Error
 	var tooLarge *http.MaxBytesError
@@ -137,13 +137,13 @@ func (x *exchange) fail(err error) {
 	default:
 		e = &fhir.Error{Kind: fhir.KindInternal, Err: err}
 	}
-	// A client that has gone is no failure of the server's.
+	// A client that has gone is not a failure of the server.
 	gone := errors.Is(x.r.Context().Err(), context.Canceled) && e.Kind == fhir.KindUnavailable
 	if e.Kind.Status() >= http.StatusInternalServerError && e.Kind != fhir.KindNotSupported && !gone {
 		x.logFailure(e, err)
 	}
 	if x.w.Written() {
-		// Part of the answer is on its way: what remains is to cut the connection, so that the client can't take it for the whole.
+		// Part of the response is on its way: what remains is to cut the connection, so that the client can't take it for the whole.
 		panic(http.ErrAbortHandler)
 	}
 	x.drain()

@@ -13,7 +13,7 @@ const basePath = "/fhir"
 
 // base returns the server's base URL without a trailing slash, as the client of r sees it (R4 http, 3.1.0.1.2 Service Base URL). Only where
 // a proxy is trusted do Forwarded (RFC 7239) or X-Forwarded-Proto, -Host, -Port and -Prefix count, of each the first hop; a trusted proxy
-// that sends what is no host, scheme or path is an error.
+// that sends something that is not a host, scheme or path is an error.
 func (h *Handler) base(r *http.Request) (string, error) {
 	if h.cfg.BaseURL != "" {
 		return h.cfg.BaseURL, nil
@@ -100,7 +100,7 @@ func withoutPort(host string) string {
 	return host
 }
 
-// validHost reports whether s can stand as host and port of a URL: letters, digits, and what names and addresses are written with.
+// validHost reports whether s can be host and port of a URL: letters, digits, and what names and addresses are written with.
 func validHost(s string) bool {
 	if s == "" || len(s) > 300 {
 		return false

@@ -42,7 +42,7 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// text writes a plain answer.
+// text writes a plain text response.
 func (x *exchange) text(status int, s string) {
 	head := x.w.Header()
 	head.Set("Content-Type", "text/plain; charset=utf-8")

@@ -11,7 +11,7 @@ type mediaType struct {
 	version string // fhirVersion
 	charset string // lower case
 	q       int    // thousandths; 1000 where there is none
-	bad     bool   // q is no quality value
+	bad     bool   // q is not a quality value
 }
 
 // parseMediaType reads one media type with its parameters (RFC 9110 section 8.3.1). It takes any text: what is not understood ends up in a

@@ -17,7 +17,7 @@ type metrics struct {
 	handler  http.Handler
 }
 
-// newMetrics registers the metrics of requests with reg; nil stands for a registry of its own that shows Go's and the process' metrics too.
+// newMetrics registers the metrics of requests with reg; nil means a registry of its own that shows Go's and the process' metrics too.
 func newMetrics(reg *prometheus.Registry) (*metrics, error) {
 	if reg == nil {
 		reg = prometheus.NewRegistry()
@@ -41,7 +41,7 @@ func newMetrics(reg *prometheus.Registry) (*metrics, error) {
 	return m, nil
 }
 
-// observe counts one answered request.
+// observe counts one finished request.
 func (m *metrics) observe(interaction string, status int, took time.Duration) {
 	m.requests.WithLabelValues(interaction, statusText(status)).Inc()
 	m.seconds.WithLabelValues(interaction).Observe(took.Seconds())

@@ -37,7 +37,7 @@ const (
 )
 
 // choose returns which of the offered types of FHIR an Accept header prefers, or native where it prefers a type beside them ("" for none), or none: the
-// greatest quality wins, then the more specific range, then the native type, then the offer that stands first (RFC 9110 section 12.5.1).
+// greatest quality wins, then the more specific range, then the native type, then the offer that comes first (RFC 9110 section 12.5.1).
 func choose(accept []string, offers []string, beside string) int {
 	best, bestQ, bestSpecific := none, 0, 0
 	take := func(i int, q, specific int) {

@@ -16,7 +16,7 @@ func (x *exchange) outcome(e *fhir.Error) {
 		issues = []fhir.Issue{x.withoutDetails(e.Kind)}
 	}
 	head := x.w.Header()
-	// What was set for the answer that did not come to be must not describe this one.
+	// What was set for a response that was not sent must not describe this one.
 	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Content-Security-Policy", "Content-Location", "Location", "Etag", "Last-Modified", "X-Security-Context"} {
 		head.Del(name)
 	}

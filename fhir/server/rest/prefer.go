@@ -12,7 +12,7 @@ type prefer struct {
 	lenient, strict bool
 }
 
-// parsePrefer reads the Prefer header. What is unknown is passed over, as RFC 7240 demands; of a preference stated twice the first holds.
+// parsePrefer reads the Prefer header. What is unknown is ignored, as RFC 7240 demands; of a preference stated twice the first holds.
 func parsePrefer(header []string) prefer {
 	var p prefer
 	handling := ""

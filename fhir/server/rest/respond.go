@@ -254,7 +254,7 @@ func (x *exchange) capabilities(res *interaction.Response) error {
 	return nil
 }
 
-// names reports whether If-None-Match names a tag that is no version's. A header that can't be read names nothing: the response is then the whole.
+// names reports whether If-None-Match names a tag that is not the tag of a version. A header that can't be read names nothing: the response is then the whole.
 func names(header []string, etag string) bool {
 	for _, line := range header {
 		for item := range strings.SplitSeq(line, ",") {

@@ -85,7 +85,7 @@ func (x *exchange) do() error {
 	return x.respond(&res)
 }
 
-// options answers OPTIONS: the CapabilityStatement for the base (R4 http, 3.1.0.10), and what the path allows for any other.
+// options serves OPTIONS: the CapabilityStatement for the base (R4 http, 3.1.0.10), and what the path allows for any other.
 func (h *Handler) options(x *exchange) error {
 	path, err := interaction.SplitPath(nil, x.path())
 	if err != nil {

@@ -19,7 +19,7 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 		ReadTimeout:       10 * time.Minute,
 		WriteTimeout:      10 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    2 << 20, // so that a URL that is too long is answered by the Handler, with an OperationOutcome
+		MaxHeaderBytes:    2 << 20, // so that a URL that is too long is refused by the Handler, with an OperationOutcome
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

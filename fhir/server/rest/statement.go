@@ -232,7 +232,7 @@ func (h *Handler) includes() (includes, referring map[string][]string) {
 	return includes, referring
 }
 
-// renderOperations writes the member operation with those that on accepts; typ is the type they stand under.
+// renderOperations writes the member operation with those that on accepts; typ is the type they are listed under.
 func (h *Handler) renderOperations(w *fhir.JSONWriter, typ string, on func(*interaction.Operation) bool) {
 	started := false
 	for i := range h.cfg.Operations {
