@@ -68,8 +68,16 @@ func listBackups(p *program, source string) error {
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		return fmt.Errorf("there is no backup in %s", source)
+	}
+	var damaged []error
 	for _, b := range all {
+		if b.Damaged != nil {
+			damaged = append(damaged, b.Damaged)
+			continue
+		}
 		fmt.Fprintf(p.stdout, "%s  %s, %s, with all until %s\n", b.Path, resources(b.Count()), megabytes(b.Size()), b.Moment.Format(time.RFC3339))
 	}
-	return nil
+	return errors.Join(damaged...)
 }

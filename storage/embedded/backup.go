@@ -54,6 +54,8 @@ type BackupInfo struct {
 	Files     []BackupFile     `json:"files"`
 	// Added is how many bytes of files this backup has written: those that no earlier one had.
 	Added int64 `json:"added"`
+	// Damaged says why the list cannot be read, where it cannot: only Name and Path are known then.
+	Damaged error `json:"-"`
 }
 
 // BackupFile is a file of the store.
@@ -102,10 +104,11 @@ func Backup(ctx context.Context, stage, target string, opt BackupOptions) (Backu
 		return b, err
 	}
 	defer unlock()
-	before, err := Backups(target)
+	all, err := Backups(target)
 	if err != nil {
 		return b, err
 	}
+	before, damaged := splitDamaged(all)
 	if err := b.describe(ctx, stage); err != nil {
 		return b, err
 	}
@@ -124,19 +127,38 @@ func Backup(ctx context.Context, stage, target string, opt BackupOptions) (Backu
 	if err := writeDurably(target, b.Name+backupSuffix, bytes.NewReader(list)); err != nil {
 		return b, targetError(target, err)
 	}
-	all := append(before, b)
-	if opt.Keep > 0 && len(all) > opt.Keep {
-		for _, old := range all[:len(all)-opt.Keep] {
+	kept := append(before, b)
+	if opt.Keep > 0 && len(kept) > opt.Keep {
+		kept = kept[len(kept)-opt.Keep:]
+		for _, old := range all {
+			if old.Name >= kept[0].Name {
+				continue
+			}
 			if err := os.Remove(old.Path); err != nil {
 				return b, targetError(target, err)
 			}
 		}
-		all = all[len(all)-opt.Keep:]
 		if err := syncFolder(target); err != nil {
 			return b, targetError(target, err)
 		}
+		damaged = slices.DeleteFunc(damaged, func(d BackupInfo) bool { return d.Name < kept[0].Name })
 	}
-	return b, targetError(target, sweep(target, all))
+	if len(damaged) > 0 {
+		return b, nil // which files their lists name is not known
+	}
+	return b, targetError(target, sweep(target, kept))
+}
+
+// splitDamaged parts the backups whose lists can be read from the others.
+func splitDamaged(all []BackupInfo) (whole, damaged []BackupInfo) {
+	for _, b := range all {
+		if b.Damaged != nil {
+			damaged = append(damaged, b)
+		} else {
+			whole = append(whole, b)
+		}
+	}
+	return whole, damaged
 }
 
 // inside refuses a target below the data folder, which a backup of it would grow with.
@@ -296,13 +318,14 @@ func (f *BackupFile) add(ctx context.Context, stage, target string, told func(n 
 	if err := verify(out.Name(), f); err != nil {
 		return 0, err
 	}
-	if hasFile(target, f.SHA256, f.Size) {
-		return 0, nil
+	if !hasFile(target, f.SHA256, f.Size) {
+		added = f.Size
 	}
+	// A file of that name may be damaged; the copy was read back.
 	if err := os.Rename(out.Name(), filepath.Join(dir, f.SHA256)); err != nil {
 		return 0, targetError(target, err)
 	}
-	return f.Size, targetError(target, syncFolder(dir))
+	return added, targetError(target, syncFolder(dir))
 }
 
 // verify reads a copy: it is what was written, and where it is a table each block has its checksum.
@@ -380,7 +403,7 @@ func syncFolder(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Backups returns the backups in a folder, oldest first.
+// Backups returns the backups in a folder, oldest first. One whose list is damaged does not keep from the others.
 func Backups(target string) ([]BackupInfo, error) {
 	entries, err := os.ReadDir(target)
 	if err != nil {
@@ -388,12 +411,13 @@ func Backups(target string) ([]BackupInfo, error) {
 	}
 	var out []BackupInfo
 	for _, e := range entries {
-		if e.IsDir() || !strings.HasSuffix(e.Name(), backupSuffix) {
+		name, ok := strings.CutSuffix(e.Name(), backupSuffix)
+		if _, err := time.Parse(backupName, name); e.IsDir() || !ok || err != nil {
 			continue
 		}
 		b, err := readBackup(filepath.Join(target, e.Name()))
 		if err != nil {
-			return nil, err
+			b = BackupInfo{Name: b.Name, Path: b.Path, Damaged: err}
 		}
 		out = append(out, b)
 	}

@@ -269,6 +269,85 @@ func TestDamagedBackupIsNotRestored(t *testing.T) {
 	}
 }
 
+// TestADamagedListIsOfItsOwnBackupAlone damages lists: the other backups are restored, new ones are made, and no file that the damaged list may
+// name is removed before the list is.
+func TestADamagedListIsOfItsOwnBackupAlone(t *testing.T) {
+	dir := t.TempDir()
+	target := filepath.Join(dir, "backups")
+	s := openDir(t, filepath.Join(dir, "data"))
+	defer s.Close()
+	p := newPopulation(60)
+	backup := func(from, to int, opt BackupOptions) BackupInfo {
+		t.Helper()
+		p.Put(t, s, from, to)
+		b, err := backUp(t.Context(), s, target, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	restore := func(source, name string) error {
+		t.Helper()
+		b, err := Restore(t.Context(), source, filepath.Join(t.TempDir(), "restored"), RestoreOptions{})
+		if err == nil && b.Name != name {
+			t.Errorf("%s is restored, not %s", b.Name, name)
+		}
+		return err
+	}
+	first, second := backup(0, 20, BackupOptions{}), backup(20, 40, BackupOptions{})
+	flip(t, first.Path, 0)
+	if err := restore(target, second.Name); err != nil {
+		t.Error("the newest, with an older list damaged:", err)
+	}
+	third := backup(40, 60, BackupOptions{Keep: 2})
+	if all, err := Backups(target); err != nil || len(all) != 2 || all[0].Name != second.Name || all[1].Name != third.Name {
+		t.Errorf("kept: %+v, %v", all, err)
+	}
+
+	flip(t, third.Path, 0)
+	if err := restore(target, ""); err == nil || !strings.Contains(err.Error(), second.Path) {
+		t.Error("the newest list is damaged, and the one before is not named:", err)
+	}
+	if err := restore(second.Path, second.Name); err != nil {
+		t.Error("the one before:", err)
+	}
+	fourth := backup(0, 0, BackupOptions{})
+	if err := restore(target, fourth.Name); err != nil {
+		t.Error("the one after:", err)
+	}
+	flip(t, third.Path, 0) // whole again
+	if err := restore(third.Path, third.Name); err != nil {
+		t.Error("a file that the damaged list named is removed:", err)
+	}
+}
+
+// TestABackupReplacesADamagedFileOfItsContent damages a file that no list names any more.
+func TestABackupReplacesADamagedFileOfItsContent(t *testing.T) {
+	dir := t.TempDir()
+	target := filepath.Join(dir, "backups")
+	s := openDir(t, filepath.Join(dir, "data"))
+	defer s.Close()
+	newPopulation(20).Put(t, s, 0, 20)
+	first, err := backUp(t.Context(), s, target, BackupOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(first.Path); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range first.Files {
+		if f.Size > 0 {
+			flip(t, filepath.Join(target, backupFiles, f.SHA256), f.Size/2)
+		}
+	}
+	if _, err := backUp(t.Context(), s, target, BackupOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), target, filepath.Join(dir, "restored"), RestoreOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // flip inverts a byte of a file.
 func flip(t *testing.T, path string, at int64) {
 	t.Helper()

@@ -97,7 +97,15 @@ func findBackup(source string) (b BackupInfo, target string, err error) {
 	if err != nil {
 		return b, "", err
 	}
-	return all[len(all)-1], source, nil
+	newest := all[len(all)-1]
+	if newest.Damaged != nil {
+		err = fmt.Errorf("the newest backup is damaged: %w", newest.Damaged)
+		if whole, _ := splitDamaged(all); len(whole) > 0 {
+			err = fmt.Errorf("%w; the newest that is not is %s: give this file to restore it", err, whole[len(whole)-1].Path)
+		}
+		return b, "", err
+	}
+	return newest, source, nil
 }
 
 // lockForReading keeps backups from being made, and old ones from being removed, while one is read. A folder that can't be written can't be
