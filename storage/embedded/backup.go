@@ -128,7 +128,7 @@ func Backup(ctx context.Context, stage, target string, opt BackupOptions) (Backu
 		return b, targetError(target, err)
 	}
 	kept := append(before, b)
-	if opt.Keep > 0 && len(kept) > opt.Keep {
+	if opt.Keep > 0 && len(kept) >= opt.Keep {
 		kept = kept[len(kept)-opt.Keep:]
 		for _, old := range all {
 			if old.Name >= kept[0].Name {

@@ -228,6 +228,10 @@ func (s *Service) readCarried(e *bundleEntry) error {
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDBodyMissing, text)
 	}
 	switch e.Code {
+	case CodeSearchType, CodeSearchSystem, CodeSearchCompartment:
+		if e.method == http.MethodPost && e.resource.Valid() {
+			return badEntry(fhir.IDEntryRequest, "a search in a Bundle has its parameters in request.url; a resource beside it is not read", ".resource")
+		}
 	case CodeOperation:
 		e.Resource = e.resource
 	case CodeCreate:

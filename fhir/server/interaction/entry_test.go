@@ -45,6 +45,7 @@ func TestMisspeltMembersOfEntriesAreRefused(t *testing.T) {
 		{"no URL", `{"resource":` + patient + `,"request":{"method":"POST"}}`, "entry-url .request.url", "request.url is missing"},
 		{"a URL of a number", `{"resource":` + patient + `,"request":{"method":"POST","url":5}}`, "entry-url .request.url", ""},
 		{"a request of text", `{"request":"POST Patient"}`, "entry-request .request", ""},
+		{"a search with a resource", `{"resource":` + patient + `,"request":{"method":"POST","url":"Patient/_search"}}`, "entry-request .resource", "parameters in request.url"},
 		{"no object", `null`, "entry-request ", ""},
 		{"two faults", request("PUT", "Patient/a", "a b", patient, `"ifMatsch":"W/\"1\""`), "entry-fullurl .fullUrl, unknown-element .request.ifMatsch", ""},
 	} {
