@@ -104,7 +104,7 @@ func TestALoadThatWasKilledNamesWhatMayBeStored(t *testing.T) {
 	close(answered)
 	o.Resume, o.Abort = true, nil
 	s, err := Run(t.Context(), o)
-	if err == nil || s.Failed != 1 || s.Before != 2 || s.Resources != 2 || !strings.Contains(err.Error(), "2.json") || !strings.Contains(err.Error(), "look on the server") {
+	if err == nil || s.Failed != 1 || s.Unanswered != 1 || s.Before != 2 || s.Resources != 2 || !strings.Contains(err.Error(), "2.json") || !strings.Contains(err.Error(), "look on the server") {
 		t.Fatalf("%v %+v", err, s)
 	}
 	if got := rec.families(t); len(got) != 5 || got["p2"] != 1 {

@@ -46,7 +46,9 @@ type Summary struct {
 	// Before counts the resources that an earlier run loaded, Deletions those that a history says are deleted, and Superseded the versions of a
 	// history that are not the newest; none of them was sent.
 	Before, Deletions, Superseded int
-	Elapsed                       time.Duration
+	// Unanswered counts the requests that an earlier run sent and to which no response came: they are not sent again.
+	Unanswered int
+	Elapsed    time.Duration
 	// Sample is set where the embedded sample was loaded.
 	Sample bool
 	// ByFile says which files went in, where not all did, and Journal why no other run can go on from this one.
@@ -61,7 +63,7 @@ type tally struct {
 	failed    atomic.Int64
 	files     atomic.Int64
 
-	before, deletions, superseded atomic.Int64
+	before, deletions, superseded, unanswered atomic.Int64
 
 	mu     sync.Mutex
 	sum    Summary
@@ -126,6 +128,7 @@ func (t *tally) summary(elapsed time.Duration) *Summary {
 	s.Files = int(t.files.Load())
 	s.Failed = int(t.failed.Load())
 	s.Before, s.Deletions, s.Superseded = int(t.before.Load()), int(t.deletions.Load()), int(t.superseded.Load())
+	s.Unanswered = int(t.unanswered.Load())
 	s.Elapsed = elapsed
 	for _, f := range t.faults {
 		s.Faults = append(s.Faults, *f)
@@ -198,6 +201,9 @@ func (s *Summary) Write(w io.Writer) {
 	switch n := len(s.ByFile.Whole) + len(s.ByFile.Partly) + len(s.ByFile.Not); {
 	case n > 0 && s.Journal == nil:
 		b.WriteString("\nRun the same command with --resume to load what is missing, and nothing twice.\n")
+		if s.Unanswered > 0 {
+			fmt.Fprintf(&b, "It does not send the requests again to which no response came: %s, named above.\n", grouped(int64(s.Unanswered)))
+		}
 	case n > 0:
 		fmt.Fprintf(&b, "\n--resume is not possible: what was loaded could not be recorded (%v).\n", s.Journal)
 	}
