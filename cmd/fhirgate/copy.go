@@ -93,7 +93,7 @@ func (c *copying) run(ctx context.Context, from, to *settings) error {
 	}
 	defer target.close()
 	for _, g := range []*gateway{source, target} {
-		if err := awaitReady(ctx, g.store); err != nil {
+		if err := awaitReady(ctx, g.store, nil); err != nil {
 			return err
 		}
 	}

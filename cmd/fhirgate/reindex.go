@@ -53,7 +53,7 @@ func reindex(ctx context.Context, p *program, s *settings) (count int64, err err
 		return 0, err
 	}
 	defer gw.close()
-	if err := awaitReady(ctx, gw.store); err != nil {
+	if err := awaitReady(ctx, gw.store, nil); err != nil {
 		return 0, err
 	}
 	z, err := beginZone(ctx, gw.store, s.zone)

@@ -156,7 +156,7 @@ func serve(ctx context.Context, p *program, s *settings) error {
 		waiting, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {
-			if awaitReady(waiting, gw.store) == nil {
+			if awaitReady(waiting, gw.store, f.wait) == nil {
 				opened <- open()
 			}
 		}()

@@ -16,17 +16,24 @@ import (
 // ready.
 type front struct {
 	handler atomic.Pointer[http.Handler]
-	reason  atomic.Pointer[string] // what is waited for
+	reason  atomic.Pointer[string] // what clients are told
+	detail  atomic.Pointer[string] // what /readyz tells operators
 }
 
-// wait tells clients what is waited for.
+// wait tells clients what is waited for, and operators, at /readyz, why.
 func (f *front) wait(err error) {
 	reason := "the server is starting and waits for its database"
+	detail := reason
 	var e *fhir.Error
-	if errors.As(err, &e) && e.Kind == fhir.KindFull && len(e.Issues) > 0 {
+	switch {
+	case errors.As(err, &e) && e.Kind == fhir.KindFull && len(e.Issues) > 0:
 		reason = "the server is starting and waits: " + e.Issues[0].Text
+		detail = reason
+	case err != nil:
+		detail += ": " + err.Error()
 	}
 	f.reason.Store(&reason)
+	f.detail.Store(&detail)
 }
 
 // open hands requests to h from here on.
@@ -43,19 +50,27 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 		return
 	}
+	text := f.reason.Load()
+	if r.URL.Path == "/readyz" {
+		text = f.detail.Load()
+	}
 	w.Header().Set("Content-Type", "application/fhir+json;charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Retry-After", "5")
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = w.Write(fhir.AppendOutcome(nil, []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTransient, ID: fhir.IDNotReady,
-		Text: *f.reason.Load()}}))
+		Text: *text}}))
 }
 
-// awaitReady returns when the store is ready, or with the context's error.
-func awaitReady(ctx context.Context, store storage.Store) error {
+// awaitReady returns when the store is ready, or with the context's error. told, unless it is nil, is called with what the store waits for.
+func awaitReady(ctx context.Context, store storage.Store, told func(error)) error {
 	for {
-		if store.Ready(ctx) == nil {
+		err := store.Ready(ctx)
+		if err == nil {
 			return nil
+		}
+		if told != nil && ctx.Err() == nil {
+			told(err)
 		}
 		select {
 		case <-ctx.Done():

@@ -11,8 +11,8 @@ import (
 
 func TestOptionsThatAreNotKnownAreNamed(t *testing.T) {
 	for _, c := range []struct{ uri, names string }{
-		{"mongodb://gate:s3cret@127.0.0.1:1/fhir?replicaset2=rs0&maxPoolsize=5", "no option replicaset2"},
-		{"mongodb://gate:s3cret@127.0.0.1:1/fhir?tlss=true&apname=x", "no option apname, tlss"},
+		{"mongodb://gate:s3cret@127.0.0.1:1/fhir?replicaset2=rs0&maxPoolsize=5", "unknown option replicaset2"},
+		{"mongodb://gate:s3cret@127.0.0.1:1/fhir?tlss=true&apname=x", "unknown option apname, tlss"},
 		{"mongodb://gate:s3cret@127.0.0.1:1/fhir?s3cret@x=1", "%40 for @"},
 	} {
 		_, err := mongodb.Open(t.Context(), mongodb.Options{URI: c.uri, Timeout: time.Minute})
