@@ -145,8 +145,9 @@ func TestAStalledBodyEndsByItself(t *testing.T) {
 
 // TestAClientThatReadsNothingIsLetGo asks for more than the buffers on the way hold, and reads nothing of it.
 func TestAClientThatReadsNothingIsLetGo(t *testing.T) {
-	s := newServer(t, func(c *rest.Config) { rest.SetStallTimes(c, 50*time.Millisecond, patience) })
-	s.put(t, "Binary/b", `{"resourceType":"Binary","id":"b","contentType":"a/b","data":"`+strings.Repeat("A", 12<<20)+`"}`)
+	cfg := newConfig(t)
+	newServerOf(t, cfg).put(t, "Binary/b", `{"resourceType":"Binary","id":"b","contentType":"a/b","data":"`+strings.Repeat("A", 12<<20)+`"}`) // an upload may take its time
+	s := newServerOf(t, cfg, func(c *rest.Config) { rest.SetStallTimes(c, 50*time.Millisecond, patience) })
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
