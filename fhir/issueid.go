@@ -229,6 +229,7 @@ const (
 // Operations and FHIRPath.
 const (
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
+	IDOperationCost       IssueID = "operation-cost"       // The operation would return or read more than the server allows.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.
 	IDFHIRPathElement     IssueID = "fhirpath-element"     // A path leads to an element that cannot exist.
 	IDFHIRPathType        IssueID = "fhirpath-type"        // A value has another type than the expression needs.

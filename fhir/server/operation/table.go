@@ -10,9 +10,12 @@ type Service interface {
 	Gatherer
 	Indexer
 	Knower
+	Walker
+	Patcher
 }
 
 // Table returns the operations that are served, by name.
 func Table(s Service, reg *definition.Registry) []interaction.Operation {
-	return []interaction.Operation{Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s), Versions(reg), GraphQL(s, reg)}
+	return []interaction.Operation{Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s), Versions(reg), GraphQL(s, reg),
+		Meta(s, reg), MetaAdd(s, reg), MetaDelete(s, reg), Convert(reg), Find(s, reg)}
 }
