@@ -72,6 +72,37 @@ func TestEntriesThatMayBeStoredAreNotSentAgain(t *testing.T) {
 	}
 }
 
+// A connection that breaks, before the response or in it, says nothing of the request.
+func TestWhatTheConnectionBrokeForIsNotSentAgain(t *testing.T) {
+	for name, response := range map[string]func(http.ResponseWriter){
+		"before": func(http.ResponseWriter) {},
+		"in it": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, `{"resourceType":"Bundle","entry":[{"response":{"status":"400"}}`)
+			_ = http.NewResponseController(w).Flush()
+		},
+	} {
+		for kind, content := range map[string]string{"resource": patient(""), "transaction": string(post(1)), "lines": patient("") + "\n" + patient("") + "\n"} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				file, rec := write(t, t.TempDir(), "a.json", []byte(content)), newRecorder(t)
+				o := Options{Files: []string{file}, Journals: t.TempDir()}
+				rec.before = func(w http.ResponseWriter, _ *request, n int) bool {
+					if n == 0 {
+						response(w)
+						panic(http.ErrAbortHandler)
+					}
+					return false
+				}
+				s, err := rec.run(t, o)
+				if err == nil || s.Resources != 0 {
+					t.Fatalf("%v %+v", err, s)
+				}
+				resumedAfter(t, rec, o, s, err, true)
+			})
+		}
+	}
+}
+
 // resumedAfter goes on after a run that has sent one request, with an outcome that is known or not.
 func resumedAfter(t *testing.T, rec *recorder, o Options, s *Summary, err error, unknown bool) {
 	t.Helper()
