@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,5 +172,77 @@ func TestASourceThatFailsIsNotTakenForOneWithoutResources(t *testing.T) {
 	m.err = nil
 	if got := members(t, terms.At(t.Context(), m), "http://example.org/all"); len(got) != 4 {
 		t.Errorf("the members are %v", got)
+	}
+}
+
+// TestAnExcludedCodeIsNoMemberOfAnIntersection intersects a code system with a value set that excludes one of its codes.
+func TestAnExcludedCodeIsNoMemberOfAnIntersection(t *testing.T) {
+	m, terms := newMemory(t), terminology.New(definition.R4())
+	m.put(tree, "d")
+	m.put(`{"resourceType":"ValueSet","id":"most","url":"http://example.org/most","status":"active","compose":{"include":[{"system":"http://example.org/cs"}],"exclude":[{"system":"http://example.org/cs","concept":[{"code":"b"}]}]}}`)
+	m.put(`{"resourceType":"ValueSet","id":"one","url":"http://example.org/one","status":"active","compose":{"include":[{"system":"http://example.org/cs","concept":[{"code":"a"},{"code":"b"}],"valueSet":["http://example.org/most"]}]}}`)
+	m.put(`{"resourceType":"ValueSet","id":"two","url":"http://example.org/two","status":"active","compose":{"include":[{"valueSet":["http://example.org/all","http://example.org/most"]}]}}`)
+	m.put(`{"resourceType":"ValueSet","id":"all","url":"http://example.org/all","status":"active","compose":{"include":[{"system":"http://example.org/cs"}]}}`)
+	// What is excluded by one include's value set is a member by another's.
+	m.put(`{"resourceType":"ValueSet","id":"sum","url":"http://example.org/sum","status":"active","compose":{"include":[{"valueSet":["http://example.org/most"]},{"system":"http://example.org/cs","concept":[{"code":"b"}]}]}}`)
+	s := terms.At(t.Context(), m)
+	for _, c := range []struct{ set, want string }{{"one", "[a]"}, {"two", "[a c d]"}, {"most", "[a c d]"}, {"all", "[a b c d]"}, {"sum", "[a c d b]"}} {
+		if got := fmt.Sprint(members(t, s, "http://example.org/"+c.set)); got != c.want {
+			t.Errorf("the members of %s are %s, want %s", c.set, got, c.want)
+		}
+	}
+}
+
+// TestAValueSetThatIsNamedManyTimesIsReadOnce has eight value sets, each of which includes the next 50 times.
+func TestAValueSetThatIsNamedManyTimesIsReadOnce(t *testing.T) {
+	m, terms := newMemory(t), terminology.New(definition.R4())
+	m.put(tree, "d")
+	m.put(`{"resourceType":"ValueSet","id":"v8","url":"http://example.org/v8","status":"active","compose":{"include":[{"system":"http://example.org/cs"}]}}`)
+	for i := range 8 {
+		include := strings.Repeat(fmt.Sprintf(`{"valueSet":["http://example.org/v%d"]},`, i+1), 50)
+		m.put(`{"resourceType":"ValueSet","id":"v%d","url":"http://example.org/v%[1]d","status":"active","compose":{"include":[%s]}}`, i, strings.TrimSuffix(include, ","))
+	}
+	if got := fmt.Sprint(members(t, terms.At(t.Context(), m), "http://example.org/v0")); got != "[a b c d]" {
+		t.Errorf("the members are %s", got)
+	}
+	if m.reads != 10 { // nine value sets and the code system
+		t.Errorf("%d resources were read, want 10", m.reads)
+	}
+}
+
+// TestAnExpansionEnds has value sets whose expansion would not: that name themselves, more value sets than one may, or one that is large too often.
+func TestAnExpansionEnds(t *testing.T) {
+	const large, chain = 2_000, 5_000
+	m, terms := newMemory(t), terminology.New(definition.R4())
+	list := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format+",", i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	m.put(`{"resourceType":"ValueSet","id":"a","url":"http://example.org/a","status":"active","compose":{"include":[{"valueSet":["http://example.org/b"]}]}}`)
+	m.put(`{"resourceType":"ValueSet","id":"b","url":"http://example.org/b","status":"active","compose":{"include":[{"valueSet":["ValueSet/a"]}]}}`)
+	m.put(`{"resourceType":"ValueSet","id":"large","url":"http://example.org/large","status":"active","compose":{"include":[{"system":"http://example.org/x","concept":[%s]}]}}`, list(large, `{"code":"c%d"}`))
+	m.put(`{"resourceType":"ValueSet","id":"often","url":"http://example.org/often","status":"active","compose":{"include":[%s]}}`,
+		strings.TrimSuffix(strings.Repeat(`{"valueSet":["ValueSet/large"]},`, 2*4_000_000/large), ","))
+	m.put(`{"resourceType":"CodeSystem","id":"big","url":"http://example.org/big","status":"active","content":"complete","concept":[%s]}`, list(large, `{"code":"c%d"}`))
+	m.put(`{"resourceType":"ValueSet","id":"leaves","url":"http://example.org/leaves","status":"active","compose":{"include":[%s]}}`,
+		strings.TrimSuffix(strings.Repeat(`{"system":"http://example.org/big","filter":[{"property":"concept","op":"descendent-of","value":"c1"}]},`, 2*4_000_000/large), ","))
+	m.put(`{"resourceType":"ValueSet","id":"leaf","status":"active","compose":{"include":[{"system":"http://example.org/big","filter":[{"property":"concept","op":"descendent-of","value":"c1"}]}]}}`)
+	for i := range chain {
+		m.put(`{"resourceType":"ValueSet","id":"n%d","status":"active","compose":{"include":[{"system":"http://example.org/x","concept":[{"code":"c"}]},{"valueSet":["ValueSet/n%d"]}]}}`, i, i+1)
+	}
+	m.put(`{"resourceType":"ValueSet","id":"n%d","status":"active","compose":{"include":[{"system":"http://example.org/x","concept":[{"code":"c"}]}]}}`, chain)
+	s := terms.At(t.Context(), m)
+	for _, set := range []string{"a", "b", "often", "leaves", "n0"} {
+		if _, ok := s.Expand("ValueSet/" + set); ok || s.Err() != nil {
+			t.Errorf("%s is expanded, or %v", set, s.Err())
+		}
+	}
+	for set, want := range map[string]int{"large": large, "n4900": 1, "leaf": 0} {
+		if got := members(t, s, "ValueSet/"+set); len(got) != want {
+			t.Errorf("%s has %d members, want %d", set, len(got), want)
+		}
 	}
 }
