@@ -81,7 +81,8 @@ type ParseOptions struct {
 	// Lenient leaves out parameters that are unknown or not supported, and says so in the issues (Prefer: handling=lenient). Without it they are
 	// errors. A modifier or a value that can't be read is an error in both, and so is what is past a limit.
 	Lenient bool
-	// Deciding is set where the parameters decide about a write: an empty one is then an error, because without it they choose more.
+	// Deciding is set where the parameters decide about a write: an empty one is then an error, because without it they choose more, and so is one
+	// that shapes the result of a search, because there is no result.
 	Deciding bool
 	// Now is what ap compares dates with: the moment of the first page. Zero for the clock.
 	Now time.Time

@@ -41,6 +41,8 @@ type Options struct {
 	Log *slog.Logger
 	// Clock is the clock; nil for time.Now.
 	Clock func() time.Time
+	// Existing refuses a folder without a store, in which Open else makes one: the error is ErrNoStore.
+	Existing bool
 
 	compact time.Duration // for tests: in place of compactAfter
 	// bare opens a store that is only looked at: nothing is compacted.
@@ -54,6 +56,7 @@ type Options struct {
 type Store struct {
 	db    *pebble.DB
 	dir   string
+	id    string // "" where it has none yet
 	opt   Options
 	dict  *dictionary
 	cache countCache
@@ -102,7 +105,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	if opt.exit == nil {
 		opt.exit = os.Exit
 	}
-	if err := checkFolder(fs, dir, opt.restoring); err != nil {
+	if err := checkFolder(fs, dir, opt); err != nil {
 		return nil, err
 	}
 	lock, err := pebble.LockDirectory(dir, fs)
@@ -143,9 +146,12 @@ func (e inUse) Error() string {
 func (inUse) Is(target error) bool { return target == ErrInUse }
 
 // checkFolder makes dir where it is missing and refuses a folder that holds anything but a store.
-func checkFolder(fs vfs.FS, dir string, filling bool) error {
+func checkFolder(fs vfs.FS, dir string, opt Options) error {
 	if st, err := fs.Stat(dir); err == nil && !st.IsDir() {
 		return fmt.Errorf("%s is a file: the data folder must be a folder", dir)
+	}
+	if _, err := fs.Stat(dir); opt.Existing && errors.Is(err, os.ErrNotExist) {
+		return noStore{dir}
 	}
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("the data folder %s can't be made: %w", dir, reason(err))
@@ -154,7 +160,7 @@ func checkFolder(fs vfs.FS, dir string, filling bool) error {
 	if err != nil {
 		return fmt.Errorf("the data folder %s can't be read: %w", dir, reason(err))
 	}
-	if !filling && slices.Contains(files, restoring) {
+	if !opt.restoring && slices.Contains(files, restoring) {
 		return fmt.Errorf("a restore into the folder %s did not end: run `fhirgate restore` again", dir)
 	}
 	strange := ""
@@ -165,6 +171,9 @@ func checkFolder(fs vfs.FS, dir string, filling bool) error {
 		case f != "LOCK":
 			strange = f
 		}
+	}
+	if opt.Existing {
+		return noStore{dir}
 	}
 	if strange != "" {
 		return fmt.Errorf("the folder %s holds other files (%s) and no store: choose an empty folder", dir, strange)
@@ -254,6 +263,9 @@ func (s *Store) start() error {
 		s.last = mark // instants that were given are not given again
 	}
 	s.watermark = openWatermark(s.opt.FS, s.dir, s.last)
+	if err := s.identify(); err != nil {
+		return err
+	}
 	s.now = &moment{snap: s.db.NewSnapshot(), micros: s.last, refs: 1}
 	return nil
 }

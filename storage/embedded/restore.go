@@ -63,7 +63,7 @@ func Restore(ctx context.Context, source, dir string, opt RestoreOptions) (Backu
 	if err := syncFolder(dir); err != nil {
 		return b, restoreError(dir, err)
 	}
-	s, err := Open(dir, Options{bare: true, restoring: true})
+	s, err := Open(dir, Options{Existing: true, bare: true, restoring: true})
 	if err != nil {
 		return b, err
 	}

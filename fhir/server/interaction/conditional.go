@@ -29,7 +29,7 @@ type condition struct {
 }
 
 // parseCondition reads the query of a conditional interaction on typ. It must restrict what it finds: a condition without parameters, or
-// with parameters that shape the response rather than choose, is refused.
+// with parameters that shape the result of a search, is refused wherever it stands: in a URL, in If-None-Exist or in a reference.
 func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condition, error) {
 	if err := s.knownType(typ); err != nil {
 		return nil, err
