@@ -79,9 +79,7 @@ type copying struct {
 func (c *copying) run(ctx context.Context, from, to *settings) error {
 	c.begun, c.last = time.Now(), time.Now()
 	log := newLogger(c.p, "warn")
-	if err := mustExist(from); err != nil {
-		return fmt.Errorf("--from: %w", err)
-	}
+	from.existing = true
 	source, err := newGateway(ctx, from, "127.0.0.1:8080", log)
 	if err != nil {
 		return fmt.Errorf("--from: %w", err)

@@ -54,7 +54,7 @@ func newGateway(ctx context.Context, s *settings, address string, log *slog.Logg
 		g.store, err = mongodb.Open(ctx, mongodb.Options{URI: s.mongodb, MaxPool: uint64(max(0, s.mongodbPool)), Timeout: s.mongodbTimeout, Logger: log})
 	} else {
 		if g.place, err = filepath.Abs(s.data); err == nil {
-			g.engine, err = embedded.Open(g.place, embedded.Options{Log: log, Cache: blockCache()})
+			g.engine, err = embedded.Open(g.place, embedded.Options{Log: log, Cache: blockCache(), Existing: s.existing})
 			g.store = g.engine
 		}
 	}

@@ -27,6 +27,7 @@ type settings struct {
 	listen         string
 	insecureListen bool
 	data           string
+	existing       bool // the data folder must have a store: none is made
 	mongodb        string
 	mongodbPool    int
 	mongodbTimeout time.Duration

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -17,28 +18,37 @@ func wrongValue(text string) error { return unprocessable(fhir.IDPatchValue, tex
 
 // add appends a value to the element called name of an object. One that does not repeat must be absent.
 func (e *editor) add(in object, name string, part fhir.Node) error {
-	elem := in.typ.Child(strings.TrimSuffix(name, "[x]"))
-	if elem == nil {
-		elem, _ = in.typ.JSONChild(name)
-	}
-	if elem == nil {
-		return unprocessable(fhir.IDPatchName, in.typ.Name+" has no element "+short(name))
+	elem, err := in.element(name)
+	if err != nil {
+		return err
 	}
 	v, err := e.value(part, elem)
 	if err != nil {
 		return err
 	}
-	return in.append(elem, v)
+	if elem.Max == 1 {
+		return in.place(elem, v)
+	}
+	l := listOf(in, elem, v.json)
+	l.slots = append(l.slots, v.slot)
+	l.store()
+	return nil
 }
 
-// append adds what was made for an element.
-func (o object) append(elem *definition.Element, v made) error {
-	if elem.Max != 1 {
-		l := listOf(o, elem, v.json)
-		l.slots = append(l.slots, v.slot)
-		l.store()
-		return nil
+// element finds an element of an object by its name, with or without the type of a choice.
+func (o object) element(name string) (*definition.Element, error) {
+	elem := o.typ.Child(strings.TrimSuffix(name, "[x]"))
+	if elem == nil {
+		elem, _ = o.typ.JSONChild(name)
 	}
+	if elem == nil {
+		return nil, unprocessable(fhir.IDPatchName, o.typ.Name+" has no element "+short(name))
+	}
+	return elem, nil
+}
+
+// place puts what was made for an element that does not repeat, and must be absent.
+func (o object) place(elem *definition.Element, v made) error {
 	for i := range elem.Types {
 		name := elem.Types[i].JSON
 		if o.v.get(name) != nil || o.v.get("_"+name) != nil {
@@ -199,11 +209,56 @@ func (e *editor) assembled(parts fhir.Node, elem *definition.Element) (made, err
 	if ref == nil {
 		return made{}, wrongValue("the element " + elem.Name + " is of type " + typeNames(elem) + ", which has no parts")
 	}
-	in := object{&value{kind: fhir.Object}, ref.Type}
+	a := assembly{in: object{&value{kind: fhir.Object}, ref.Type}}
 	for part := range parts.Children() {
-		if err := e.add(in, part.Get("name").Text(), part); err != nil {
+		if err := e.charge(partSteps); err != nil {
+			return made{}, err
+		}
+		child, err := a.in.element(part.Get("name").Text())
+		if err != nil {
+			return made{}, err
+		}
+		v, err := e.value(part, child)
+		if err != nil {
+			return made{}, err
+		}
+		if err := a.add(child, v); err != nil {
 			return made{}, err
 		}
 	}
-	return made{slot{val: in.v}, ref.JSON}, nil
+	return made{slot{val: a.done()}, ref.JSON}, nil
+}
+
+// partSteps is what a part of a value costs of the steps that all operations have together.
+const partSteps = 4
+
+// assembly is an object in the making, with its lists in the order of their first items. A list is stored with its first item, which keeps its position among
+// the members, and again with all of them, so that the cost stays linear.
+type assembly struct {
+	in    object
+	lists []*list
+}
+
+// add appends what was made for an element.
+func (a *assembly) add(elem *definition.Element, v made) error {
+	if elem.Max == 1 {
+		return a.in.place(elem, v)
+	}
+	i := slices.IndexFunc(a.lists, func(l *list) bool { return l.json == v.json })
+	if i >= 0 {
+		a.lists[i].slots = append(a.lists[i].slots, v.slot)
+		return nil
+	}
+	l := &list{in: a.in, elem: elem, json: v.json, slots: []slot{v.slot}}
+	l.store()
+	a.lists = append(a.lists, l)
+	return nil
+}
+
+// done returns the object with all that was added.
+func (a *assembly) done() *value {
+	for _, l := range a.lists {
+		l.store()
+	}
+	return a.in.v
 }

@@ -152,12 +152,20 @@ func (p *FHIRPath) Apply(current fhir.Resource) ([]byte, error) {
 			return nil, at(err, i, o.typ, o.path, o.where)
 		}
 		// What an operation leaves costs its size again when the next one reads it.
-		if spent += len(body) / 16; spent > p.steps {
-			return nil, at(tooLarge(fhir.IDPatchCost, "the operations cost too much on a resource of this size"), i, o.typ, o.path, o.where)
+		if err := e.charge(len(body) / 16); err != nil {
+			return nil, at(err, i, o.typ, o.path, o.where)
 		}
 		body = e.root.append(make([]byte, 0, len(body)+256))
 	}
 	return body, nil
+}
+
+// charge takes steps of those that all operations have together.
+func (e *editor) charge(steps int) error {
+	if *e.env.Spent += steps; *e.env.Spent > e.steps {
+		return tooLarge(fhir.IDPatchCost, "the operations cost more than a patch may take")
+	}
+	return nil
 }
 
 // find evaluates a path on the resource.

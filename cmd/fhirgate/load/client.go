@@ -8,7 +8,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -122,12 +124,14 @@ func (c *client) send(ctx, sending context.Context, j *job) (*response, error) {
 func (c *client) once(ctx context.Context, j *job) (*response, time.Duration, error) {
 	r, err := j.body.reader()
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, &unsentError{err}
 	}
-	req, err := http.NewRequestWithContext(ctx, j.method, c.base+j.path, r)
+	var connected atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	req, err := http.NewRequestWithContext(traced, j.method, c.base+j.path, r)
 	if err != nil {
 		_ = r.Close()
-		return nil, 0, err
+		return nil, 0, &unsentError{err}
 	}
 	for name, values := range c.header {
 		req.Header[name] = values
@@ -137,6 +141,9 @@ func (c *client) once(ctx context.Context, j *job) (*response, time.Duration, er
 	req.Header.Set("Accept", "application/fhir+json")
 	req.Header.Set("Prefer", "return=minimal")
 	res, err := c.http.Do(req)
+	if err != nil && !connected.Load() {
+		return nil, 0, &unsentError{err}
+	}
 	if err != nil {
 		return nil, 0, err
 	}
@@ -152,6 +159,12 @@ func (c *client) once(ctx context.Context, j *job) (*response, time.Duration, er
 	}
 	return a, retryAfter(res.Header.Get("Retry-After"), time.Now()), nil
 }
+
+// unsentError is of a request of which the server was sent nothing.
+type unsentError struct{ error }
+
+// Unwrap returns the cause.
+func (e *unsentError) Unwrap() error { return e.error }
 
 // again reports whether the job is to be sent again after this response or error.
 func again(j *job, a *response, err error) bool {

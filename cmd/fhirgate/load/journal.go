@@ -40,7 +40,7 @@ const (
 	notBefore before = iota
 	loadedBefore
 	partlyBefore
-	// unknownBefore is of a run that ended before the response came.
+	// unknownBefore is of a run that was not told: no response came, or one that leaves it open.
 	unknownBefore
 )
 

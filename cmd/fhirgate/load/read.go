@@ -173,7 +173,7 @@ func (l *loader) again(b before, in *input, place string, n int64, repeatable bo
 		return false, l.failed(place, errors.New("the earlier run loaded some entries of this batch; sending it again would store them twice: load the others by themselves"), in, n)
 	}
 	l.tally.unanswered.Add(1)
-	return false, l.failed(place, errors.New("the earlier run ended before the response to this came; look on the server whether it is stored, and load it by itself if it is not"), in, n)
+	return false, l.failed(place, errors.New("the earlier run was not told whether this was stored; look on the server, and load it by itself if it is not there"), in, n)
 }
 
 // admitAll is admit for a transaction that was collected, and returns what is to be sent of it.

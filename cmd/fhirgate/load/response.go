@@ -39,6 +39,18 @@ func (a *response) is(code string) bool {
 	return false
 }
 
+// unknown reports whether the response leaves open whether the request was carried out: a proxy, or the server itself, gave up on what may have
+// gone on. An entry without a status says nothing either.
+func (a *response) unknown() bool {
+	switch a.status {
+	case http.StatusRequestTimeout:
+		return true
+	case http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusHTTPVersionNotSupported, http.StatusInsufficientStorage:
+		return false
+	}
+	return a.status < 200 || a.status >= 500
+}
+
 // refusal reports whether the server refused the content of the request, so that a part of it may be taken.
 func (a *response) refusal() bool {
 	switch a.status {

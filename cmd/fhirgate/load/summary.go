@@ -46,7 +46,8 @@ type Summary struct {
 	// Before counts the resources that an earlier run loaded, Deletions those that a history says are deleted, and Superseded the versions of a
 	// history that are not the newest; none of them was sent.
 	Before, Deletions, Superseded int
-	// Unanswered counts the requests that an earlier run sent and to which no response came: they are not sent again.
+	// Unanswered counts what this run or an earlier one sent and must not send twice, and of which it is not known whether it is stored: requests,
+	// and resources of batches made here. Resume does not send them again.
 	Unanswered int
 	Elapsed    time.Duration
 	// Sample is set where the embedded sample was loaded.
@@ -202,7 +203,7 @@ func (s *Summary) Write(w io.Writer) {
 	case n > 0 && s.Journal == nil:
 		b.WriteString("\nRun the same command with --resume to load what is missing, and nothing twice.\n")
 		if s.Unanswered > 0 {
-			fmt.Fprintf(&b, "It does not send the requests again to which no response came: %s, named above.\n", grouped(int64(s.Unanswered)))
+			fmt.Fprintf(&b, "It does not send again what may be stored already: %s, named above.\n", plural(s.Unanswered, "request"))
 		}
 	case n > 0:
 		fmt.Fprintf(&b, "\n--resume is not possible: what was loaded could not be recorded (%v).\n", s.Journal)

@@ -19,19 +19,11 @@ func (l *loader) work(ctx context.Context, j *job) {
 	for try := 0; ; try++ {
 		a, err := l.client.send(ctx, l.sending, j)
 		if l.sending.Err() != nil {
-			return // what became of it is not known
+			l.unclear(j, errors.New("interrupted before the response came"))
+			return
 		}
 		if err != nil {
-			if neverSent(err) || errors.Is(err, context.Canceled) {
-				l.journal.mark(markRefused, j.begun()...)
-			}
-			if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-				return
-			}
-			l.each(j, func(place string, in *input, n int64) { _ = l.failed(place, unreachable(l.o.Server, err), in, n) })
-			if neverSent(err) {
-				l.end()
-			}
+			l.unsent(ctx, j, err)
 			return
 		}
 		if !a.ok() && j.items != nil && j.items.kind == "transaction" && a.refusal() {
@@ -52,6 +44,42 @@ func (l *loader) work(ctx context.Context, j *job) {
 			return
 		}
 	}
+}
+
+// unsent counts a job to which no response came. What the server was sent nothing of is not stored; of anything else it is not known.
+func (l *loader) unsent(ctx context.Context, j *job, err error) {
+	var unsent *unsentError
+	canceled := errors.Is(err, context.Canceled) // in the pause after a response that says that nothing is stored
+	if !canceled && !errors.As(err, &unsent) && !neverSent(err) {
+		l.unclear(j, unreachable(l.o.Server, err))
+		return
+	}
+	l.journal.mark(markRefused, j.begun()...)
+	if ctx.Err() != nil && canceled {
+		return
+	}
+	l.eachFailed(j, unreachable(l.o.Server, err))
+	if neverSent(err) {
+		l.end()
+	}
+}
+
+// unclear counts a job of which it is not known whether it was carried out. What must not be sent twice keeps its mark of what was begun, by which
+// no other run sends it.
+func (l *loader) unclear(j *job, err error) {
+	if n := len(j.begun()); n > 0 {
+		l.tally.unanswered.Add(int64(n))
+		err = mayBeStored(err.Error())
+	}
+	l.eachFailed(j, err)
+}
+
+// mayBeStored is the reason of what may be stored all the same.
+func mayBeStored(reason string) error { return errors.New(reason + "; it may be stored all the same") }
+
+// eachFailed counts each part of a job that fails by itself as failed.
+func (l *loader) eachFailed(j *job, err error) {
+	l.each(j, func(place string, in *input, n int64) { _ = l.failed(place, err, in, n) })
 }
 
 // neverSent reports whether an error is of a server that did not take the connection.
@@ -143,17 +171,17 @@ func (j *job) begun() []unit {
 // count tells the tally what became of each resource of a job. With retry it returns those that are to be sent again.
 func (l *loader) count(j *job, a *response, retry bool) (later []int) {
 	switch {
+	case a.unknown():
+		l.unclear(j, errors.New(a.reason()))
 	case !a.ok():
 		l.journal.mark(markRefused, j.begun()...)
-		l.each(j, func(place string, in *input, n int64) { _ = l.failed(place, errors.New(a.reason()), in, n) })
+		l.eachFailed(j, errors.New(a.reason()))
 	case !j.bundle:
 		l.tally.loaded(j.entries[0], a.status)
 		l.stored(j.input, 1)
 		l.journal.mark(markDone, j.unit)
 	case len(a.entries) != len(j.entries):
-		l.each(j, func(place string, in *input, n int64) {
-			_ = l.failed(place, fmt.Errorf("%d: the response has %d entries for %d requests", a.status, len(a.entries), len(j.entries)), in, n)
-		})
+		l.unclear(j, fmt.Errorf("%d: the response has %d entries for %d requests", a.status, len(a.entries), len(j.entries)))
 	default:
 		return l.countEntries(j, a, retry)
 	}
@@ -163,7 +191,7 @@ func (l *loader) count(j *job, a *response, retry bool) (later []int) {
 // countEntries is count for a Bundle that the server carried out.
 func (l *loader) countEntries(j *job, a *response, retry bool) (later []int) {
 	var done, refused []unit
-	failed := 0
+	failed, unclear := 0, 0
 	for i := range a.entries {
 		e := &a.entries[i]
 		in := j.input
@@ -181,12 +209,19 @@ func (l *loader) countEntries(j *job, a *response, retry bool) (later []int) {
 			later = append(later, i)
 		default:
 			failed++
-			if j.items != nil && !j.entries[i].repeatable() {
+			err := errors.New(e.reason())
+			switch {
+			case j.entries[i].repeatable():
+			case e.unknown():
+				unclear++
+				err = mayBeStored(e.reason())
+			case j.items != nil:
 				refused = append(refused, j.items.places[i].unit)
 			}
-			_ = l.failed(j.entryPlace(i), errors.New(e.reason()), in, 1)
+			_ = l.failed(j.entryPlace(i), err, in, 1)
 		}
 	}
+	l.tally.unanswered.Add(int64(unclear))
 	switch {
 	case j.items != nil:
 		l.journal.mark(markDone, done...)
@@ -196,6 +231,7 @@ func (l *loader) countEntries(j *job, a *response, retry bool) (later []int) {
 			l.stored(j.input, 1)
 		}
 		l.journal.mark(markDone, j.unit)
+	case failed == len(a.entries) && unclear > 0: // it keeps its mark of what was begun
 	case failed == len(a.entries):
 		l.journal.mark(markRefused, j.begun()...)
 	default:

@@ -38,7 +38,7 @@ func (s *Service) walk(ctx context.Context, r storage.Reader, q Walk, f func(sto
 	}
 	where := q.Where
 	if len(q.Parameters) > 0 {
-		req, _, err := s.parse(ctx, &lookedUp{reader: r}, types, q.Parameters, search.ParseOptions{Deciding: true})
+		req, _, err := s.parse(ctx, &lookedUp{reader: r}, types, q.Parameters, true, search.ParseOptions{Deciding: true})
 		if err != nil {
 			return err
 		}

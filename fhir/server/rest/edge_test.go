@@ -31,9 +31,18 @@ func zipped(s string) string {
 	return b.String()
 }
 
+func TestPathsThatAreNotServed(t *testing.T) {
+	run(t, []call{
+		{"an operation that is not there", "PUT", "/fhir/Patient/a/$nope", nil, "", 404, []string{"Allow", ""}, []string{"unknown-operation"}},
+		{"an empty part of an entry's path", "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"get","url":"Patient//1"}},{"request":{"method":"","url":"//x"}},{"request":{"url":"Patient/"}}]}`, 200, nil, []string{"unknown-path", "entry-method", "!internal"}},
+	})
+}
+
 func TestHealth(t *testing.T) {
 	run(t, []call{
 		{"alive", "GET", "/healthz", nil, "", 200, nil, []string{"ok"}},
+		{"alive by POST", "POST", "/healthz", nil, "", 405, []string{"Allow", "/.*GET.*/"}, []string{"method-not-allowed"}},
+		{"metrics deleted", "DELETE", "/metrics", nil, "", 405, []string{"Allow", "/.*GET.*/"}, []string{"method-not-allowed"}},
 		{"ready", "GET", "/readyz", nil, "", 200, nil, []string{"ready"}},
 		{"metrics", "GET", "/metrics", nil, "", 200, nil, []string{`fhirgate_requests_total{interaction="healthz",status="200"} 1`, "go_goroutines"}},
 	})

@@ -145,33 +145,12 @@ func (x *exchange) writeParts(status int, parts [][]byte) (whole bool) {
 
 // send writes the parts of a body of size bytes to w, which is or leads to the client. A client that takes none of a long one for stallTime has gone: it would hold the memory of its response.
 func (x *exchange) send(w io.Writer, parts [][]byte, size int) error {
-	if size <= startSize {
-		for _, p := range parts {
-			if _, err := w.Write(p); err != nil {
-				return err
-			}
-		}
-		return nil
+	if size > startSize {
+		w = x.patient(w)
 	}
-	control, end := http.NewResponseController(x.w), x.start.Add(bodyTime)
-	const piece = startSize / 4
-	sent := piece // since the last deadline
-	for _, body := range parts {
-		for len(body) > 0 {
-			if sent >= piece {
-				deadline := time.Now().Add(x.h.cfg.stallTime)
-				if deadline.After(end) {
-					deadline = end
-				}
-				// Where there are no deadlines, as in a test without a connection, nothing stalls.
-				_ = control.SetWriteDeadline(deadline)
-				sent = 0
-			}
-			chunk := body[:min(len(body), piece-sent)]
-			if _, err := w.Write(chunk); err != nil {
-				return err
-			}
-			body, sent = body[len(chunk):], sent+len(chunk)
+	for _, p := range parts {
+		if _, err := w.Write(p); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -215,9 +194,10 @@ func (x *exchange) stream(status int, o *interaction.OperationResponse) error {
 		x.w.WriteHeaderNow()
 		return nil
 	}
-	err := o.Stream(x.r.Context(), x.w)
+	err := o.Stream(x.r.Context(), x.patient(x.w))
 	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
-		return nil // the client has gone
+		// The client has gone, or reads no more than what it has: it must not take that for the whole.
+		panic(http.ErrAbortHandler)
 	}
 	return err
 }
