@@ -78,7 +78,8 @@ func (s *Service) Everything(ctx context.Context, q EverythingRequest) (Operatio
 		return OperationResponse{}, failure("everything", q.Key, err)
 	}
 	if q.Count > 0 {
-		b, err := s.renderSearch(e.request, e.search, first.found, asMatches(e.returned(first.matches)), asMatches(e.returned(first.included)), nil)
+		first.matches, first.included, first.plan = e.returned(first.matches), e.returned(first.included), nil
+		b, err := s.renderSearch(e.request, &e.search, &first)
 		return OperationResponse{Body: b.Body}, err
 	}
 	if !first.found.after {
@@ -145,7 +146,7 @@ func (e *everything) caredFor(ctx context.Context, r storage.Reader, typ string)
 	}
 	either := search.Or{}
 	for _, pairs := range [][]search.Pair{within, {{Name: code + ":missing", Value: "true"}}} {
-		req, _, err := e.service.parse(ctx, &lookedUp{reader: r}, []string{typ}, pairs, search.ParseOptions{Now: e.search.place.moment})
+		req, _, err := e.service.parse(ctx, &lookedUp{reader: r}, []string{typ}, pairs, false, search.ParseOptions{Now: e.search.place.moment})
 		if err != nil {
 			return nil, err
 		}
@@ -170,13 +171,15 @@ func (e *everything) write(ctx context.Context, w io.Writer, chunk pageRead) err
 	}
 	a := newBundleWriter("searchset", s.ids.next(), p.place.moment, p.place.total, []link{{"self", url}}, int(bytesOf(chunk.matches)+bytesOf(chunk.included)))
 	for {
-		for _, m := range asMatches(e.returned(chunk.matches)) {
-			a.match(e.request.Base, m, "match")
+		matches, included := e.returned(chunk.matches), e.returned(chunk.included)
+		for i := range matches {
+			a.match(e.request.Base, &matches[i], "", matches[i].Body, "match")
 		}
-		for _, m := range asMatches(e.returned(chunk.included)) {
-			if v := (versionKey{m.rec.Key, m.rec.Version}); !e.sent[v] {
+		for i := range included {
+			rec := &included[i]
+			if v := (versionKey{rec.Key, rec.Version}); !e.sent[v] {
 				e.sent[v] = true
-				a.match(e.request.Base, m, "include")
+				a.match(e.request.Base, rec, "", rec.Body, "include")
 			}
 		}
 		if !chunk.found.after || len(chunk.found.rows) == 0 {
@@ -249,7 +252,7 @@ func (in *includer) mentionedIn(ctx context.Context, from *neighbourhood) (keys 
 			}
 			if !versioned {
 				keys = in.add(keys, key)
-			} else if n, ok := parseVersion(version); ok && !in.shown[versionKey{key, n}] {
+			} else if n, ok := parseVersion(version); ok && !in.shows(versionKey{key, n}) {
 				versions = append(versions, versionKey{key, n})
 			}
 		}
