@@ -92,6 +92,8 @@ type ParseOptions struct {
 	Terminology Terminology
 	// Canonicals follows canonicals in chains and _has; nil to refuse these.
 	Canonicals *Canonicals
+	// IDs looks up whether an id that stands alone for a resource is that of several; nil where that is not asked.
+	IDs *Canonicals
 	// Ignore names parameters that the caller reads itself; they are not in Request.Pairs.
 	Ignore []string
 	Limits Limits
@@ -108,6 +110,7 @@ type reading struct {
 	// custom is set where a parameter that clients have added was looked up.
 	custom   bool
 	warnings []fhir.Issue
+	warned   []*Parameter // of codes that no value has
 }
 
 // text returns an unescaped value that must not be empty.

@@ -196,7 +196,7 @@ func openTarget(target string) (unlock func(), err error) {
 		if errors.Is(err, fs.ErrPermission) {
 			return nil, targetError(target, err)
 		}
-		return nil, fmt.Errorf("another backup into %s is running", target)
+		return nil, fmt.Errorf("another backup into %s, or a restore from it, is running: take the backup when it has ended", target)
 	}
 	if err := os.MkdirAll(filepath.Join(target, backupFiles), 0o700); err != nil {
 		lock.Close()
@@ -259,7 +259,7 @@ func (b *BackupInfo) addFiles(ctx context.Context, stage, target string, before 
 	var fresh []int
 	var total int64
 	for _, e := range entries {
-		if e.IsDir() || e.Name() == backupLock || e.Name() == watermarkName {
+		if e.IsDir() || e.Name() == folderLock || e.Name() == watermarkName {
 			continue
 		}
 		info, err := e.Info()
@@ -450,11 +450,16 @@ func readBackup(path string) (BackupInfo, error) {
 	if b.Format != backupFormat {
 		return b, fmt.Errorf("the backup %s has format %d, this release reads %d: use the release that made it", path, b.Format, backupFormat)
 	}
+	if len(b.Files) == 0 {
+		return b, fmt.Errorf("%s is not the list of a backup: it names no files", path)
+	}
+	names := map[string]bool{restoring: true, folderLock: true}
 	for _, f := range b.Files {
 		sum, err := hex.DecodeString(f.SHA256)
-		if err != nil || len(sum) != sha256.Size || f.Name != filepath.Base(f.Name) || f.Name == "" || f.Name[0] == '.' || f.Size < 0 {
+		if err != nil || len(sum) != sha256.Size || f.Name != filepath.Base(f.Name) || f.Name == "" || f.Name[0] == '.' || f.Size < 0 || names[f.Name] {
 			return b, fmt.Errorf("%s is not the list of a backup: it names a file that can't be one of a store", path)
 		}
+		names[f.Name] = true
 	}
 	return b, nil
 }

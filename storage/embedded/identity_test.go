@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -80,13 +79,7 @@ func TestAFolderOfBackupsIsOfOneStore(t *testing.T) {
 	}
 	for _, b := range all {
 		b.Store = ""
-		text, err := json.Marshal(b)
-		if err == nil {
-			err = os.WriteFile(b.Path, text, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		rewrite(t, b)
 	}
 	given, err := back("data", nil)
 	if err != nil || len(given.Store) != 32 || given.Store == first.Store {

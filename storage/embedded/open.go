@@ -47,8 +47,8 @@ type Options struct {
 	compact time.Duration // for tests: in place of compactAfter
 	// bare opens a store that is only looked at: nothing is compacted.
 	bare bool
-	// restoring opens a folder that a restore fills.
-	restoring bool
+	// restoring opens a folder that a restore fills. It is the restore's lock of the folder, which Close leaves held.
+	restoring *pebble.Lock
 	exit      func(int) // for tests: in place of os.Exit
 }
 
@@ -108,22 +108,17 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err := checkFolder(fs, dir, opt); err != nil {
 		return nil, err
 	}
-	lock, err := pebble.LockDirectory(dir, fs)
-	if err != nil {
-		var file *os.PathError
-		switch {
-		case errors.As(err, &file) && errors.Is(err, os.ErrPermission):
-			return nil, fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", dir)
-		case file != nil: // the file could not be made, so nobody was asked for the lock
-			return nil, fmt.Errorf("the data folder %s can't be written: %w", dir, file.Err)
+	lock := opt.restoring
+	if lock == nil {
+		var err error
+		if lock, err = lockFolder(fs, dir); err != nil {
+			return nil, err
 		}
-		return nil, inUse{dir}
 	}
 	s := &Store{dir: dir, opt: opt, lock: lock, tune: tuned, writer: make(chan struct{}, 1), short: newShortage()}
 	s.opt.FS = fullFS{fs, s.short}
 	if err := s.open(); err != nil {
-		lock.Close()
-		return nil, err
+		return nil, errors.Join(err, s.unlock())
 	}
 	s.opened()
 	s.writer <- struct{}{}
@@ -132,6 +127,33 @@ func Open(dir string, opt Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+// lockFolder takes the lock of a data folder, which one process holds at a time.
+func lockFolder(fs vfs.FS, dir string) (*pebble.Lock, error) {
+	lock, err := pebble.LockDirectory(dir, fs)
+	if err == nil {
+		return lock, nil
+	}
+	var file *os.PathError
+	switch {
+	case errors.As(err, &file) && errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", dir)
+	case file != nil: // the file could not be made, so nobody was asked for the lock
+		return nil, fmt.Errorf("the data folder %s can't be written: %w", dir, file.Err)
+	}
+	return nil, inUse{dir}
+}
+
+// unlock gives the lock of the folder back, where the store took it.
+func (s *Store) unlock() error {
+	if s.opt.restoring != nil {
+		return nil
+	}
+	return s.lock.Close()
+}
+
+// folderLock is the file by which a process holds a data folder.
+const folderLock = "LOCK"
 
 // ErrInUse means that another process uses the data folder.
 var ErrInUse = errors.New("embedded: the data folder is in use")
@@ -160,7 +182,7 @@ func checkFolder(fs vfs.FS, dir string, opt Options) error {
 	if err != nil {
 		return fmt.Errorf("the data folder %s can't be read: %w", dir, reason(err))
 	}
-	if !opt.restoring && slices.Contains(files, restoring) {
+	if opt.restoring == nil && slices.Contains(files, restoring) {
 		return fmt.Errorf("a restore into the folder %s did not end: run `fhirgate restore` again", dir)
 	}
 	strange := ""
@@ -168,7 +190,7 @@ func checkFolder(fs vfs.FS, dir string, opt Options) error {
 		switch {
 		case strings.HasPrefix(f, "marker."):
 			return nil
-		case f != "LOCK":
+		case f != folderLock:
 			strange = f
 		}
 	}
@@ -199,6 +221,9 @@ func (s *Store) open() error {
 	if err != nil {
 		if pebble.IsCorruptionError(err) {
 			return s.unreadable(err)
+		}
+		if errors.Is(err, pebble.ErrDBDoesNotExist) {
+			return noStore{s.dir}
 		}
 		if errors.Is(err, os.ErrPermission) {
 			return fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", s.dir)
@@ -289,6 +314,7 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		MaxOpenFiles:                1000,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		DisableAutomaticCompactions: s.opt.bare,
+		ErrorIfNotExists:            s.opt.Existing,
 		Logger:                      logger{s.opt.Log, s.opt.exit},
 		EventListener:               s.listener(),
 	}
@@ -385,7 +411,7 @@ func (s *Store) Close() error {
 	}
 	s.calls.Wait()
 	err := s.now.snap.Close()
-	return errors.Join(err, s.db.Close(), s.watermark.close(), s.lock.Close())
+	return errors.Join(err, s.db.Close(), s.watermark.close(), s.unlock())
 }
 
 // memory returns the machine's memory in bytes; a modest guess where it is not told.
