@@ -182,6 +182,9 @@ func again(j *job, a *response, err error) bool {
 	if a.is(transactionLimit) {
 		return false
 	}
+	if a.is(storageUnknown) && !j.safe {
+		return false
+	}
 	switch a.status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return true
