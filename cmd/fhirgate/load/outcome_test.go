@@ -185,7 +185,7 @@ func TestWhatWasNotSentIsSentByAnotherRun(t *testing.T) {
 		}
 		o.Resume = true
 	}
-	j := jobOf(&document{resourceType: "Patient", body: &body{open: func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }}}, "a")
+	j := jobOf(&document{resourceType: "Patient", body: &body{open: func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }}})
 	var unsent *unsentError
 	if _, _, err := newClient(&Options{Server: rec.URL}).once(t.Context(), j); !errors.As(err, &unsent) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)

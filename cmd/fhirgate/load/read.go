@@ -94,11 +94,11 @@ func (l *loader) document(ctx context.Context, src *source, d *document, g *grou
 		if src.sequence() && (src.documents > 1 || src.more()) && d.body.open == nil {
 			return g.add(d)
 		}
-		return send(jobOf(d, src.name))
+		return send(jobOf(d))
 	}
 	switch d.kind {
 	case "transaction", "batch", "document", "message":
-		return send(jobOf(d, src.name))
+		return send(jobOf(d))
 	case "collection", "searchset", "history":
 		defer d.body.remove()
 		err := l.collect(d, send)
@@ -153,7 +153,7 @@ func (g *group) flush() error {
 // admit counts a resource that is to be sent in a batch, and returns its place with what the journal needs. It reports false where the resource
 // is not to be sent, because of what an earlier run made of it.
 func (l *loader) admit(at place, source string, sum [sha256.Size]byte, repeatable bool) (place, bool, error) {
-	at.input, at.unit = l.current, unitOf(source, sum)
+	at.input, at.unit = l.current, unitOf(sum)
 	l.current.waiting.Add(1)
 	ok, err := l.again(l.journal.take(at.unit), l.current, at.in(source), 1, repeatable)
 	return at, ok, err
