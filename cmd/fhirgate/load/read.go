@@ -24,12 +24,21 @@ func (l *loader) read(ctx context.Context, inputs []*input) error {
 			return err
 		}
 		if err != nil {
+			l.cutOff(err)
 			if err := l.fault(in.name(), err); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// cutOff notes where the file that is read ends too early.
+func (l *loader) cutOff(err error) {
+	var syntax *syntaxError
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &syntax) && syntax.cutOff {
+		l.current.cutOff.Store(true)
+	}
 }
 
 // source reads the documents of one source.
@@ -51,6 +60,7 @@ func (l *loader) source(ctx context.Context, src *source) error {
 		}
 		if err != nil {
 			faulty = true
+			l.cutOff(err)
 			broken := src.scan.err != nil && src.scan.err != io.EOF
 			if err := g.fault(src.name, err); err != nil {
 				return err
