@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -228,7 +227,7 @@ func (s *Store) open() error {
 		if errors.Is(err, os.ErrPermission) {
 			return fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", s.dir)
 		}
-		if errors.Is(err, syscall.ENOSPC) {
+		if isFull(err) {
 			return fmt.Errorf("the disk of the data folder %s is full: make space on it", s.dir)
 		}
 		return fmt.Errorf("the data folder %s can't be opened: %w", s.dir, err)
