@@ -230,7 +230,7 @@ func (s *Store) open() error {
 		if isFull(err) {
 			return fmt.Errorf("the disk of the data folder %s is full: make space on it", s.dir)
 		}
-		return fmt.Errorf("the data folder %s can't be opened: %w", s.dir, err)
+		return fmt.Errorf("the data folder %s can't be opened: %w", s.dir, scrubbed{err})
 	}
 	s.db = db
 	if err := s.start(); err != nil {
@@ -246,7 +246,7 @@ func (s *Store) unreadable(err error) error {
 		what := strings.Join(s.damagedFiles(), ", ")
 		return fmt.Errorf("the data folder %s is damaged (%s): restore a backup into another folder with `fhirgate restore`", s.dir, cmp.Or(what, scrub(err)))
 	}
-	return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
+	return fmt.Errorf("the data folder %s can't be read: %w", s.dir, scrubbed{err})
 }
 
 // start checks the format, reads the dictionary and takes the first moment.
