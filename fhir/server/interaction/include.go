@@ -72,7 +72,7 @@ func (s *Service) include(ctx context.Context, r storage.Reader, p *searching, m
 			}
 		}
 		if p.mentioned && !iterated {
-			keys, versions, err := in.mentionedIn(around)
+			keys, versions, err := in.mentionedIn(ctx, around)
 			if err == nil {
 				err = in.reach(ctx, keys, versions)
 			}
