@@ -10,5 +10,6 @@
 // What is read from the store comes through Source, so that a query sees what a read and a search by the same client would. Resources that
 // references name are read once a query.
 //
-// Limits bound the text, the depth, the fields that fragments unfold to, what is read from the store, and the values of the result.
+// Limits bound the text, the depth, the fields that fragments unfold to, what is read from the store, and the result: each by number and by bytes. A
+// list of several pages goes into the result page by page, so that one page is in memory at a time.
 package graphql

@@ -29,7 +29,10 @@ type executor struct {
 	spent     int // steps of expressions
 	read      map[string]*readOnce
 	reads     int
+	readBytes int // of the resources and pages that were read
 	values    int
+	written   int // bytes of the result
+	room      []byte
 }
 
 // compiled identifies an expression on elements of a type.
@@ -155,7 +158,7 @@ func (x *executor) fieldOf(s subject, g group, out *object, inherited bool, suff
 	if err != nil {
 		return err
 	}
-	return x.list(g, items, elem.Max != 1, ref.Type.Kind == definition.KindPrimitive && !sibling, out, inherited, suffix)
+	return x.list(g, items, 0, elem.Max != 1, ref.Type.Kind == definition.KindPrimitive && !sibling, out, inherited, suffix)
 }
 
 // items returns the values of an element. sibling asks for the objects that hold the ids and extensions of primitives.
@@ -191,23 +194,8 @@ func (x *executor) items(s subject, name string, ref *definition.TypeRef, siblin
 	return items
 }
 
-// put adds one value to a field.
-func (x *executor) put(g group, out *object, list bool, suffix string, v value) error {
-	f := out.field(g.key + suffix)
-	f.single = f.single || g.Directives.ForName("singleton") != nil
-	f.list = f.list || list
-	if (f.single || !f.list) && len(f.values) > 0 {
-		return bad(g.Position, fhir.IDGraphQLSingleton, "the field "+g.key+" has several values")
-	}
-	if x.values++; x.values > x.s.lim.Values {
-		return tooCostly("the result is too large")
-	}
-	f.values = append(f.values, v)
-	return nil
-}
-
-// list puts the values of a field into out, as its directives say.
-func (x *executor) list(g group, items []subject, repeats, primitive bool, out *object, inherited bool, suffix string) error {
+// list puts the values of a field into out, as its directives say. before is how many values of the field came before these.
+func (x *executor) list(g group, items []subject, before int, repeats, primitive bool, out *object, inherited bool, suffix string) error {
 	flatten, first := g.Directives.ForName("flatten") != nil, g.Directives.ForName("first") != nil
 	slice, err := x.slice(g)
 	if err != nil {
@@ -215,7 +203,7 @@ func (x *executor) list(g group, items []subject, repeats, primitive bool, out *
 	}
 	many := repeats && !first || inherited
 	for i, item := range items {
-		if i > 0 && first {
+		if i += before; i > 0 && first {
 			break
 		}
 		part := suffix
@@ -230,7 +218,7 @@ func (x *executor) list(g group, items []subject, repeats, primitive bool, out *
 		}
 		switch {
 		case primitive:
-			err = x.put(g, out, many, suffix, value{node: item.node})
+			err = x.putNode(g, out, many, suffix, item.node)
 		case flatten:
 			err = x.element(item, g.SelectionSet, out, many, part)
 		default:

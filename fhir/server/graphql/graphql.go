@@ -29,6 +29,10 @@ type Limits struct {
 	Fields int // fields, once fragments are unfolded; default 2,000
 	Reads  int // resources read and pages searched; default 500
 	Values int // of the result; default 500,000
+	// Bytes are those of the result, introspection included; default 64 MiB.
+	Bytes int
+	// ReadBytes are those of the resources read and pages searched; default 128 MiB.
+	ReadBytes int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -42,6 +46,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Fields, 2_000)
 	set(&l.Reads, 500)
 	set(&l.Values, 500_000)
+	set(&l.Bytes, 64<<20)
+	set(&l.ReadBytes, 128<<20)
 	return l
 }
 
@@ -121,7 +127,7 @@ func (s *Service) Execute(ctx context.Context, q Query, src Source) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	return root.append(nil), nil
+	return root.append(make([]byte, 0, x.written+len("{}"))), nil
 }
 
 // operation chooses the operation to perform.

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -316,6 +318,105 @@ func TestIntrospection(t *testing.T) {
 		}
 	}
 	t.Logf("%d types, %d fields, %d bytes", len(known), fields, len(got))
+}
+
+// pages is a Source of one Binary and of searches with pages, each of one resource with a text of size bytes.
+type pages struct {
+	examples
+	size, last int
+	asked      int
+}
+
+func (p *pages) body() string { return strings.Repeat("A", p.size) }
+
+func (p *pages) Resolve(context.Context, string) (fhir.Resource, error) {
+	p.resolved++
+	return fhir.ParseResource([]byte(`{"resourceType":"Binary","id":"x","data":"`+p.body()+`"}`), fhir.Limits{})
+}
+
+func (p *pages) Search(_ context.Context, typ string, parameters []search.Pair) (fhir.Resource, error) {
+	n := 1
+	for _, q := range parameters {
+		if q.Name == "_cursor" {
+			n, _ = strconv.Atoi(q.Value)
+		}
+	}
+	p.asked++
+	next := ""
+	if n < p.last {
+		next = fmt.Sprintf(`"link":[{"relation":"next","url":"http://x/%s?_cursor=%d"}],`, typ, n+1)
+	}
+	return fhir.ParseResource(fmt.Appendf(nil, `{"resourceType":"Bundle",%s"entry":[{"resource":{"resourceType":%q,"id":"p%d","description":"%s"},"search":{"mode":"match"}}]}`, next, typ, n, p.body()), fhir.Limits{})
+}
+
+// repeated returns a query with n selections under aliases of their own.
+func repeated(n int, selection string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " a%d:%s", i, selection)
+	}
+	return "{" + b.String() + "}"
+}
+
+func TestBytesAreBoundedForTheWholeQuery(t *testing.T) {
+	small := New(definition.R4(), Limits{Bytes: 100_000, ReadBytes: 200_000})
+	for _, c := range []struct {
+		name, query string
+		root        string
+		refused     bool
+		asked       int // pages at most, and at least where the query passes
+	}{
+		{"one value", `{ Binary(id: "x") { data } }`, "", false, 0},
+		{"one value under many aliases", `{ Binary(id: "x") ` + repeated(20, "data") + ` }`, "", true, 0},
+		{"a resource under many aliases", repeated(20, `Binary(id: "x") { data }`), "", true, 0},
+		{"a value of the root under many aliases", repeated(20, "birthDate"), `{"resourceType":"Patient","birthDate":"` + strings.Repeat("1", 10_000) + `"}`, true, 0},
+		{"introspection under few aliases", repeated(2, `__type(name: "Patient") { fields { name } }`), "", false, 0},
+		{"introspection under many aliases", repeated(60, `__type(name: "Patient") { fields { name } }`), "", true, 0},
+		{"a long alias on many values", `{ extension { ` + strings.Repeat("a", 2_000) + `: url } }`, `{"resourceType":"Patient","extension":[` + strings.Repeat(`{"url":"u"},`, 99) + `{"url":"u"}]}`, true, 0},
+		{"pages of a list", `{ DocumentReferenceList { id } }`, "", false, 15},
+		{"pages of a list whose values are wanted", `{ DocumentReferenceList { description } }`, "", true, 10},
+		{"searches under many aliases", repeated(40, `DocumentReferenceList(_count: 1) { id }`), "", true, 20},
+		{"connections under many aliases", repeated(40, `DocumentReferenceConnection { next }`), "", true, 20},
+		{"resources under many aliases that are the same", repeated(40, `Binary(id: "x") { id }`), "", false, 0},
+		{"the first of a list of pages", `{ DocumentReferenceList @first { id } }`, "", false, 1},
+	} {
+		src := &pages{size: 10_000, last: 15}
+		q := Query{Text: c.query}
+		if c.root != "" {
+			q.Root = fhir.Resource{Node: node(t, c.root)}
+		}
+		got, err := small.Execute(context.Background(), q, src)
+		var e *fhir.Error
+		if refused := errors.As(err, &e) && e.Issues[0].ID == fhir.IDGraphQLTooCostly; refused != c.refused || !refused && err != nil || len(got) > 100_000 {
+			t.Errorf("%s: %d bytes, %v; want it refused: %v", c.name, len(got), err, c.refused)
+		}
+		if src.asked > c.asked || !c.refused && src.asked < c.asked {
+			t.Errorf("%s: %d pages were read, want %d", c.name, src.asked, c.asked)
+		}
+	}
+}
+
+// TestReferencesAreBoundedByBytes follows references to resources that are large together.
+func TestReferencesAreBoundedByBytes(t *testing.T) {
+	var extensions []string
+	for i := range 40 {
+		extensions = append(extensions, fmt.Sprintf(`{"url":"u","valueReference":{"reference":"Binary/%d"}}`, i))
+	}
+	root := `{"resourceType":"Patient","extension":[` + strings.Join(extensions, ",") + `]}`
+	src := &pages{size: 10_000}
+	_, err := New(definition.R4(), Limits{ReadBytes: 200_000}).Execute(context.Background(), Query{Text: `{ extension { valueReference { resource { id } } } }`, Root: fhir.Resource{Node: node(t, root)}}, src)
+	var e *fhir.Error
+	if !errors.As(err, &e) || e.Issues[0].ID != fhir.IDGraphQLTooCostly || src.resolved > 20 {
+		t.Errorf("%d were read, then %v; want %s", src.resolved, err, fhir.IDGraphQLTooCostly)
+	}
+}
+
+// TestPagesOfAListAreNumberedOn holds that what counts the items of a list does so over its pages.
+func TestPagesOfAListAreNumberedOn(t *testing.T) {
+	got, err := New(definition.R4(), Limits{}).Execute(context.Background(), Query{Text: `{ DocumentReferenceList @flatten @slice(path: "$index") { id } }`}, &pages{last: 20})
+	if want := `{"id.0":["p1"],"id.1":["p2"],`; err != nil || !strings.HasPrefix(string(got), want) || !strings.HasSuffix(string(got), `,"id.19":["p20"]}`) {
+		t.Errorf("got %s %v; want %s...", got, err, want)
+	}
 }
 
 func FuzzQuery(f *testing.F) {

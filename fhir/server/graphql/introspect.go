@@ -50,9 +50,6 @@ func (x *executor) introspect(g group, out *object) error {
 	return x.put(g, out, false, "", value{json: d.out})
 }
 
-// maxDescription bounds the JSON of an introspection: fields of types lead to types again.
-const maxDescription = 32 << 20
-
 // description writes the JSON of an introspection.
 type description struct {
 	s      *schema
@@ -63,7 +60,7 @@ type description struct {
 
 // append appends a value of introspection: text, a boolean, null, an object, or a list of them.
 func (d *description) append(g group, v any) error {
-	if len(d.out) > maxDescription {
+	if d.x.written+len(d.out) > d.x.s.lim.Bytes { // fields of types lead to types again
 		return tooCostly("the result is too large")
 	}
 	switch v := v.(type) {

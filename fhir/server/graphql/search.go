@@ -28,8 +28,19 @@ func (x *executor) resolve(reference string) (fhir.Resource, error) {
 	}
 	r := &readOnce{}
 	r.resource, r.err = x.src.Resolve(x.ctx, reference)
+	if err := x.weigh(r.resource); err != nil {
+		return fhir.Resource{}, err
+	}
 	x.read[reference] = r
 	return r.resource, r.err
+}
+
+// weigh counts the bytes of what was read.
+func (x *executor) weigh(r fhir.Resource) error {
+	if x.readBytes += len(r.Raw()); x.readBytes > x.s.lim.ReadBytes {
+		return tooCostly("the query reads too much from the store")
+	}
+	return nil
 }
 
 // charge counts a read of the store.
@@ -93,7 +104,7 @@ func (x *executor) reference(s subject, g group, out *object, inherited bool, su
 	if !ok {
 		return nil
 	}
-	return x.list(g, []subject{{node: r.Node, typ: t, resource: r}}, false, false, out, inherited, suffix)
+	return x.list(g, []subject{{node: r.Node, typ: t, resource: r}}, 0, false, false, out, inherited, suffix)
 }
 
 // searched returns the resource type that a field [type]List or [type]Connection searches; nil for any other field.
@@ -156,7 +167,11 @@ func (x *executor) page(t *definition.Type, pairs []search.Pair) (fhir.Resource,
 	if err := x.charge(); err != nil {
 		return fhir.Resource{}, err
 	}
-	return x.src.Search(x.ctx, t.Name, pairs)
+	bundle, err := x.src.Search(x.ctx, t.Name, pairs)
+	if err == nil {
+		err = x.weigh(bundle)
+	}
+	return bundle, err
 }
 
 // search puts what a search finds into out.
@@ -168,13 +183,15 @@ func (x *executor) search(g group, t *definition.Type, connection bool, from fhi
 	if connection {
 		return x.connection(g, t, pairs, resumed, out, inherited, suffix)
 	}
-	paged := resumed || slices.ContainsFunc(pairs, func(p search.Pair) bool { return p.Name == "_count" })
-	var items []subject
-	for {
+	// Each page goes into the result before the next one is read.
+	one := resumed || slices.ContainsFunc(pairs, func(p search.Pair) bool { return p.Name == "_count" })
+	first := g.Directives.ForName("first") != nil
+	for found := 0; ; {
 		bundle, err := x.page(t, pairs)
 		if err != nil {
 			return err
 		}
+		var items []subject
 		for entry := range bundle.Get("entry").Children() {
 			if mode := entry.Get("search").Get("mode").Text(); mode != "" && mode != "match" {
 				continue
@@ -182,18 +199,18 @@ func (x *executor) search(g group, t *definition.Type, connection bool, from fhi
 			r := fhir.Resource{Node: entry.Get("resource")}
 			items = append(items, subject{node: r.Node, typ: t, resource: r})
 		}
-		next := link(bundle, "next")
-		if paged || next == "" {
-			break
+		if err := x.list(g, items, found, true, false, out, inherited, suffix); err != nil {
+			return err
 		}
-		if len(items) > x.s.lim.Values {
-			return tooCostly("the result is too large")
+		found += len(items)
+		next := link(bundle, "next")
+		if one || next == "" || first && found > 0 {
+			return nil
 		}
 		if pairs, err = search.ReadQuery(next); err != nil {
 			return err
 		}
 	}
-	return x.list(g, items, true, false, out, inherited, suffix)
 }
 
 // link returns the query of a Bundle's link, which is the cursor of a connection; "" where there is none.
@@ -237,7 +254,7 @@ func (x *executor) connection(g group, t *definition.Type, pairs []search.Pair, 
 			err = text(t.Name + "Connection")
 		case "count":
 			if total := bundle.Get("total"); total.Valid() {
-				err = x.put(g, o, false, "", value{node: total})
+				err = x.putNode(g, o, false, "", total)
 			}
 		case "offset":
 			if !resumed {
@@ -286,12 +303,12 @@ func (x *executor) edges(g group, t *definition.Type, bundle fhir.Resource, out 
 				err = x.put(g, o, false, "", textValue(t.Name+"Edge"))
 			case "mode", "score":
 				if n := entry.Get("search").Get(g.Name); n.Valid() {
-					err = x.put(g, o, false, "", value{node: n})
+					err = x.putNode(g, o, false, "", n)
 				}
 			case "resource":
 				r := fhir.Resource{Node: entry.Get("resource")}
 				any, _ := x.s.reg.Type("Resource")
-				err = x.list(g, []subject{{node: r.Node, typ: any, resource: r}}, false, false, o, false, "")
+				err = x.list(g, []subject{{node: r.Node, typ: any, resource: r}}, 0, false, false, o, false, "")
 			}
 			if err != nil {
 				return err
@@ -347,5 +364,5 @@ func (x *executor) byID(g group, out *object) error {
 		return err
 	}
 	t, _ := x.s.reg.Resource(g.Name)
-	return x.list(g, []subject{{node: r.Node, typ: t, resource: r}}, false, false, out, false, "")
+	return x.list(g, []subject{{node: r.Node, typ: t, resource: r}}, 0, false, false, out, false, "")
 }

@@ -210,10 +210,11 @@ func (s *Service) capabilities(q *Request) (Response, error) {
 
 // operate runs an operation.
 func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
-	if q.Resource.Valid() && q.Resource.Type() != "Parameters" && !(q.Operation.Raw && q.Resource.Type() == "Binary") {
+	o := q.Operation
+	if q.Resource.Valid() && q.Resource.Type() != "Parameters" && !o.Resource && !(o.Raw && q.Resource.Type() == "Binary") {
 		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDParametersExpected, "an operation takes a Parameters resource")
 	}
-	res, err := q.Operation.Run(ctx, q)
+	res, err := o.Run(ctx, q)
 	if err != nil {
 		return Response{}, err
 	}
@@ -360,19 +361,9 @@ func (s *Service) checkParameters(q *Request) error {
 	return nil
 }
 
-// checkCriteria refuses a conditional write without criteria, and parameters that would shape the result of a search.
+// checkCriteria refuses a conditional write without criteria.
 func (q *Request) checkCriteria() error {
-	some := false
-	for _, p := range q.Parameters {
-		name, _, _ := strings.Cut(p.Name, ":")
-		switch name {
-		case "_count", "_sort", "_include", "_revinclude", "_total", "_contained", "_containedType":
-			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDMisplacedParameter, "the parameter "+quoted(p.Name)+" shapes the result of a search; a conditional "+
-				string(q.Code)+" takes parameters that say which resource is meant")
-		}
-		some = some || !general[p.Name]
-	}
-	if !some {
+	if !slices.ContainsFunc(q.Parameters, func(p search.Pair) bool { return !general[p.Name] }) {
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDEmptyCondition, "a conditional "+string(q.Code)+" needs search parameters, and one by id needs [type]/[id]")
 	}
 	return nil

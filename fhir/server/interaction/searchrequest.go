@@ -86,15 +86,12 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 		return p, err
 	}
 	p.later = true
-	if strings.Contains(p.binding, approximately) {
+	if p.request.Now {
 		// What is about now was said at the moment of the first page.
 		err = s.parsePairs(ctx, r, q, pairs, &p)
 	}
 	return p, err
 }
-
-// approximately is the prefix of values that are compared with the moment of the search.
-const approximately = "ap"
 
 // parsePairs reads the parameters of a search whose place is known, or is this moment's beginning.
 func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequest, pairs []search.Pair, p *searching) error {
@@ -103,7 +100,7 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 		types = s.parameters.CompartmentTypes(q.Compartment.Type)
 	}
 	looked := &lookedUp{reader: r, explain: p.explain}
-	req, issues, err := s.parse(ctx, looked, types, pairs, search.ParseOptions{
+	req, issues, err := s.parse(ctx, looked, types, pairs, p.cursor == "" || p.posted && !p.later, search.ParseOptions{
 		Lenient: q.Lenient, Now: p.place.moment, Ignore: []string{cursorParameter, explainParameter},
 	})
 	if err != nil {

@@ -20,8 +20,9 @@ import (
 // result is the JSON of GraphQL, and not a resource.
 func GraphQL(s Service, reg *definition.Registry) interaction.Operation {
 	service := graphql.New(reg, graphql.Limits{})
-	o := interaction.Operation{
+	return interaction.Operation{
 		Name:          "graphql",
+		Definition:    canonicalOf(reg, "graphql"),
 		Documentation: "Answers a GraphQL query on the server or on a resource.",
 		System:        true,
 		Instance:      true,
@@ -40,15 +41,9 @@ func GraphQL(s Service, reg *definition.Registry) interaction.Operation {
 			if err != nil {
 				return graphqlErrors(err)
 			}
-			return graphqlResponse(http.StatusOK, append(append([]byte(`{"data":`), data...), '}')), nil
+			return graphqlResponse(http.StatusOK, []byte(`{"data":`), data, []byte{'}'}), nil
 		},
 	}
-	for _, d := range reg.Operations() {
-		if d.Code == o.Name {
-			o.Definition = d.URL
-		}
-	}
-	return o
 }
 
 func graphqlRoot(ctx context.Context, s Service, key fhir.Key) (fhir.Resource, error) {
@@ -160,10 +155,15 @@ func graphqlErrors(err error) (interaction.OperationResponse, error) {
 	return graphqlResponse(e.Kind.Status(), append(b, `]}`...)), nil
 }
 
-func graphqlResponse(status int, body []byte) interaction.OperationResponse {
+// graphqlResponse makes a response of JSON in pieces.
+func graphqlResponse(status int, pieces ...[]byte) interaction.OperationResponse {
 	return interaction.OperationResponse{Status: status, ContentType: "application/json; charset=utf-8", Stream: func(_ context.Context, w io.Writer) error {
-		_, err := w.Write(body)
-		return err
+		for _, p := range pieces {
+			if _, err := w.Write(p); err != nil {
+				return err
+			}
+		}
+		return nil
 	}}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
@@ -32,6 +33,8 @@ type exchange struct {
 	parts  [6]string // room for those of the path
 	// upload is the body, where it is large; nil for none.
 	upload *upload
+	// span is what is traced of the request; nil where requests are not traced.
+	span trace.Span
 }
 
 // exchanges are used again, because there is one for every request.
@@ -40,24 +43,27 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 func newExchange(h *Handler, c *gin.Context, name string) *exchange {
 	x := exchanges.Get().(*exchange)
 	*x = exchange{h: h, c: c, r: c.Request, w: c.Writer, name: name, start: time.Now()}
+	x.trace()
 	return x
 }
 
-// finish ends an exchange: a panic becomes a 500, and the request is counted and logged. Log lines hold the route's pattern and neither
-// ids, values, headers nor bodies.
+// finish ends an exchange: a panic becomes a 500, or cuts the connection where a part of the response is on its way.
 func (x *exchange) finish() {
-	if p := recover(); p != nil {
-		if p == http.ErrAbortHandler {
-			if x.upload != nil {
-				x.upload.release()
-			}
-			panic(p)
-		}
+	defer x.end()
+	if p := recover(); p == http.ErrAbortHandler {
+		panic(p)
+	} else if p != nil {
 		x.fail(&panicked{p, debug.Stack()})
 	}
+}
+
+// end counts and logs the request, and gives back what it held, however it ended. Log lines hold the route's pattern and neither ids, values, headers
+// nor bodies.
+func (x *exchange) end() {
 	took := time.Since(x.start)
 	status := x.w.Status()
 	x.h.metrics.observe(x.name, status, took)
+	x.endTrace(status)
 	if log := x.h.cfg.Logger; log.Enabled(x.r.Context(), slog.LevelInfo) {
 		log.LogAttrs(x.r.Context(), slog.LevelInfo, "request",
 			slog.String("method", methodName(x.r.Method)), slog.String("route", x.c.FullPath()), slog.Int("status", status),
