@@ -163,7 +163,7 @@ func (r *reader) pin() error {
 		case ctx.Err() != nil: // which is the time of this read, and not that of the request
 			r.s.miss()
 			return errMissed
-		case fhir.KindOf(err) != fhir.KindUnavailable:
+		case fhir.KindOf(err) != fhir.KindUnavailable && !errors.Is(err, context.DeadlineExceeded): // of a connection that is being made
 			return err
 		}
 		time.Sleep(wait)
