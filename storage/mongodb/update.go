@@ -294,7 +294,7 @@ func (t *tx) commit(ctx context.Context) error {
 	}
 	for {
 		err := t.sess.CommitTransaction(ctx)
-		sent = sent || !noServer(err)
+		sent = sent || !noServer(err) && !poolCleared(err)
 		over := ctx.Err() != nil
 		switch {
 		case err == nil || !over && !commitUnknown(err):
