@@ -234,6 +234,9 @@ const (
 	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources than the server puts into one.
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
 	IDOperationCost       IssueID = "operation-cost"       // The operation would return or read more than the server allows.
+	IDOperationUnits      IssueID = "operation-units"      // The values are in units that cannot be converted into one.
+	IDGraphDefinition     IssueID = "graph-definition"     // The GraphDefinition cannot be followed.
+	IDGraphIncomplete     IssueID = "graph-incomplete"     // The graph has less than its definition demands.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.
 	IDFHIRPathElement     IssueID = "fhirpath-element"     // A path leads to an element that cannot exist.
 	IDFHIRPathType        IssueID = "fhirpath-type"        // A value has another type than the expression needs.

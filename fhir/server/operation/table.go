@@ -9,9 +9,8 @@ import (
 type Service interface {
 	Assembler
 	Indexer
-	Knower
 	Newester
-	Walker
+	Grapher
 	Patcher
 }
 
@@ -19,16 +18,19 @@ type Service interface {
 func Table(s Service, reg *definition.Registry) []interaction.Operation {
 	return []interaction.Operation{
 		Convert(reg),
+		Diff(s, reg),
 		Document(s, reg),
 		Everything(s, reg),
 		FHIRPath(s, reg),
 		Find(s, reg),
+		Graph(s, reg),
 		GraphQL(s, reg),
 		LastN(s, reg),
 		Meta(s, reg),
 		MetaAdd(s, reg),
 		MetaDelete(s, reg),
 		ReindexStatus(s),
+		Stats(s, reg),
 		Versions(reg),
 	}
 }
