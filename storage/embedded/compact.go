@@ -91,7 +91,7 @@ func (s *Store) compactWhenQuiet(ctx context.Context) {
 		if t.erased.Swap(false) {
 			if err := s.expunge(ctx); err != nil && ctx.Err() == nil {
 				t.erased.Store(true)
-				s.opt.Log.Error("the tables could not be written anew; they still hold bytes of what was erased", "error", err.Error())
+				s.opt.Log.Error("the tables could not be written anew; they still hold bytes of what was erased", "error", scrub(err))
 			}
 			continue
 		}
@@ -104,18 +104,17 @@ func (s *Store) compactWhenQuiet(ctx context.Context) {
 	}
 }
 
-<<<<<<< HEAD
 // notCompacted tells the log.
 func (s *Store) notCompacted(err error) {
 	s.opt.Log.Error("the store could not be compacted; reads are slower than they could be", "error", scrub(err))
-=======
+}
+
 // expunge writes all tables anew, so that none has bytes of what was erased.
 func (s *Store) expunge(ctx context.Context) error {
 	if err := s.db.Flush(); err != nil {
 		return err
 	}
 	return s.db.Compact(ctx, []byte{0}, []byte{0xFF}, false)
->>>>>>> ops-next
 }
 
 // layered reports whether enough lies above the last layer that compaction is worth it, and the disk has room for it.
