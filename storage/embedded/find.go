@@ -88,6 +88,9 @@ func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *ex
 	if !ok {
 		return nil, nil
 	}
+	if x.told == nil && r.unheard(typ, q.Where) {
+		return nil, nil
+	}
 	p, err := r.newPlanner(ctx, typ, num, q.Where)
 	if err != nil || p.total == 0 {
 		return nil, err
@@ -138,6 +141,18 @@ func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *ex
 		return q.Limit == 0 || len(rows) < q.Limit, nil
 	})
 	return rows, err
+}
+
+// unheard reports whether a condition is one on parameters that no resource of the type ever had a value of, which needs no plan.
+func (r *reader) unheard(typ string, e search.Expr) bool {
+	switch e := e.(type) {
+	case search.Some:
+		_, ok := r.s.dict.find(typ, e.Param)
+		return !ok
+	case search.Or:
+		return !slices.ContainsFunc(e, func(c search.Expr) bool { return !r.unheard(typ, c) })
+	}
+	return false
 }
 
 // afterID returns where a type's rows continue in an order by _id: the type decides between rows of the same id.
