@@ -64,7 +64,7 @@ func backUp(ctx context.Context, p *program, data, target string, keep int) (b e
 		return b, err
 	}
 	if !running {
-		store, err := embedded.Open(data, embedded.Options{Log: newLogger(p, "warn"), Cache: 8 << 20, Existing: true})
+		store, err := embedded.Open(data, embedded.Options{Log: newLogger(p, "warn", "text"), Cache: 8 << 20, Existing: true})
 		if errors.Is(err, embedded.ErrInUse) {
 			return b, fmt.Errorf("%w; if it is a server, it has no socket to ask for a backup (its log says why): stop it meanwhile", err)
 		}

@@ -29,7 +29,7 @@ func newCheck(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			gw, err := newGateway(ctx, &s, "127.0.0.1:8080", newLogger(p, "error"))
+			gw, err := newGateway(ctx, &s, "127.0.0.1:8080", newLogger(p, "error", "text"))
 			if err != nil {
 				return err
 			}

@@ -135,7 +135,7 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 		TrustProxy:     s.trustProxy,
 		LoopbackOnly:   !s.insecureListen,
 		Origins:        s.origins,
-		Limits:         rest.Limits{Body: int64(s.maxBody), Depth: s.maxDepth, Search: s.searchTimeout},
+		Limits:         rest.Limits{Body: int64(s.maxBody), Depth: s.maxDepth, Search: s.searchTimeout, Request: s.requestTimeout},
 		Version:        release(),
 		Validation:     s.validate.value,
 		Integrity:      s.integrity,

@@ -45,7 +45,7 @@ func newReindex(p *program) *cobra.Command {
 
 // reindex rebuilds the index of a folder or database, and returns how many resources it did.
 func reindex(ctx context.Context, p *program, s *settings) (count int64, err error) {
-	gw, err := newGateway(ctx, s, "127.0.0.1:8080", newLogger(p, "warn"))
+	gw, err := newGateway(ctx, s, "127.0.0.1:8080", newLogger(p, "warn", "text"))
 	if err != nil {
 		return 0, err
 	}
