@@ -27,6 +27,10 @@ type Served struct {
 	Authorize func(ctx context.Context, q *Request) error
 	// SearchTime bounds a search, a history and an operation; 0 for no bound.
 	SearchTime time.Duration
+	// Body and Depth bound what a patch makes of a resource as they bound bodies: the bytes, 0 for no bound, and the nested objects and arrays, 0 for
+	// fhir.Limits' default.
+	Body  int64
+	Depth int
 }
 
 // served is what Serve was given, with its routes.
