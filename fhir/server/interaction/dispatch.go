@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -220,6 +221,9 @@ func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
 	res, err := q.Operation.Run(ctx, q)
 	if err != nil {
 		return Response{}, err
+	}
+	if res.ContentType != "" && !q.Operation.Raw {
+		return Response{}, fmt.Errorf("$%s made a response of type %s, but it is not Raw", q.Operation.Name, res.ContentType)
 	}
 	if res.Status == 0 {
 		res.Status = http.StatusOK
