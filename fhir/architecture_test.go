@@ -101,6 +101,8 @@ var allowed = []struct {
 		"the conformance resources that definitions are"},
 	{"fhir/server/rest", []string{"Location"}, "the HTTP header Location"},
 	{"fhir/server/interaction/bundle.go", []string{"Location"}, "the HTTP header Location, of an operation's response"},
+	{"fhir/server/interaction/bundlerules.go", []string{"Composition", "MessageHeader"}, "what a document and a message begin with"},
+	{"fhir/server/operation/document.go", []string{"Composition", "Location"}, "what $document is defined for, and the HTTP header Location"},
 	{"fhir/server/graphql", []string{"List"}, "the end of the names of searches, PatientList"},
 	{"cmd/fhirgate/load", []string{"Location"}, "the HTTP header Location"},
 	{"fhir/terminology", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},

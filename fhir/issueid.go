@@ -182,6 +182,7 @@ const (
 	IDBundleStored         IssueID = "bundle-stored"         // A batch or transaction was stored as a resource; sent to the base it would be performed.
 	IDBundleEntry          IssueID = "bundle-entry"          // Bundle.entry is not an array.
 	IDBundleEntries        IssueID = "bundle-entries"        // The Bundle has more entries than the server accepts.
+	IDBundleRule           IssueID = "bundle-rule"           // A Bundle that is a document or a message does not begin as one, or lacks what one has.
 	IDEntryRequest         IssueID = "entry-request"         // An entry of a batch or transaction has no request.
 	IDEntryMethod          IssueID = "entry-method"          // The method of an entry's request is missing or unknown.
 	IDEntryURL             IssueID = "entry-url"             // The URL of an entry's request is missing, or is not one of this server.
@@ -228,6 +229,8 @@ const (
 
 // Operations and FHIRPath.
 const (
+	IDDocumentForeign     IssueID = "document-foreign"     // A document would have to hold a resource of another server, which is not asked.
+	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources than the server puts into one.
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.
 	IDFHIRPathElement     IssueID = "fhirpath-element"     // A path leads to an element that cannot exist.

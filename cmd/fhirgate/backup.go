@@ -24,7 +24,8 @@ func newBackup(p *program) *cobra.Command {
 		Short: "Back up a data folder, also of a running server",
 		Long: "backup makes a backup of a data folder in the folder TARGET, which is made where it is missing. It is one moment of the store, whether\n" +
 			"a server uses the folder or not. Later backups into the same TARGET take the time and space of what has changed since. Each is whole by\n" +
-			"itself: restore takes any of them. Whoever can read TARGET can read all records.",
+			"itself: restore takes any of them. TARGET is for one store, and for what is restored from its backups: those of another store are refused.\n" +
+			"Whoever can read TARGET can read all records.",
 		Example: "  fhirgate backup --keep 30 /mnt/backup/fhirgate\n  fhirgate backup --data /var/lib/fhirgate /mnt/backup/fhirgate",
 		Args:    oneArgument("TARGET, the folder of the backups"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,15 +59,12 @@ func backUp(ctx context.Context, p *program, data, target string, keep int) (b e
 	if err != nil {
 		return b, err
 	}
-	if _, err := os.Stat(data); err != nil {
-		return b, fmt.Errorf("--data: %w", err)
-	}
 	dir, done, running, err := freezeRunning(ctx, data)
 	if err != nil {
 		return b, err
 	}
 	if !running {
-		store, err := embedded.Open(data, embedded.Options{Log: newLogger(p, "warn"), Cache: 8 << 20})
+		store, err := embedded.Open(data, embedded.Options{Log: newLogger(p, "warn", "text"), Cache: 8 << 20, Existing: true})
 		if errors.Is(err, embedded.ErrInUse) {
 			return b, fmt.Errorf("%w; if it is a server, it has no socket to ask for a backup (its log says why): stop it meanwhile", err)
 		}

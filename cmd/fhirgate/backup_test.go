@@ -199,7 +199,22 @@ func TestBackupRestoreAndCheckOfAStoppedServer(t *testing.T) {
 	fails(t, "needs --data", "restore", target)
 	fails(t, "holds other files", "backup", "--data", data, dir)
 	fails(t, "in the data folder", "backup", "--data", data, filepath.Join(data, "backups"))
-	fails(t, "no such file", "backup", "--data", filepath.Join(dir, "none"), target)
+	// A mount point without its disk, and a folder that is not there, are no store to back up, and none is made in them.
+	for _, unmounted := range []string{t.TempDir(), filepath.Join(dir, "none")} {
+		for _, args := range [][]string{{"backup", "--keep", "1", "--data", unmounted, target}, {"check", "--data", unmounted}, {"reindex", "--data", unmounted},
+			{"copy", "--from", unmounted, "--to", filepath.Join(dir, "copied")}} {
+			fails(t, "there is no store in the data folder "+unmounted, args...)
+		}
+		if left, err := os.ReadDir(unmounted); len(left) > 0 {
+			t.Errorf("%v are made in %s, %v", left, unmounted, err)
+		}
+	}
+	stranger := filepath.Join(dir, "stranger")
+	startServer(t, stranger).stop(t)
+	fails(t, "are of another store", "backup", "--keep", "1", "--data", stranger, target)
+	if status, stdout, stderr := execute(t, "restore", "--list", target); status != 0 || stdout != list {
+		t.Errorf("the backups are %s%s", stdout, stderr)
+	}
 	fails(t, "there is no backup in", "restore", t.TempDir(), "--data", filepath.Join(dir, "other"))
 
 	tables, err := filepath.Glob(filepath.Join(data, "*.sst"))

@@ -18,7 +18,7 @@ import (
 
 // newCheck returns the command check.
 func newCheck(p *program) *cobra.Command {
-	s := settings{validate: choice{value: "off"}}
+	s := settings{validate: choice{value: "off"}, existing: true}
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Read everything in a data folder and say what is wrong",
@@ -29,10 +29,7 @@ func newCheck(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			if err := mustExist(&s); err != nil {
-				return fmt.Errorf("--data: %w", err)
-			}
-			gw, err := newGateway(ctx, &s, "127.0.0.1:8080", newLogger(p, "error"))
+			gw, err := newGateway(ctx, &s, "127.0.0.1:8080", newLogger(p, "error", "text"))
 			if err != nil {
 				return err
 			}

@@ -136,7 +136,7 @@ func TestWrongSettingsAreOneLineThatNamesTheRightOne(t *testing.T) {
 		{args: []string{"load", "-j", "0", "x"}, want: "--jobs must be greater than 0"},
 		{args: []string{"--nope"}, want: "unknown flag --nope; available: --base-url"},
 		{env: "FHIRGATE_NOPE=x", want: "unknown environment variable FHIRGATE_NOPE; available: FHIRGATE_"},
-		{args: []string{"reindex", "--data", "/nonexistent"}, want: "--data: stat /nonexistent: no such file or directory"},
+		{args: []string{"reindex", "--data", "/nonexistent"}, want: "there is no store in the data folder /nonexistent"},
 	} {
 		args := tc.args
 		if tc.file != "" {

@@ -166,6 +166,9 @@ func (c *control) peer(conn net.Conn) {
 // freezeRunning asks the server that uses a data folder for a frozen copy. running is false where no server does. done must be called.
 func freezeRunning(ctx context.Context, data string) (dir string, done func() error, running bool, err error) {
 	path, keep, err := socketPath(data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, false, nil // no server uses a folder that is not there
+	}
 	if err != nil {
 		return "", nil, false, err
 	}

@@ -78,10 +78,8 @@ type copying struct {
 // run copies from one place to the other and indexes what was copied.
 func (c *copying) run(ctx context.Context, from, to *settings) error {
 	c.begun, c.last = time.Now(), time.Now()
-	log := newLogger(c.p, "warn")
-	if err := mustExist(from); err != nil {
-		return fmt.Errorf("--from: %w", err)
-	}
+	log := newLogger(c.p, "warn", "text")
+	from.existing = true
 	source, err := newGateway(ctx, from, "127.0.0.1:8080", log)
 	if err != nil {
 		return fmt.Errorf("--from: %w", err)

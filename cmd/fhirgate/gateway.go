@@ -54,7 +54,7 @@ func newGateway(ctx context.Context, s *settings, address string, log *slog.Logg
 		g.store, err = mongodb.Open(ctx, mongodb.Options{URI: s.mongodb, MaxPool: uint64(max(0, s.mongodbPool)), Timeout: s.mongodbTimeout, Logger: log})
 	} else {
 		if g.place, err = filepath.Abs(s.data); err == nil {
-			g.engine, err = embedded.Open(g.place, embedded.Options{Log: log, Cache: blockCache()})
+			g.engine, err = embedded.Open(g.place, embedded.Options{Log: log, Cache: blockCache(), Existing: s.existing})
 			g.store = g.engine
 		}
 	}
@@ -135,7 +135,7 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 		TrustProxy:     s.trustProxy,
 		LoopbackOnly:   !s.insecureListen,
 		Origins:        s.origins,
-		Limits:         rest.Limits{Body: int64(s.maxBody), Depth: s.maxDepth, Search: s.searchTimeout},
+		Limits:         rest.Limits{Body: int64(s.maxBody), Depth: s.maxDepth, Search: s.searchTimeout, Request: s.requestTimeout},
 		Version:        release(),
 		Validation:     s.validate.value,
 		Integrity:      s.integrity,

@@ -13,7 +13,7 @@ import (
 
 // newReindex returns the command reindex.
 func newReindex(p *program) *cobra.Command {
-	s := settings{validate: choice{value: "off"}}
+	s := settings{validate: choice{value: "off"}, existing: true}
 	cmd := &cobra.Command{
 		Use:   "reindex",
 		Short: "Rebuild the search index",
@@ -45,10 +45,7 @@ func newReindex(p *program) *cobra.Command {
 
 // reindex rebuilds the index of a folder or database, and returns how many resources it did.
 func reindex(ctx context.Context, p *program, s *settings) (count int64, err error) {
-	if err := mustExist(s); err != nil {
-		return 0, fmt.Errorf("--data: %w", err)
-	}
-	gw, err := newGateway(ctx, s, "127.0.0.1:8080", newLogger(p, "warn"))
+	gw, err := newGateway(ctx, s, "127.0.0.1:8080", newLogger(p, "warn", "text"))
 	if err != nil {
 		return 0, err
 	}
@@ -78,15 +75,6 @@ func reindex(ctx context.Context, p *program, s *settings) (count int64, err err
 		return count, err
 	}
 	return count, gw.close()
-}
-
-// mustExist refuses a folder of data that is not there, which opening it would make.
-func mustExist(s *settings) error {
-	if s.mongodb != "" {
-		return nil
-	}
-	_, err := os.Stat(s.data)
-	return err
 }
 
 // resources returns the number with its noun.

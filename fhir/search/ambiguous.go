@@ -12,23 +12,28 @@ import (
 
 // checkIDs refuses the values of a reference parameter that are ids of resources of several types.
 func (q *reading) checkIDs(p *Parameter, values []string) error {
-	if q.opt.Canonicals == nil {
+	if q.opt.IDs == nil {
 		return nil
 	}
 	var ids []string
 	for _, raw := range values {
-		if fhir.ValidID(raw) && !slices.Contains(ids, raw) {
+		if fhir.ValidID(raw) {
 			ids = append(ids, raw)
 		}
 	}
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	targets := q.targets(p)
 	if len(targets) == 0 {
 		targets = q.params.registry.ResourceTypes()
 	}
-	if len(ids) == 0 || len(targets) == 1 {
+	if len(targets) == 1 {
 		return nil
 	}
-	types, err := q.opt.Canonicals.sharedID(targets, ids)
+	types, err := q.opt.IDs.sharedID(targets, ids)
 	if err != nil || len(types) == 0 {
 		return err
 	}

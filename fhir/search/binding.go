@@ -11,38 +11,51 @@ import (
 // maxNamedCodes is how many codes a warning names.
 const maxNamedCodes = 20
 
-// checkBinding warns of a code that no element of the parameter can have: all are of type code, and their required value sets do not have it.
+// checkBinding warns, once a parameter, of a code that no element of the parameter can have: all are of type code, and their required value sets do
+// not have it.
 func (q *reading) checkBinding(p *Parameter, raw string) {
+	if p.Type != "token" || slices.Contains(q.warned, p) {
+		return
+	}
 	e := p.elements()
-	if p.Type != "token" || e.unknown || !slices.Equal(e.types, []string{"code"}) {
+	if e.unknown || len(e.types) != 1 || e.types[0] != "code" {
 		return
 	}
 	system, code, scoped := strings.Cut(raw, "|")
 	if !scoped {
 		system, code = "", raw
 	}
-	if code = foldCode(unescape(code)); code == "" || strings.Contains(raw, `\`) {
+	if code == "" || strings.Contains(raw, `\`) {
 		return
 	}
-	var codes []string
+	folded := foldCode(code)
 	for _, typ := range q.types {
 		sets := e.required[typ]
 		if len(sets) == 0 {
 			return
 		}
 		for _, set := range sets {
+			if set == "" || q.params.hasCode(set, system, code) || folded != code && q.params.hasCode(set, system, folded) {
+				return
+			}
+		}
+	}
+	var codes []string
+	for _, typ := range q.types {
+		for _, set := range e.required[typ] {
 			members, ok := q.params.registry.Expand(set)
-			if set == "" || !ok {
+			if !ok {
 				return
 			}
 			for s, c := range members {
-				if foldCode(c) == code && (system == "" || s == system) {
+				if foldCode(c) == folded && (system == "" || s == system) {
 					return
 				}
 				codes = append(codes, c)
 			}
 		}
 	}
+	q.warned = append(q.warned, p)
 	slices.Sort(codes)
 	codes = slices.Compact(codes)
 	more := ""
@@ -52,4 +65,10 @@ func (q *reading) checkBinding(p *Parameter, raw string) {
 	q.warnings = append(q.warnings, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueCodeInvalid, ID: fhir.IDUnknownCode,
 		Text: "parameter " + quote(p.Code) + ": the value is not a code of the element's required value set, so nothing valid has it; the codes are " +
 			strings.Join(codes, ", ") + more})
+}
+
+// hasCode reports whether a value set of R4 has a code as it is spelled, of any system where system is "".
+func (s *Parameters) hasCode(set, system, code string) bool {
+	member, known := s.registry.ValueSetContains(set, system, code)
+	return known && member
 }

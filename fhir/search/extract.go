@@ -156,7 +156,7 @@ type extraction struct {
 	contained   []heldIn    // what the resource contains, or the container that it stands in
 	inside      []Entry     // of references to what the resource holds
 	inPlace     []heldIn    // resources that references yield themselves
-	collects    bool        // references are wanted with the versions that they name
+	collects    bool        // in place of entries, references are wanted with the versions that they name
 	references  []Reference // what collects has brought
 	tooMany     error       // a parameter of R4 has too many values
 	found       []Entry     // of the components of one element

@@ -14,18 +14,18 @@ type Reference struct {
 	URI     string
 }
 
-// References returns what the reference parameter code of r's type points to; for all its reference parameters where code is empty. It costs as
-// much as these parameters alone. What is pointed to several times is there several times.
-func (s *Parameters) References(r fhir.Resource, code string) ([]Reference, error) {
+// AppendReferences appends what the reference parameter code of r's type points to; for all its reference parameters where code is empty. It
+// costs as much as these parameters alone. What is pointed to several times is there several times.
+func (s *Parameters) AppendReferences(dst []Reference, r fhir.Resource, code string) ([]Reference, error) {
 	ex := s.set.Load().extractor(s.registry, r.Type())
 	if ex == nil {
-		return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, fhir.IDUnknownType, "the resource's type is none of R4")
+		return dst, fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, fhir.IDUnknownType, "the resource's type is none of R4")
 	}
 	x := extractions.Get().(*extraction)
 	defer x.release()
 	x.params, x.typ = s, ex.typ.Name
 	focus := fhirpath.ElementItem(r.Node, fhir.Node{}, ex.typ)
-	x.collects = true
+	x.collects, x.references, x.valued = true, dst, true
 	for i := range ex.rules {
 		if p := ex.rules[i].param; p.Type == "reference" && (code == "" || p.Code == code) {
 			x.run(&ex.rules[i], focus)

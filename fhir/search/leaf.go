@@ -23,11 +23,6 @@ func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error)
 	if p.Code == SortByID {
 		return keys(m, list)
 	}
-	if p.Type == "reference" && m == modifierNone {
-		if err := q.checkIDs(p, list); err != nil {
-			return nil, err
-		}
-	}
 	var conditions []condition
 	var exprs []Expr
 	for _, raw := range list {
@@ -54,6 +49,11 @@ func (q *reading) values(p *Parameter, modifierName, value string) (Expr, error)
 	}
 	if err := q.count(len(conditions)); err != nil {
 		return nil, err
+	}
+	if p.Type == "reference" && m == modifierNone {
+		if err := q.checkIDs(p, list); err != nil {
+			return nil, err
+		}
 	}
 	if len(conditions) > 0 {
 		exprs = append(exprs, expr(p.Code, conditions))

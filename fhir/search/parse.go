@@ -81,7 +81,8 @@ type ParseOptions struct {
 	// Lenient leaves out parameters that are unknown or not supported, and says so in the issues (Prefer: handling=lenient). Without it they are
 	// errors. A modifier or a value that can't be read is an error in both, and so is what is past a limit.
 	Lenient bool
-	// Deciding is set where the parameters decide about a write: an empty one is then an error, because without it they choose more.
+	// Deciding is set where the parameters decide about a write: an empty one is then an error, because without it they choose more, and so is one
+	// that shapes the result of a search, because there is no result.
 	Deciding bool
 	// Now is what ap compares dates with: the moment of the first page. Zero for the clock.
 	Now time.Time
@@ -91,6 +92,8 @@ type ParseOptions struct {
 	Terminology Terminology
 	// Canonicals follows canonicals in chains and _has; nil to refuse these.
 	Canonicals *Canonicals
+	// IDs looks up whether an id that stands alone for a resource is that of several; nil where that is not asked.
+	IDs *Canonicals
 	// Ignore names parameters that the caller reads itself; they are not in Request.Pairs.
 	Ignore []string
 	Limits Limits
@@ -107,6 +110,7 @@ type reading struct {
 	// custom is set where a parameter that clients have added was looked up.
 	custom   bool
 	warnings []fhir.Issue
+	warned   []*Parameter // of codes that no value has
 }
 
 // text returns an unescaped value that must not be empty.

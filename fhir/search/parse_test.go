@@ -149,7 +149,7 @@ func TestEmptyParametersAreIgnored(t *testing.T) {
 
 func TestCodesOutsideOfARequiredBindingAreWarnedOf(t *testing.T) {
 	for query, want := range map[string]string{
-		"Patient?gender=F": "female, male, other, unknown", "Patient?gender=male,F": "female", "Patient?gender:not=m": "female", "Patient?gender=http://x|male": "female",
+		"Patient?gender=F": "female, male, other, unknown", "Patient?gender=male,F": "female", "Patient?gender=F,M&gender=W": "female", "Patient?gender:not=m": "female", "Patient?gender=http://x|male": "female",
 		"Patient?gender=Male": "", "Patient?gender=http://hl7.org/fhir/administrative-gender|male": "", "Observation?status=finl": "amended",
 		"Patient?identifier=F": "", "Observation?code=F": "", "Encounter?subject:Patient.gender=F": "female", "Patient?language=xx": "", "Patient?gender:missing=true": "",
 	} {

@@ -192,7 +192,7 @@ func (x *extraction) reference(it *fhirpath.Item) {
 	switch it.Type() {
 	case "Reference":
 		x.putTarget(textOf(n.Get("reference")))
-		if id := n.Get("identifier"); id.Valid() {
+		if id := n.Get("identifier"); !x.collects && id.Valid() {
 			x.coding(x.rule.names.identifier, id, "value")
 		}
 		return
@@ -203,7 +203,7 @@ func (x *extraction) reference(it *fhirpath.Item) {
 	if r, err := fhir.AsResource(n); err == nil && fhir.ValidID(r.ID()) {
 		x.putReference(target{typ: r.Type(), id: r.ID()})
 	}
-	if r, err := fhir.AsResource(n); err == nil {
+	if r, err := fhir.AsResource(n); err == nil && !x.collects {
 		x.standsInPlace(r)
 	}
 }
@@ -217,16 +217,17 @@ func (x *extraction) putTarget(text string) {
 		return
 	}
 	x.putReference(t)
-	if t.version != "" {
+	if t.version != "" && !x.collects {
 		x.put(Entry{Param: x.rule.names.versioned, Code: namesVersion})
 	}
 }
 
 func (x *extraction) putReference(t target) {
-	x.put(Entry{Param: x.rule.plain, Type: t.typ, ID: t.id, URI: t.uri})
 	if x.collects {
 		x.references = append(x.references, Reference{Param: x.rule.plain, Key: fhir.Key{Type: t.typ, ID: t.id}, Version: t.version, URI: t.uri})
+		return
 	}
+	x.put(Entry{Param: x.rule.plain, Type: t.typ, ID: t.id, URI: t.uri})
 }
 
 // putCanonical appends a canonical or URI as it stands, and where it has a fragment, "url|version#part", without that too. One below a base

@@ -92,15 +92,21 @@ func (r *Request) CountOnly() bool { return r.Summary == SummaryCount || r.Count
 func (q *reading) readResult(req *Request, p Pair, seen map[string]bool) (known bool, err error) {
 	name, modifier, _ := strings.Cut(p.Name, ":")
 	switch name {
+	case "_type", "_include", "_revinclude", "_sort", "_count", "_total", "_summary", "_elements", "_contained", "_containedType", "_format", "_pretty":
+	default:
+		return false, nil
+	}
+	if q.opt.Deciding && name != "_type" {
+		return true, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDMisplacedParameter,
+			"it shapes the result of a search; a condition takes parameters that say which resource is meant")
+	}
+	switch name {
 	case "_include", "_revinclude":
 		inc, err := q.readInclude(name == "_revinclude", modifier, p.Value)
 		if err == nil {
 			req.Includes = append(req.Includes, inc)
 		}
 		return true, err
-	case "_type", "_sort", "_count", "_total", "_summary", "_elements", "_contained", "_containedType", "_format", "_pretty":
-	default:
-		return false, nil
 	}
 	if modifier != "" {
 		return true, unknown(fhir.IDUnknownModifier, quote(name)+" has no modifiers", modifier, nil)

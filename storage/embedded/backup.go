@@ -51,7 +51,9 @@ type BackupInfo struct {
 	Moment time.Time `json:"moment"`
 	// Resources are the numbers of current resources by type.
 	Resources map[string]int64 `json:"resources"`
-	Files     []BackupFile     `json:"files"`
+	// Store is the id of the store; "" in the lists of releases that gave none.
+	Store string       `json:"store,omitempty"`
+	Files []BackupFile `json:"files"`
 	// Added is how many bytes of files this backup has written: those that no earlier one had.
 	Added int64 `json:"added"`
 	// Damaged says why the list cannot be read, where it cannot: only Name and Path are known then.
@@ -93,7 +95,7 @@ type BackupOptions struct {
 
 // Backup makes a backup of the store that Stage froze in a folder, into the folder target, which is missing, empty or has earlier backups. Each
 // file that is new is read back, each block of a table compared with its checksum. Where Backup is interrupted or fails, the backups before
-// are as they were.
+// are as they were. A folder that has backups of another store is refused.
 func Backup(ctx context.Context, stage, target string, opt BackupOptions) (BackupInfo, error) {
 	b := BackupInfo{Format: backupFormat, Taken: time.Now().UTC().Truncate(time.Millisecond)}
 	if err := inside(stage, target); err != nil {
@@ -110,6 +112,9 @@ func Backup(ctx context.Context, stage, target string, opt BackupOptions) (Backu
 	}
 	before, damaged := splitDamaged(all)
 	if err := b.describe(ctx, stage); err != nil {
+		return b, err
+	}
+	if err := sameStore(b.Store, target, before); err != nil {
 		return b, err
 	}
 	if err := b.addFiles(ctx, stage, target, before, opt.Progress); err != nil {
@@ -191,7 +196,7 @@ func openTarget(target string) (unlock func(), err error) {
 		if errors.Is(err, fs.ErrPermission) {
 			return nil, targetError(target, err)
 		}
-		return nil, fmt.Errorf("another backup into %s is running", target)
+		return nil, fmt.Errorf("another backup into %s, or a restore from it, is running: take the backup when it has ended", target)
 	}
 	if err := os.MkdirAll(filepath.Join(target, backupFiles), 0o700); err != nil {
 		lock.Close()
@@ -213,12 +218,19 @@ func targetError(target string, err error) error {
 	return fmt.Errorf("the backup to %s failed: %w", target, reason(err))
 }
 
+// errStageGone means that what a backup is made from was removed, which a server does when it ends and when it starts.
+var errStageGone = errors.New("the server was stopped or started again while the backup was made: take it again")
+
 // describe opens the frozen store, which shows that it can be, and puts what is in its log into a table.
 func (b *BackupInfo) describe(ctx context.Context, stage string) error {
-	s, err := Open(stage, Options{Cache: 8 << 20, bare: true})
+	s, err := Open(stage, Options{Cache: 8 << 20, Existing: true, bare: true})
+	if errors.Is(err, ErrNoStore) {
+		return errStageGone
+	}
 	if err != nil {
 		return err
 	}
+	b.Store = s.id
 	err = s.View(ctx, func(r storage.Reader) (err error) {
 		b.Moment = r.Moment()
 		b.Resources, err = r.Counts(ctx)
@@ -247,7 +259,7 @@ func (b *BackupInfo) addFiles(ctx context.Context, stage, target string, before 
 	var fresh []int
 	var total int64
 	for _, e := range entries {
-		if e.IsDir() || e.Name() == backupLock || e.Name() == watermarkName {
+		if e.IsDir() || e.Name() == folderLock || e.Name() == watermarkName {
 			continue
 		}
 		info, err := e.Info()
@@ -294,7 +306,7 @@ func hasFile(target, sum string, size int64) bool {
 func (f *BackupFile) add(ctx context.Context, stage, target string, told func(n int64)) (added int64, err error) {
 	in, err := os.Open(filepath.Join(stage, f.Name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, errors.New("the server was stopped or started again while the backup was made: take it again")
+		return 0, errStageGone
 	}
 	if err != nil {
 		return 0, err
@@ -438,11 +450,16 @@ func readBackup(path string) (BackupInfo, error) {
 	if b.Format != backupFormat {
 		return b, fmt.Errorf("the backup %s has format %d, this release reads %d: use the release that made it", path, b.Format, backupFormat)
 	}
+	if len(b.Files) == 0 {
+		return b, fmt.Errorf("%s is not the list of a backup: it names no files", path)
+	}
+	names := map[string]bool{restoring: true, folderLock: true}
 	for _, f := range b.Files {
 		sum, err := hex.DecodeString(f.SHA256)
-		if err != nil || len(sum) != sha256.Size || f.Name != filepath.Base(f.Name) || f.Name == "" || f.Name[0] == '.' || f.Size < 0 {
+		if err != nil || len(sum) != sha256.Size || f.Name != filepath.Base(f.Name) || f.Name == "" || f.Name[0] == '.' || f.Size < 0 || names[f.Name] {
 			return b, fmt.Errorf("%s is not the list of a backup: it names a file that can't be one of a store", path)
 		}
+		names[f.Name] = true
 	}
 	return b, nil
 }

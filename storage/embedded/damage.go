@@ -114,7 +114,7 @@ func (s *Store) holds(start, end []byte, opened bool) string {
 		name  string
 	}{
 		{tableFormat, "format"}, {tableName, "dictionary"}, {tableShape, "dictionary"}, {tableClock, "clock"}, {tableMeta, "the server's own values"},
-		{tableCount, "counters"}, {tableDocument, "resources"}, {tableEntries, "what resources are found by"}, {tableOld, "earlier versions"},
+		{tableCount, "counters"}, {tableIdentity, "the store's id"}, {tableDocument, "resources"}, {tableEntries, "what resources are found by"}, {tableOld, "earlier versions"},
 		{tableHistory, "order of versions"}, {tableIndex, "search index"}, {tableSample, "samples of the search index"},
 		{tableSparse, "samples of the search index"},
 	} {

@@ -29,6 +29,7 @@
 //	name      P                                                        "Observation", "code": with the first row that uses the number
 //	shape     P                                                        which forms of entries the parameter has had
 //	meta      name                                                     what the server keeps
+//	identity  -                                                        the store's own id
 //	format    -                                                        the version of this layout
 //
 // and the index rows that version 2 no longer has are deleted. A deletion removes the entries row and all index rows; document stays, with a bit in its first byte.

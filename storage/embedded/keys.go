@@ -15,6 +15,7 @@ const (
 	tableClock    byte = 0x04 // the instant of the last commit
 	tableMeta     byte = 0x05 // name -> value
 	tableCount    byte = 0x06 // counters
+	tableIdentity byte = 0x07 // the store's own id
 	tableDocument byte = 0x10 // type, id -> current version
 	tableEntries  byte = 0x11 // type, id -> entries of the current version; absent where it is deleted
 	tableOld      byte = 0x12 // type, id, version descending -> superseded version

@@ -41,12 +41,14 @@ type Options struct {
 	Log *slog.Logger
 	// Clock is the clock; nil for time.Now.
 	Clock func() time.Time
+	// Existing refuses a folder without a store, in which Open else makes one: the error is ErrNoStore.
+	Existing bool
 
 	compact time.Duration // for tests: in place of compactAfter
 	// bare opens a store that is only looked at: nothing is compacted.
 	bare bool
-	// restoring opens a folder that a restore fills.
-	restoring bool
+	// restoring opens a folder that a restore fills. It is the restore's lock of the folder, which Close leaves held.
+	restoring *pebble.Lock
 	exit      func(int) // for tests: in place of os.Exit
 }
 
@@ -54,6 +56,7 @@ type Options struct {
 type Store struct {
 	db    *pebble.DB
 	dir   string
+	id    string // "" where it has none yet
 	opt   Options
 	dict  *dictionary
 	cache countCache
@@ -102,25 +105,20 @@ func Open(dir string, opt Options) (*Store, error) {
 	if opt.exit == nil {
 		opt.exit = os.Exit
 	}
-	if err := checkFolder(fs, dir, opt.restoring); err != nil {
+	if err := checkFolder(fs, dir, opt); err != nil {
 		return nil, err
 	}
-	lock, err := pebble.LockDirectory(dir, fs)
-	if err != nil {
-		var file *os.PathError
-		switch {
-		case errors.As(err, &file) && errors.Is(err, os.ErrPermission):
-			return nil, fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", dir)
-		case file != nil: // the file could not be made, so nobody was asked for the lock
-			return nil, fmt.Errorf("the data folder %s can't be written: %w", dir, file.Err)
+	lock := opt.restoring
+	if lock == nil {
+		var err error
+		if lock, err = lockFolder(fs, dir); err != nil {
+			return nil, err
 		}
-		return nil, inUse{dir}
 	}
 	s := &Store{dir: dir, opt: opt, lock: lock, tune: tuned, writer: make(chan struct{}, 1), short: newShortage()}
 	s.opt.FS = fullFS{fs, s.short}
 	if err := s.open(); err != nil {
-		lock.Close()
-		return nil, err
+		return nil, errors.Join(err, s.unlock())
 	}
 	s.opened()
 	s.writer <- struct{}{}
@@ -129,6 +127,33 @@ func Open(dir string, opt Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+// lockFolder takes the lock of a data folder, which one process holds at a time.
+func lockFolder(fs vfs.FS, dir string) (*pebble.Lock, error) {
+	lock, err := pebble.LockDirectory(dir, fs)
+	if err == nil {
+		return lock, nil
+	}
+	var file *os.PathError
+	switch {
+	case errors.As(err, &file) && errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", dir)
+	case file != nil: // the file could not be made, so nobody was asked for the lock
+		return nil, fmt.Errorf("the data folder %s can't be written: %w", dir, file.Err)
+	}
+	return nil, inUse{dir}
+}
+
+// unlock gives the lock of the folder back, where the store took it.
+func (s *Store) unlock() error {
+	if s.opt.restoring != nil {
+		return nil
+	}
+	return s.lock.Close()
+}
+
+// folderLock is the file by which a process holds a data folder.
+const folderLock = "LOCK"
 
 // ErrInUse means that another process uses the data folder.
 var ErrInUse = errors.New("embedded: the data folder is in use")
@@ -143,9 +168,12 @@ func (e inUse) Error() string {
 func (inUse) Is(target error) bool { return target == ErrInUse }
 
 // checkFolder makes dir where it is missing and refuses a folder that holds anything but a store.
-func checkFolder(fs vfs.FS, dir string, filling bool) error {
+func checkFolder(fs vfs.FS, dir string, opt Options) error {
 	if st, err := fs.Stat(dir); err == nil && !st.IsDir() {
 		return fmt.Errorf("%s is a file: the data folder must be a folder", dir)
+	}
+	if _, err := fs.Stat(dir); opt.Existing && errors.Is(err, os.ErrNotExist) {
+		return noStore{dir}
 	}
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("the data folder %s can't be made: %w", dir, reason(err))
@@ -154,7 +182,7 @@ func checkFolder(fs vfs.FS, dir string, filling bool) error {
 	if err != nil {
 		return fmt.Errorf("the data folder %s can't be read: %w", dir, reason(err))
 	}
-	if !filling && slices.Contains(files, restoring) {
+	if opt.restoring == nil && slices.Contains(files, restoring) {
 		return fmt.Errorf("a restore into the folder %s did not end: run `fhirgate restore` again", dir)
 	}
 	strange := ""
@@ -162,9 +190,12 @@ func checkFolder(fs vfs.FS, dir string, filling bool) error {
 		switch {
 		case strings.HasPrefix(f, "marker."):
 			return nil
-		case f != "LOCK":
+		case f != folderLock:
 			strange = f
 		}
+	}
+	if opt.Existing {
+		return noStore{dir}
 	}
 	if strange != "" {
 		return fmt.Errorf("the folder %s holds other files (%s) and no store: choose an empty folder", dir, strange)
@@ -190,6 +221,9 @@ func (s *Store) open() error {
 	if err != nil {
 		if pebble.IsCorruptionError(err) {
 			return s.unreadable(err)
+		}
+		if errors.Is(err, pebble.ErrDBDoesNotExist) {
+			return noStore{s.dir}
 		}
 		if errors.Is(err, os.ErrPermission) {
 			return fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", s.dir)
@@ -254,6 +288,9 @@ func (s *Store) start() error {
 		s.last = mark // instants that were given are not given again
 	}
 	s.watermark = openWatermark(s.opt.FS, s.dir, s.last)
+	if err := s.identify(); err != nil {
+		return err
+	}
 	s.now = &moment{snap: s.db.NewSnapshot(), micros: s.last, refs: 1}
 	return nil
 }
@@ -277,6 +314,7 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		MaxOpenFiles:                1000,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		DisableAutomaticCompactions: s.opt.bare,
+		ErrorIfNotExists:            s.opt.Existing,
 		Logger:                      logger{s.opt.Log, s.opt.exit},
 		EventListener:               s.listener(),
 	}
@@ -373,7 +411,7 @@ func (s *Store) Close() error {
 	}
 	s.calls.Wait()
 	err := s.now.snap.Close()
-	return errors.Join(err, s.db.Close(), s.watermark.close(), s.lock.Close())
+	return errors.Join(err, s.db.Close(), s.watermark.close(), s.unlock())
 }
 
 // memory returns the machine's memory in bytes; a modest guess where it is not told.

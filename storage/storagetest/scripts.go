@@ -91,8 +91,9 @@ func (s *scripted) Search(url string) ([]fhir.Key, error) {
 	}
 	var keys []fhir.Key
 	err = s.s.View(s.ctx, func(r storage.Reader) error {
+		canonicals := search.NewCanonicals(s.ctx, r)
 		req, _, err := s.parameters.Parse(types, pairs, search.ParseOptions{
-			Now: time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC), Canonicals: search.NewCanonicals(s.ctx, r),
+			Now: time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC), Canonicals: canonicals, IDs: canonicals,
 		})
 		if err != nil {
 			return err

@@ -86,7 +86,8 @@ func (o *Oracle) Search(url string) ([]fhir.Key, error) {
 	if path != "" {
 		types = []string{path}
 	}
-	req, _, err := o.Parameters.Parse(types, pairs, search.ParseOptions{Now: o.Now, Canonicals: search.NewCanonicals(context.Background(), finder{o})})
+	canonicals := search.NewCanonicals(context.Background(), finder{o})
+	req, _, err := o.Parameters.Parse(types, pairs, search.ParseOptions{Now: o.Now, Canonicals: canonicals, IDs: canonicals})
 	if err != nil {
 		return nil, err
 	}

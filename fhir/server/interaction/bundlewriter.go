@@ -130,20 +130,20 @@ func (a *bundleWriter) see(updated time.Time) {
 	}
 }
 
-// match writes a search's entry.
-func (a *bundleWriter) match(base string, m match, mode string) {
+// match writes a search's entry: of a record, or of the resource with an id that it contains.
+func (a *bundleWriter) match(base string, rec *storage.Record, contained string, body []byte, mode string) {
 	a.open()
-	a.fullURL(base, m.rec.Key)
-	if m.id != "" {
-		fragment := fhir.AppendString(nil, "#"+m.id)
+	a.fullURL(base, rec.Key)
+	if contained != "" {
+		fragment := fhir.AppendString(nil, "#"+contained)
 		a.dst = append(a.dst[:len(a.dst)-1], fragment[1:]...)
 	}
-	a.body("resource", m.body)
+	a.body("resource", body)
 	a.dst = append(a.dst, `,"search":{"mode":"`...)
 	a.dst = append(a.dst, mode...)
 	a.dst = append(a.dst, `"}`...)
 	a.close()
-	a.see(m.rec.Updated)
+	a.see(rec.Updated)
 }
 
 // outcome writes a search's entry that holds an OperationOutcome about the search itself.

@@ -29,7 +29,7 @@ type condition struct {
 }
 
 // parseCondition reads the query of a conditional interaction on typ. It must restrict what it finds: a condition without parameters, or
-// with parameters that shape the response rather than choose, is refused.
+// with parameters that shape the result of a search, is refused wherever it stands: in a URL, in If-None-Exist or in a reference.
 func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condition, error) {
 	if err := s.knownType(typ); err != nil {
 		return nil, err
@@ -40,12 +40,16 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	}
 	c := &condition{service: s, typ: typ, pairs: pairs, query: search.Query{Types: []string{typ}}, name: "condition " + typ + "?" + normalQuery(query)}
 	empty := &emptyStore{}
+	ids := search.NewCanonicals(ctx, viewed{s.clients})
 	known := s.custom.Generation()
 	req, issues, err := s.parameters.Parse([]string{typ}, pairs, search.ParseOptions{
-		Deciding: true, Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty), Base: baseIn(ctx)})
+		Deciding: true, Terminology: empty, Canonicals: search.NewCanonicals(ctx, empty), IDs: ids, Base: baseIn(ctx)})
+	if ids.Err() != nil {
+		return nil, ids.Err()
+	}
 	if c.query.Where = req.Where; empty.asked || !s.custom.Certain(known, dependsOnCustom(req, issues, err)) {
 		c.open = true
-		err = s.clients.View(ctx, func(r storage.Reader) error { return c.read(ctx, r) })
+		err = s.clients.View(ctx, func(r storage.Reader) error { return c.read(ctx, r, true) })
 	}
 	if err != nil {
 		return nil, err
@@ -62,11 +66,23 @@ func (s *Service) parseCondition(ctx context.Context, typ, query string) (*condi
 	return c, nil
 }
 
-// read makes the query say what the parameters mean in a view.
-func (c *condition) read(ctx context.Context, r storage.Reader) error {
-	req, _, err := c.service.parse(ctx, &lookedUp{reader: r}, c.query.Types, c.pairs, search.ParseOptions{Deciding: true})
+// read makes the query say what the parameters mean in a view; ids also asks of ids that stand alone whether they are those of several resources.
+func (c *condition) read(ctx context.Context, r storage.Reader, ids bool) error {
+	req, _, err := c.service.parse(ctx, &lookedUp{reader: r}, c.query.Types, c.pairs, ids, search.ParseOptions{Deciding: true})
 	c.query.Where = req.Where
 	return err
+}
+
+// viewed is the search.Finder of a store's current state.
+type viewed struct{ store storage.Store }
+
+// Find implements search.Finder.
+func (v viewed) Find(ctx context.Context, q search.Query) (rows []search.Row, err error) {
+	err = v.store.View(ctx, func(r storage.Reader) error {
+		rows, err = r.Find(ctx, q)
+		return err
+	})
+	return rows, err
 }
 
 // emptyStore is the search.Terminology and search.Finder of a store that holds nothing. It tells whether it was asked.
@@ -131,7 +147,7 @@ func (c *condition) one(ctx context.Context, r storage.Reader, without map[fhir.
 // find returns the matches that are not in without, at most limit.
 func (c *condition) find(ctx context.Context, r storage.Reader, limit int, without map[fhir.Key]bool) ([]fhir.Key, error) {
 	if c.open {
-		if err := c.read(ctx, r); err != nil {
+		if err := c.read(ctx, r, false); err != nil {
 			return nil, err
 		}
 	}

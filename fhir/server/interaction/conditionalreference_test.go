@@ -51,6 +51,43 @@ func TestSingleWritesResolveConditionalReferences(t *testing.T) {
 	}
 }
 
+// TestConditionsTakeNoParametersThatShapeAResult writes conditions wherever they may stand. The resource that some would find is contained in another, and
+// a condition that looks into resources is none that decides.
+func TestConditionsTakeNoParametersThatShapeAResult(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	identified(t, s)
+	put(t, s, `{"resourceType":"Observation","id":"holder","contained":[{"resourceType":"Patient","id":"p","identifier":[{"system":"x","value":"1"}]}],"subject":{"reference":"#p"}}`)
+	const patient = `{"resourceType":"Patient","identifier":[{"system":"x","value":"1"}]}`
+	for _, parameter := range []string{"_count=1", "_sort=_id", "_include=*", "_include:iterate=*", "_revinclude=*", "_total=none", "_contained=true", "_contained=both",
+		"_containedType=contained", "_summary=true", "_elements=id", "_format=json", "_pretty=true"} {
+		refused := func(where string, err error) {
+			t.Helper()
+			var e *fhir.Error
+			if !errors.As(err, &e) || e.Kind != fhir.KindInvalid || e.Issues[0].ID != fhir.IDMisplacedParameter {
+				t.Errorf("%s in %s: %v", parameter, where, err)
+			}
+		}
+		condition := "identifier=x|1&" + parameter
+		_, err := s.Create(ctx, "Patient", resource(t, patient), condition)
+		refused("If-None-Exist", err)
+		_, err = s.Create(ctx, "Observation", resource(t, `{"resourceType":"Observation","subject":{"reference":"Patient?%s"}}`, condition), "")
+		refused("a conditional reference", err)
+		_, err = s.UpdateConditional(ctx, "Patient", resource(t, patient), condition, Conditions{})
+		refused("a conditional update", err)
+		_, err = s.DeleteConditional(ctx, "Patient", condition, Conditions{})
+		refused("a conditional delete", err)
+		_, err = s.PatchConditional(ctx, "Patient", nil, condition, Conditions{})
+		refused("a conditional patch", err)
+		_, err = send(t, s, "transaction", "minimal", `{"request":{"method":"POST","url":"Patient","ifNoneExist":"`+condition+`"},"resource":`+patient+`}`)
+		refused("ifNoneExist", err)
+		_, err = send(t, s, "transaction", "minimal", request("POST", "Observation", "", `{"resourceType":"Observation","subject":{"reference":"Patient?`+condition+`"}}`))
+		refused("a conditional reference of a transaction", err)
+	}
+	if _, err := s.Create(ctx, "Patient", resource(t, patient), "_type=Patient&identifier=x|1"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPatchesMakeNoConditionalReferences(t *testing.T) {
 	s := open(t, Options{})
 	identified(t, s)

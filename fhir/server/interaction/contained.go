@@ -13,48 +13,37 @@ import (
 // containers, or with _containedType=contained what they contain: "the fullUrl points to the containing resource first, and includes the required
 // resolution to the contained resource".
 
-// match is an entry of a page: a record as it is, or what is shown of it.
-type match struct {
-	rec  storage.Record
+// containedMatch is an entry of a page of contained resources: one of them, or a record that matches itself.
+type containedMatch struct {
+	rec  *storage.Record
 	body []byte
 	// id is that of the contained resource which body is; "" for the record itself. typ is the body's type.
 	id, typ string
 }
 
-// asMatches returns records as they are.
-func asMatches(records []storage.Record) []match {
-	out := make([]match, len(records))
-	for i, rec := range records {
-		out[i] = match{rec: rec, body: rec.Body, typ: rec.Key.Type}
-	}
-	return out
-}
-
-// shown returns what a page shows of its matches.
-func (s *Service) shown(ctx context.Context, r storage.Reader, p *searching, records []storage.Record) ([]match, error) {
-	if !p.request.ContainedAlone {
-		return asMatches(records), nil
-	}
+// containedMatches returns what a page of contained resources shows of its matches.
+func (s *Service) containedMatches(ctx context.Context, r storage.Reader, p *searching, records []storage.Record) ([]containedMatch, error) {
 	lookup := &lookup{ctx: ctx, service: s, reader: r}
-	var out []match
-	for _, rec := range records {
+	var out []containedMatch
+	for i := range records {
+		rec := &records[i]
 		tree, err := fhir.ParseResource(rec.Body, fhir.Limits{})
 		if err != nil {
 			return nil, err
 		}
-		entries, err := s.entriesOf(rec)
+		entries, err := s.entriesOf(*rec)
 		if err != nil {
 			return nil, err
 		}
 		if p.request.Contained == search.ContainedBoth && slices.Contains(p.request.Types, rec.Key.Type) &&
 			search.Match(p.request.Where, rec.Key, entries, lookup) {
-			out = append(out, match{rec: rec, body: rec.Body, typ: rec.Key.Type})
+			out = append(out, containedMatch{rec: rec, body: rec.Body, typ: rec.Key.Type})
 		}
 		for _, typ := range p.request.Types {
 			ids := search.ContainedMatches(typ, p.request.Where, entries, lookup)
 			for c := tree.Get("contained").First(); c.Valid(); c = c.Next() {
 				if inner, err := fhir.AsResource(c); err == nil && inner.Type() == typ && slices.Contains(ids, inner.ID()) {
-					out = append(out, match{rec: rec, body: c.Raw(), id: inner.ID(), typ: typ})
+					out = append(out, containedMatch{rec: rec, body: c.Raw(), id: inner.ID(), typ: typ})
 				}
 			}
 		}

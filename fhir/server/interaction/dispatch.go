@@ -368,19 +368,9 @@ func (s *Service) checkParameters(q *Request) error {
 	return nil
 }
 
-// checkCriteria refuses a conditional write without criteria, and parameters that would shape the result of a search.
+// checkCriteria refuses a conditional write without criteria.
 func (q *Request) checkCriteria() error {
-	some := false
-	for _, p := range q.Parameters {
-		name, _, _ := strings.Cut(p.Name, ":")
-		switch name {
-		case "_count", "_sort", "_include", "_revinclude", "_total", "_contained", "_containedType":
-			return fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDMisplacedParameter, "the parameter "+quoted(p.Name)+" shapes the result of a search; a conditional "+
-				string(q.Code)+" takes parameters that say which resource is meant")
-		}
-		some = some || !general[p.Name]
-	}
-	if !some {
+	if !slices.ContainsFunc(q.Parameters, func(p search.Pair) bool { return !general[p.Name] }) {
 		return fhir.NewError(fhir.KindInvalid, fhir.IssueRequired, fhir.IDEmptyCondition, "a conditional "+string(q.Code)+" needs search parameters, and one by id needs [type]/[id]")
 	}
 	return nil

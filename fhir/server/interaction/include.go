@@ -27,8 +27,10 @@ type includer struct {
 	reader  storage.Reader
 	seen    map[fhir.Key]bool
 	found   []storage.Record
-	// shown are the versions that the page has.
-	shown map[versionKey]bool
+	// matches are what the page has beside found. shown are the versions of both; nil until a reference names a version, before which seen tells
+	// them apart.
+	matches []storage.Record
+	shown   map[versionKey]bool
 	// whole is the search that matches are of, where all its pages are read; nil where a page stands for itself.
 	whole finding
 	// room is how many bytes more may be found.
@@ -50,13 +52,12 @@ func (s *Service) include(ctx context.Context, r storage.Reader, p *searching, m
 	if len(rules) == 0 || len(matches) == 0 {
 		return nil, nil
 	}
-	in := &includer{service: s, reader: r, room: room, seen: make(map[fhir.Key]bool, 2*len(matches)), shown: make(map[versionKey]bool, 2*len(matches))}
+	in := &includer{service: s, reader: r, room: room, matches: matches, seen: make(map[fhir.Key]bool, 2*len(matches))}
 	if p.whole {
 		in.whole = p.finding
 	}
 	for i := range matches {
 		in.seen[matches[i].Key] = true
-		in.shown[versionKey{matches[i].Key, matches[i].Version}] = true
 	}
 	from, iterated := matches, false
 	for len(from) > 0 {
@@ -71,7 +72,7 @@ func (s *Service) include(ctx context.Context, r storage.Reader, p *searching, m
 			}
 		}
 		if p.mentioned && !iterated {
-			keys, versions, err := in.mentionedIn(around)
+			keys, versions, err := in.mentionedIn(ctx, around)
 			if err == nil {
 				err = in.reach(ctx, keys, versions)
 			}
@@ -149,7 +150,7 @@ func (in *includer) current(ctx context.Context, keys []fhir.Key) error {
 			if records[i].Version == 0 {
 				continue
 			}
-			if err := in.show(records[i]); err != nil {
+			if err := in.show(&records[i]); err != nil {
 				return err
 			}
 		}
@@ -172,7 +173,7 @@ func (in *includer) versions(ctx context.Context, named []versionKey) error {
 			return err
 		}
 		if !rec.Deleted {
-			if err := in.show(rec); err != nil {
+			if err := in.show(&rec); err != nil {
 				return err
 			}
 		}
@@ -180,18 +181,33 @@ func (in *includer) versions(ctx context.Context, named []versionKey) error {
 	return nil
 }
 
-// show adds a version, once.
-func (in *includer) show(rec storage.Record) error {
-	v := versionKey{rec.Key, rec.Version}
-	if in.shown[v] {
-		return nil
+// shows reports whether the page has a version that a reference names.
+func (in *includer) shows(v versionKey) bool {
+	if in.shown == nil {
+		in.shown = make(map[versionKey]bool, len(in.matches)+len(in.found)+1)
+		for _, records := range [][]storage.Record{in.matches, in.found} {
+			for i := range records {
+				in.shown[versionKey{records[i].Key, records[i].Version}] = true
+			}
+		}
 	}
-	in.shown[v] = true
+	return in.shown[v]
+}
+
+// show adds a version, once.
+func (in *includer) show(rec *storage.Record) error {
+	if in.shown != nil {
+		v := versionKey{rec.Key, rec.Version}
+		if in.shown[v] {
+			return nil
+		}
+		in.shown[v] = true
+	}
 	in.service.sizes.see(rec.Key.Type, len(rec.Body))
 	if in.room -= int64(len(rec.Body)); in.room < 0 {
 		return errCrowded
 	}
-	in.found = append(in.found, rec)
+	in.found = append(in.found, *rec)
 	return nil
 }
 
@@ -238,7 +254,8 @@ func (in *includer) add(keys []fhir.Key, key fhir.Key) []fhir.Key {
 
 // targets returns what the records refer to by the rule's parameter: by type and id, or by the url of a canonical, and the versions that are named.
 func (in *includer) targets(ctx context.Context, rule search.Include, from *neighbourhood) (keys []fhir.Key, versions []versionKey, err error) {
-	named := make(map[string][]string) // canonicals by what may be named, "Library Measure"
+	var named map[string][]string // canonicals by what may be named, "Library Measure"
+	var refs []search.Reference
 	for i := range from.records {
 		typ := from.records[i].Key.Type
 		if rule.Source != "" && typ != rule.Source {
@@ -248,8 +265,7 @@ func (in *includer) targets(ctx context.Context, rule search.Include, from *neig
 		if err != nil {
 			return nil, nil, err
 		}
-		refs, err := in.service.parameters.References(r, rule.Param)
-		if err != nil {
+		if refs, err = in.service.parameters.AppendReferences(refs[:0], r, rule.Param); err != nil {
 			return nil, nil, err
 		}
 		for j := range refs {
@@ -257,6 +273,9 @@ func (in *includer) targets(ctx context.Context, rule search.Include, from *neig
 			if e.URI != "" {
 				types := strings.Join(in.service.parameters.NamedBy(typ, e.Param, rule.Target), " ")
 				if types != "" && !slices.Contains(named[types], e.URI) {
+					if named == nil {
+						named = make(map[string][]string)
+					}
 					named[types] = append(named[types], e.URI)
 				}
 				continue
@@ -266,7 +285,7 @@ func (in *includer) targets(ctx context.Context, rule search.Include, from *neig
 			}
 			if e.Version == "" {
 				keys = in.add(keys, e.Key)
-			} else if n, ok := parseVersion(e.Version); ok && !in.shown[versionKey{e.Key, n}] {
+			} else if n, ok := parseVersion(e.Version); ok && !in.shows(versionKey{e.Key, n}) {
 				versions = append(versions, versionKey{e.Key, n})
 			}
 		}

@@ -30,13 +30,16 @@ func (l *lookedUp) Find(ctx context.Context, q search.Query) ([]search.Row, erro
 }
 
 // parse reads the parameters of a search with what the view holds: stored value sets and code systems, the resources that canonicals name, and
-// the SearchParameters that are in force.
-func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs []search.Pair, opt search.ParseOptions) (search.Request, []fhir.Issue, error) {
+// the SearchParameters that are in force. ids asks of ids that stand alone whether they are those of several resources.
+func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs []search.Pair, ids bool, opt search.ParseOptions) (search.Request, []fhir.Issue, error) {
 	for {
 		known := s.custom.Generation()
 		l.plan = search.Plan{}
 		terms, canonicals := s.terminologyOf(ctx, l.reader), search.NewCanonicals(ctx, l)
 		opt.Terminology, opt.Canonicals, opt.Base = terms, canonicals, baseIn(ctx)
+		if ids {
+			opt.IDs = canonicals
+		}
 		req, issues, err := s.parameters.Parse(types, pairs, opt)
 		l.plan.Steps = append(l.plan.Steps, canonicals.Steps()...)
 		if err := cmp.Or(canonicals.Err(), terms.Err()); err != nil {
@@ -53,7 +56,10 @@ func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs 
 }
 
 // dependsOnCustom reports whether what a search was understood as may be another for another set of custom parameters. R4's own parameters are
-// the same in every set: searches that name no others, which is most, depend on nothing.
+// the same in every set, and so are the codes of their elements: searches that name no others, which is most, depend on nothing.
 func dependsOnCustom(req search.Request, issues []fhir.Issue, err error) bool {
-	return err != nil || len(issues) > 0 || req.Custom || slices.ContainsFunc(req.Includes, func(i search.Include) bool { return i.Param == "" })
+	return err != nil || slices.ContainsFunc(issues, ofParameters) || req.Custom || slices.ContainsFunc(req.Includes, func(i search.Include) bool { return i.Param == "" })
 }
+
+// ofParameters reports whether a warning of a search tells of a parameter, and not of its value.
+func ofParameters(i fhir.Issue) bool { return i.ID != fhir.IDUnknownCode }

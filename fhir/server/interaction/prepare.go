@@ -41,7 +41,7 @@ func (s *Service) validate(r fhir.Resource) []fhir.Issue {
 	if s.validator == nil || s.opt.Level == validation.Off {
 		return s.literalFaults(r)
 	}
-	return s.validator.Validate(r, s.opt.Level)
+	return append(bundleFaults(r), s.validator.Validate(r, s.opt.Level)...)
 }
 
 // extract makes the draft of a valid resource.

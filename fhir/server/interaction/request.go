@@ -81,7 +81,7 @@ func (q *Request) read() bool {
 	case CodeCreate, CodeUpdate, CodePatch, CodeDelete, CodeBundle:
 		return false
 	case CodeOperation:
-		return !q.Operation.Writes
+		return !q.Operation.Writes && (q.Operation.WritesWith == nil || !q.Operation.WritesWith(q))
 	}
 	return true
 }

@@ -177,6 +177,9 @@ func (r *parted) matches(path []string) bool {
 
 // locateKey sets the key of q from the path's first two parts.
 func (s *Service) locateKey(q *Request, path []string) error {
+	if slices.Contains(path, "") {
+		return s.errPath(path)
+	}
 	if len(path) == 0 || path[0] == "metadata" || path[0][0] == '_' || path[0][0] == '$' {
 		return nil
 	}

@@ -33,21 +33,25 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 	if err != nil {
 		return Bundle{}, err
 	}
-	shown, err := s.shown(ctx, r, &p, got.matches)
-	if err != nil {
-		return Bundle{}, err
+	if p.request.ContainedAlone {
+		if got.contained, err = s.containedMatches(ctx, r, &p, got.matches); err != nil {
+			return Bundle{}, err
+		}
+		got.matches = nil
+		if !p.later && !got.found.after {
+			p.place.total = int64(len(got.contained))
+		}
 	}
-	if p.request.ContainedAlone && !p.later && !got.found.after {
-		p.place.total = int64(len(shown))
-	}
-	return s.renderSearch(q, p, got.found, shown, asMatches(got.included), got.plan)
+	return s.renderSearch(q, &p, &got)
 }
 
 // pageRead is a page as it was read: its matches, what they include, and how the search ran where that was asked for.
 type pageRead struct {
 	found             page
 	matches, included []storage.Record
-	plan              *search.Plan
+	// contained is what is shown in place of matches where contained resources are.
+	contained []containedMatch
+	plan      *search.Plan
 }
 
 // pageOf reads the page of a search that p asks for, and notes in p the first page's total and what there is to say of it.
@@ -157,8 +161,8 @@ func recordsOf(ctx context.Context, r storage.Reader, keys []fhir.Key, rows []se
 }
 
 // renderSearch writes the Bundle of a page.
-func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches, included []match, plan *search.Plan) (Bundle, error) {
-	l := s.linksOf(q, &p)
+func (s *Service) renderSearch(q SearchRequest, p *searching, got *pageRead) (Bundle, error) {
+	l, found := s.linksOf(q, p), &got.found
 	links := []link{{"self", l.self()}}
 	if !p.countOnly {
 		links = append(links, link{"first", l.first()})
@@ -174,34 +178,43 @@ func (s *Service) renderSearch(q SearchRequest, p searching, found page, matches
 	if found.after {
 		links = append(links, link{"next", l.to(last, false)})
 	}
-	var size int64
-	for i := range matches {
-		size += int64(len(matches[i].body))
+	size := bytesOf(got.matches) + bytesOf(got.included)
+	for i := range got.contained {
+		size += int64(len(got.contained[i].body))
 	}
-	for i := range included {
-		size += int64(len(included[i].body))
-	}
-	a := newPage("searchset", s.ids.next(), p.place.moment, p.place.total, links, len(matches)+len(included), size, q.Apart)
-	for _, part := range []struct {
-		entries []match
-		mode    string
-	}{{matches, "match"}, {included, "include"}} {
-		for _, m := range part.entries {
-			// _elements names elements of the types searched, _summary is about all resources.
-			if p.subset != nil && (p.subset.summary != "" || slices.Contains(p.request.Types, m.typ)) {
-				var err error
-				if m.body, err = s.subset(m.body, p.subset); err != nil {
-					return Bundle{}, err
-				}
+	a := newPage("searchset", s.ids.next(), p.place.moment, p.place.total, links, len(got.matches)+len(got.contained)+len(got.included), size, q.Apart)
+	write := func(rec *storage.Record, id, typ string, body []byte, mode string) (err error) {
+		// _elements names elements of the types searched, _summary is about all resources.
+		if p.subset != nil && (p.subset.summary != "" || slices.Contains(p.request.Types, typ)) {
+			if body, err = s.subset(body, p.subset); err != nil {
+				return err
 			}
-			a.match(q.Base, m, part.mode)
+		}
+		a.match(q.Base, rec, id, body, mode)
+		return nil
+	}
+	for i := range got.matches {
+		rec := &got.matches[i]
+		if err := write(rec, "", rec.Key.Type, rec.Body, "match"); err != nil {
+			return Bundle{}, err
+		}
+	}
+	for _, m := range got.contained {
+		if err := write(m.rec, m.id, m.typ, m.body, "match"); err != nil {
+			return Bundle{}, err
+		}
+	}
+	for i := range got.included {
+		rec := &got.included[i]
+		if err := write(rec, "", rec.Key.Type, rec.Body, "include"); err != nil {
+			return Bundle{}, err
 		}
 	}
 	if issues := slices.Concat(p.issues, s.incomplete(p.finding, p.includes)); len(issues) > 0 {
 		a.outcome(fhir.AppendOutcome(nil, issues))
 	}
-	if plan != nil {
-		a.outcome(appendPlan(nil, plan))
+	if got.plan != nil {
+		a.outcome(appendPlan(nil, got.plan))
 	}
 	return a.done(), nil
 }

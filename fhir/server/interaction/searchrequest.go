@@ -103,7 +103,7 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 		types = s.parameters.CompartmentTypes(q.Compartment.Type)
 	}
 	looked := &lookedUp{reader: r, explain: p.explain}
-	req, issues, err := s.parse(ctx, looked, types, pairs, search.ParseOptions{
+	req, issues, err := s.parse(ctx, looked, types, pairs, p.cursor == "" || p.posted && !p.later, search.ParseOptions{
 		Lenient: q.Lenient, Now: p.place.moment, Ignore: []string{cursorParameter, explainParameter},
 	})
 	if err != nil {

@@ -418,6 +418,8 @@ func TestConditionalInteractions(t *testing.T) {
 	_, err := s.Create(ctx, "Patient", resource(t, `{"resourceType":"Patient"}`), "identifier=http://x|2")
 	check(t, err, fhir.KindPrecondition, "multiple-matches")
 	_, err = s.Create(ctx, "Patient", resource(t, `{"resourceType":"Patient"}`), "_count=1")
+	check(t, err, fhir.KindInvalid, "misplaced-parameter")
+	_, err = s.Create(ctx, "Patient", resource(t, `{"resourceType":"Patient"}`), "_type=Patient")
 	check(t, err, fhir.KindPrecondition, "empty-condition")
 	_, err = s.UpdateConditional(ctx, "Patient", resource(t, `{"resourceType":"Patient"}`), "identifier=http://x|2", Conditions{})
 	check(t, err, fhir.KindPrecondition, "multiple-matches")

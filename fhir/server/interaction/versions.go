@@ -17,18 +17,52 @@ import (
 func namedVersions(ctx context.Context, r storage.Reader, f finding) ([]fhir.Issue, error) {
 	var issues []fhir.Issue
 	for _, q := range f {
-		for _, link := range followedBy(q) {
-			rows, err := r.Find(ctx, search.Query{Types: []string{link.typ}, Where: search.NamesVersions(link.param), Limit: 1})
+		links := followedBy(q)
+		for len(links) > 0 {
+			n := 1
+			for n < len(links) && links[n].typ == links[0].typ {
+				n++
+			}
+			naming, err := nameVersions(ctx, r, links[:n])
 			if err != nil {
 				return nil, err
 			}
-			if len(rows) > 0 {
+			for _, link := range naming {
 				issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDVersionNotFollowed,
 					Text: fmt.Sprintf("some references of %s.%s name a version; this search follows them to the current version of the resource, and not to the one named", link.typ, link.param)})
 			}
+			links = links[n:]
 		}
 	}
 	return issues, nil
+}
+
+// nameVersions returns those of a type's links of which some reference names a version. Nearly no reference does, so one question is about all.
+func nameVersions(ctx context.Context, r storage.Reader, links []followed) ([]followed, error) {
+	where := make(search.Or, len(links))
+	for i, link := range links {
+		where[i] = search.NamesVersions(link.param)
+	}
+	q := search.Query{Types: []string{links[0].typ}, Where: where, Limit: 1}
+	if len(links) == 1 {
+		q.Where = where[0]
+	}
+	rows, err := r.Find(ctx, q)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	if len(links) == 1 {
+		return links, nil
+	}
+	var out []followed
+	for _, link := range links {
+		one, err := nameVersions(ctx, r, []followed{link})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one...)
+	}
+	return out, nil
 }
 
 // followed is a reference parameter of a type that a query follows.

@@ -20,7 +20,8 @@ type Kind struct {
 	Name string
 	// Run does a job. It returns nil when the job is done, and soon after ctx ends, with any error.
 	Run func(ctx context.Context, run *Run) error
-	// Clean, where not nil, takes away what an ended job has left behind, before its record goes. It may be called more than once.
+	// Clean, where not nil, takes away what an ended job has left behind, before its record goes. It may be called more than once. A job that is
+	// amended meanwhile stays.
 	Clean func(ctx context.Context, j Job) error
 	// Workers is how many jobs of the kind one gateway runs at the same time; 0 means one.
 	Workers int
@@ -290,14 +291,18 @@ func (j *Jobs) Cancel(ctx context.Context, id string) (job Job, err error) {
 	return job, err
 }
 
-// Remove takes an ended job away, with what it left behind. ErrNoJob; a job that has not ended is left as it is, and the error says so.
+// errNotEnded says that a job can't be removed.
+var errNotEnded = errors.New("job: a job that has not ended can't be removed; cancel it first")
+
+// Remove takes an ended job away, with what it left behind. ErrNoJob; a job that has not ended, or is amended meanwhile, is left as it is, and the
+// error says so.
 func (j *Jobs) Remove(ctx context.Context, id string) error {
 	job, err := j.Get(ctx, id)
 	if err != nil {
 		return err
 	}
 	if !job.State.Ended() {
-		return errors.New("job: a job that has not ended can't be removed; cancel it first")
+		return errNotEnded
 	}
 	if k, ok := j.kind(job.Kind); ok && k.Clean != nil {
 		if err := k.Clean(ctx, job); err != nil {
@@ -307,6 +312,15 @@ func (j *Jobs) Remove(ctx context.Context, id string) error {
 	return j.store.Update(ctx, func(tx storage.Tx) error {
 		if err := tx.Guard(ctx, recordName(id)); err != nil {
 			return err
+		}
+		now, err := Read(ctx, tx, id)
+		switch {
+		case errors.Is(err, ErrNoJob): // another gateway was faster
+			return nil
+		case err != nil:
+			return err
+		case !now.State.Ended() || now.Amended != job.Amended || !now.Created.Equal(job.Created):
+			return errNotEnded // the kind's one job may also have been removed by another gateway, and come again
 		}
 		return erase(ctx, tx, id)
 	})
@@ -339,7 +353,11 @@ func (j *Jobs) sweepOnce(ctx context.Context, now time.Time) {
 	all, err := j.List(ctx, "")
 	for _, job := range all {
 		if k, ok := j.kind(job.Kind); ok && job.State.Ended() && now.Sub(job.Ended) > k.Keep {
-			err = errors.Join(err, j.Remove(ctx, job.ID))
+			fault := j.Remove(ctx, job.ID)
+			if errors.Is(fault, ErrNoJob) || errors.Is(fault, errNotEnded) {
+				continue // others have removed or amended it since it was read
+			}
+			err = errors.Join(err, fault)
 		}
 	}
 	if err != nil && ctx.Err() == nil {

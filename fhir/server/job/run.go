@@ -38,7 +38,8 @@ type Run struct {
 	total int64
 }
 
-// Job returns the job as it was read last: when the run began, at an Update or at a heartbeat.
+// Job returns the job as it was read last: when the run began, at an Update or at a heartbeat. What others have amended by then counts as seen, so
+// whoever calls it looks at the Payload of what it returns.
 func (r *Run) Job() Job {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -60,16 +61,14 @@ func (r *Run) progress() (done, total int64) {
 }
 
 // Update changes the job's Payload or Position together with what f writes into tx, renews the lease and stores the progress. f sees the record as
-// it is, with what others have amended, and may run more than once. The error is ErrLost where the run no longer holds the job.
+// it is, with what others have amended, and may run more than once: an amendment that it saw last counts as seen. The error is ErrLost where the run
+// no longer holds the job.
 func (r *Run) Update(ctx context.Context, f func(tx storage.Tx, job *Job) error) error {
-	if err := r.update(ctx, f); err != nil {
-		return err
-	}
-	r.Job() // f has seen it
-	return nil
+	return r.update(ctx, true, f)
 }
 
-func (r *Run) update(ctx context.Context, f func(tx storage.Tx, job *Job) error) error {
+// update is Update; sees says that f reads what others have amended.
+func (r *Run) update(ctx context.Context, sees bool, f func(tx storage.Tx, job *Job) error) error {
 	var now Job
 	err := r.jobs.store.Update(ctx, func(tx storage.Tx) (err error) {
 		if now, err = r.jobs.held(ctx, tx, r.id()); err != nil {
@@ -87,14 +86,19 @@ func (r *Run) update(ctx context.Context, f func(tx storage.Tx, job *Job) error)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.job = now
+	if !now.Until.Before(r.job.Until) { // a heartbeat may have been stored later, and have come here before
+		r.job = now
+	}
+	if sees {
+		r.seen = now.Amended
+	}
 	return nil
 }
 
-// Save stores how far the work is.
+// Save stores how far the work is. It does not look at what others have amended.
 func (r *Run) Save(ctx context.Context, position any) error {
 	raw := Payload(position)
-	return r.Update(ctx, func(_ storage.Tx, job *Job) error {
+	return r.update(ctx, false, func(_ storage.Tx, job *Job) error {
 		job.Position = raw
 		return nil
 	})
@@ -149,11 +153,12 @@ func (r *Run) heartbeat(ctx context.Context) {
 	}
 }
 
-// beat is update by a context of its own: an Update that is broken off may hold its names for as long as the engine keeps its transaction.
+// beat is update, which sees nothing, by a context of its own: an Update that is broken off may hold its names for as long as the engine keeps its
+// transaction.
 func (r *Run) beat(f func(tx storage.Tx, job *Job) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.jobs.opt.Lease)
 	defer cancel()
-	return r.update(ctx, f)
+	return r.update(ctx, false, f)
 }
 
 // work takes up jobs of a kind until ctx ends.
@@ -273,7 +278,7 @@ func (j *Jobs) run(ctx context.Context, k *kind, run *Run) {
 			return j.end(last, tx, &job, Cancelled, "")
 		case ctx.Err() != nil && err != nil:
 			job.State, job.Runner, job.Until = Waiting, "", time.Time{}
-		case errors.As(err, &final):
+		case errors.As(err, &final) && run.lastSeen() == job.Amended:
 			return j.end(last, tx, &job, Failed, final.Error())
 		case err != nil:
 			job.State, job.Runner, job.Until, job.Error = Waiting, "", time.Time{}, err.Error()

@@ -158,18 +158,36 @@ func (s *Set) addWork(ctx context.Context, tx storage.Tx, it item) error {
 	})
 }
 
-// change changes the worklist of a run.
-func (s *Set) change(ctx context.Context, run *job.Run, f func(w *worklist)) (worklist, error) {
-	var w worklist
-	err := run.Update(ctx, func(_ storage.Tx, j *job.Job) (err error) {
+// begin reads the worklist of a run, and how far the run before had come.
+func (s *Set) begin(ctx context.Context, run *job.Run) (w worklist, from position, err error) {
+	err = run.Update(ctx, func(_ storage.Tx, j *job.Job) (err error) {
 		if w, err = decode(j.Payload); err != nil {
 			return err
 		}
-		if f != nil {
-			f(&w)
-			w.Count++
-			j.Payload, j.Position = job.Payload(w), nil
+		from = position{}
+		if j.Position == nil {
+			return nil
 		}
+		if err := json.Unmarshal(j.Position, &from); err != nil {
+			return job.Permanent(err)
+		}
+		return nil
+	})
+	if err == nil {
+		s.adopt(w)
+	}
+	return w, from, err
+}
+
+// change changes the worklist of a run.
+func (s *Set) change(ctx context.Context, run *job.Run, f func(w *worklist)) (w worklist, err error) {
+	err = run.Update(ctx, func(_ storage.Tx, j *job.Job) (err error) {
+		if w, err = decode(j.Payload); err != nil {
+			return err
+		}
+		f(&w)
+		w.Count++
+		j.Payload, j.Position = job.Payload(w), nil
 		return nil
 	})
 	if err == nil {
@@ -191,21 +209,18 @@ type position struct {
 func (s *Set) index(ctx context.Context, run *job.Run) error {
 	s.progress(0, job.Unknown)
 	run.Progress(0, job.Unknown)
-	w, err := s.change(ctx, run, nil)
+	w, from, err := s.begin(ctx, run)
 	if err != nil {
 		return err
 	}
-	if err := s.ready(ctx); err != nil {
-		return err
-	}
-	var from position
-	if p := run.Job().Position; p != nil {
-		if err := json.Unmarshal(p, &from); err != nil {
-			return job.Permanent(err)
-		}
-	}
 	var done int64
-	for len(w.Items) > 0 {
+	for begun := []item(nil); len(w.Items) > 0; {
+		if !within(w.Items, begun) {
+			if err := s.ready(ctx); err != nil {
+				return err
+			}
+		}
+		begun = w.Items
 		typ := next(w.Items)
 		if typ == "" {
 			if w, err = s.finish(ctx, run, w); err != nil {
@@ -219,23 +234,22 @@ func (s *Set) index(ctx context.Context, run *job.Run) error {
 		if done, err = s.pass(ctx, run, w, from, done); err != nil {
 			return err
 		}
-		before := w.Items
 		if w, err = s.change(ctx, run, func(now *worklist) {
 			for i := range now.Items {
-				if slices.ContainsFunc(before, now.Items[i].same) {
+				if slices.ContainsFunc(begun, now.Items[i].same) {
 					now.Items[i].Left = slices.DeleteFunc(slices.Clone(now.Items[i].Left), func(t string) bool { return t == typ })
 				}
 			}
 		}); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(w.Items, func(it item) bool { return !slices.ContainsFunc(before, it.same) }) {
-			if err := s.ready(ctx); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
+}
+
+// within reports whether all of items are among others.
+func within(items, others []item) bool {
+	return !slices.ContainsFunc(items, func(it item) bool { return !slices.ContainsFunc(others, it.same) })
 }
 
 // ready makes what is to be indexed begin: the parameters of a worklist that was read are in force when it returns, and writes that were extracted

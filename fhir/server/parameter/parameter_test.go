@@ -50,6 +50,8 @@ type gateway struct {
 	parameters *search.Parameters
 	jobs       *job.Jobs
 	extracted  atomic.Int64 // how often the indexing made entries
+	// onEntries, where not nil, is told before it makes those of a version.
+	onEntries func(storage.Record)
 }
 
 func open(t *testing.T, store storage.Store) *gateway {
@@ -58,6 +60,9 @@ func open(t *testing.T, store storage.Store) *gateway {
 	var err error
 	g.Set, err = Open(t.Context(), Options{Store: store, Parameters: g.parameters, Jobs: g.jobs, Retry: time.Millisecond, Entries: func(rec storage.Record) ([]search.Entry, error) {
 		g.extracted.Add(1)
+		if g.onEntries != nil {
+			g.onEntries(rec)
+		}
 		r, err := fhir.ParseResource(rec.Body, fhir.Limits{})
 		if err != nil {
 			return nil, err

@@ -41,7 +41,7 @@ type Config struct {
 	Origins []string
 
 	Limits Limits
-	// CompressAbove is the size in bytes from which responses are compressed for clients that accept gzip; 64 KiB by default, negative never.
+	// CompressAbove is the size in bytes from which responses are compressed for clients that accept gzip or zstd; 64 KiB by default, negative never.
 	CompressAbove int
 
 	// Version is the software's version and Released its date (YYYY-MM-DD), for the CapabilityStatement.
@@ -68,6 +68,8 @@ type Limits struct {
 	Nodes  int // values of a body; fhir.Limits' default
 	// Search bounds the time of a search or history; 60 s.
 	Search time.Duration
+	// Request bounds the time of a request from its header to the end of its response; 10 min. NewServer is given the same.
+	Request time.Duration
 }
 
 // withDefaults returns the configuration with every zero field set, or what is wrong with it.
@@ -89,6 +91,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Limits.Search == 0 {
 		c.Limits.Search = time.Minute
+	}
+	if c.Limits.Request == 0 {
+		c.Limits.Request = RequestTime
 	}
 	if c.drainTime == 0 {
 		c.drainTime = drainTime

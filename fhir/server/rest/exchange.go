@@ -43,18 +43,19 @@ func newExchange(h *Handler, c *gin.Context, name string) *exchange {
 	return x
 }
 
-// finish ends an exchange: a panic becomes a 500, and the request is counted and logged. Log lines hold the route's pattern and neither
-// ids, values, headers nor bodies.
+// finish ends an exchange: a panic becomes a 500, or cuts the connection where a part of the response is on its way.
 func (x *exchange) finish() {
-	if p := recover(); p != nil {
-		if p == http.ErrAbortHandler {
-			if x.upload != nil {
-				x.upload.release()
-			}
-			panic(p)
-		}
+	defer x.end()
+	if p := recover(); p == http.ErrAbortHandler {
+		panic(p)
+	} else if p != nil {
 		x.fail(&panicked{p, debug.Stack()})
 	}
+}
+
+// end counts and logs the request, and gives back what it held, however it ended. Log lines hold the route's pattern and neither ids, values, headers
+// nor bodies.
+func (x *exchange) end() {
 	took := time.Since(x.start)
 	status := x.w.Status()
 	x.h.metrics.observe(x.name, status, took)

@@ -27,6 +27,7 @@ func (x *exchange) negotiate() error {
 		// The Accept header of who writes raw content is often made for reading it.
 		x.format, err = &x.h.formats.types[0], nil
 	}
+	q.Pieces = err == nil && x.format.format.Decode == nil && !q.View.Pretty
 	return err
 }
 

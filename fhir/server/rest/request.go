@@ -15,8 +15,8 @@ import (
 // formType is the media type of a POST _search.
 const formType = "application/x-www-form-urlencoded"
 
-// readRequest makes x.q of the request line and the headers, and negotiates the format of the response. The body of a search is read with them, since
-// it holds parameters; that of a write is read when the request has been admitted.
+// readRequest makes x.q of the request line and the headers, and negotiates the format of the response. The body is read when the request has been
+// admitted.
 func (x *exchange) readRequest() error {
 	q := &x.q
 	path, err := interaction.SplitPath(x.parts[:0], x.path())
@@ -48,9 +48,8 @@ func (x *exchange) readRequest() error {
 	case interaction.CodeSearchType, interaction.CodeSearchSystem, interaction.CodeSearchCompartment:
 		q.Explain = x.r.Header.Get("X-Explain") == "true"
 		if x.r.Method == http.MethodPost {
-			if err := x.readForm(); err != nil {
-				return err
-			}
+			q.ReadBody = x.form
+			return nil // the form may say the format
 		}
 	case interaction.CodeCreate, interaction.CodeUpdate:
 		if q.ReadBody = x.resource; q.Key.Type == binaryType {
@@ -67,11 +66,7 @@ func (x *exchange) readRequest() error {
 			}
 		}
 	}
-	if err := x.negotiate(); err != nil {
-		return err
-	}
-	q.Pieces = x.format != nil && x.format.format.Decode == nil && !q.View.Pretty
-	return nil
+	return x.negotiate()
 }
 
 // path returns the path of the request below the base, escaped where it holds an escaped slash.
@@ -116,19 +111,22 @@ func (x *exchange) readConditions() error {
 	return x.h.cfg.Service.ReadConditions(&x.q, &stated)
 }
 
-// readForm reads the body of a POST _search.
-func (x *exchange) readForm() error {
+// form reads the body of a POST _search into the parameters. Its _format may choose another format of the response.
+func (x *exchange) form() (fhir.Resource, error) {
 	m := parseMediaType(x.r.Header.Get("Content-Type"))
 	if m.name != formType && !(m.name == "" && x.r.ContentLength == 0) || m.charset != "" && m.charset != "utf-8" && m.charset != "utf8" {
-		return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentType, "a POST _search carries "+formType+" in UTF-8")
+		return fhir.Resource{}, fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentType, "a POST _search carries "+formType+" in UTF-8")
 	}
 	b, err := x.body()
 	if err != nil {
-		return err
+		return fhir.Resource{}, err
 	}
 	form := strings.Trim(string(b), "\r\n")
 	x.q.Posted = form != ""
-	return x.q.ReadQuery(form)
+	if err := x.q.ReadQuery(form); err != nil {
+		return fhir.Resource{}, err
+	}
+	return fhir.Resource{}, x.negotiate()
 }
 
 // bundle reads the body of a batch or transaction.

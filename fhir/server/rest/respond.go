@@ -135,8 +135,15 @@ func (x *exchange) writeParts(status int, parts [][]byte) (whole bool) {
 	head["Content-Type"] = x.format.header
 	head["Vary"] = varyHeader
 	head["X-Content-Type-Options"] = sniffHeader
-	if above := x.h.cfg.CompressAbove; above >= 0 && size >= above && acceptsGzip(x.r.Header["Accept-Encoding"]) {
-		return x.compressed(status, parts)
+	if c := x.coding(size); c != nil {
+		// Entity tags are weak, so that they are right for every coding.
+		head["Content-Encoding"] = c.header
+		x.w.WriteHeader(status)
+		if x.r.Method == http.MethodHead {
+			x.w.WriteHeaderNow()
+			return true
+		}
+		return c.packed(x.w, func(w io.Writer) error { return x.send(w, parts, size) }) == nil
 	}
 	head["Content-Length"] = []string{strconv.Itoa(size)}
 	x.w.WriteHeader(status)
@@ -145,33 +152,12 @@ func (x *exchange) writeParts(status int, parts [][]byte) (whole bool) {
 
 // send writes the parts of a body of size bytes to w, which is or leads to the client. A client that takes none of a long one for stallTime has gone: it would hold the memory of its response.
 func (x *exchange) send(w io.Writer, parts [][]byte, size int) error {
-	if size <= startSize {
-		for _, p := range parts {
-			if _, err := w.Write(p); err != nil {
-				return err
-			}
-		}
-		return nil
+	if size > startSize {
+		w = x.patient(w)
 	}
-	control, end := http.NewResponseController(x.w), x.start.Add(bodyTime)
-	const piece = startSize / 4
-	sent := piece // since the last deadline
-	for _, body := range parts {
-		for len(body) > 0 {
-			if sent >= piece {
-				deadline := time.Now().Add(x.h.cfg.stallTime)
-				if deadline.After(end) {
-					deadline = end
-				}
-				// Where there are no deadlines, as in a test without a connection, nothing stalls.
-				_ = control.SetWriteDeadline(deadline)
-				sent = 0
-			}
-			chunk := body[:min(len(body), piece-sent)]
-			if _, err := w.Write(chunk); err != nil {
-				return err
-			}
-			body, sent = body[len(chunk):], sent+len(chunk)
+	for _, p := range parts {
+		if _, err := w.Write(p); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -210,14 +196,28 @@ func (x *exchange) stream(status int, o *interaction.OperationResponse) error {
 	}
 	head["Vary"] = varyHeader
 	head["X-Content-Type-Options"] = sniffHeader
+	var c *coding
+	if o.ContentType == "" {
+		c = x.coding(-1)
+	}
+	if c != nil {
+		head["Content-Encoding"] = c.header
+	}
 	x.w.WriteHeader(status)
 	if x.r.Method == http.MethodHead {
 		x.w.WriteHeaderNow()
 		return nil
 	}
-	err := o.Stream(x.r.Context(), x.w)
+	write := func(w io.Writer) error { return o.Stream(x.r.Context(), w) }
+	var err error
+	if c != nil {
+		err = c.packed(x.patient(x.w), write)
+	} else {
+		err = write(x.patient(x.w))
+	}
 	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
-		return nil // the client has gone
+		// The client has gone, or reads no more than what it has: it must not take that for the whole.
+		panic(http.ErrAbortHandler)
 	}
 	return err
 }
@@ -229,7 +229,7 @@ func (x *exchange) empty(status int) {
 	x.w.WriteHeaderNow()
 }
 
-// capabilities responds with the CapabilityStatement, packed once for all clients that take gzip.
+// capabilities responds with the CapabilityStatement, packed once in each coding.
 func (x *exchange) capabilities(res *interaction.Response) error {
 	s := x.h.statement(x.q.Base)
 	head := x.w.Header()
@@ -240,14 +240,15 @@ func (x *exchange) capabilities(res *interaction.Response) error {
 		return nil
 	}
 	v := &x.q.View
-	if s.packed != nil && v.Summary == "" && len(v.Elements) == 0 && !v.Pretty && x.format.format == &jsonFormat && x.h.cfg.CompressAbove >= 0 && acceptsGzip(x.r.Header["Accept-Encoding"]) {
+	c := x.coding(-1)
+	if packed := s.packed[c]; packed != nil && v.Summary == "" && len(v.Elements) == 0 && !v.Pretty && x.format.format == &jsonFormat {
 		head["Content-Type"] = x.format.header
 		head["Vary"] = varyHeader
 		head["X-Content-Type-Options"] = sniffHeader
-		head["Content-Encoding"] = gzipHeader
-		head["Content-Length"] = []string{strconv.Itoa(len(s.packed))}
+		head["Content-Encoding"] = c.header
+		head["Content-Length"] = []string{strconv.Itoa(len(packed))}
 		x.w.WriteHeader(http.StatusOK)
-		x.w.Write(s.packed) // an error means that the client has gone
+		x.w.Write(packed) // an error means that the client has gone
 		return nil
 	}
 	x.write(res.Status, res.Resource)

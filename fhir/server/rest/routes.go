@@ -32,7 +32,12 @@ func (h *Handler) routes() {
 		}
 	}
 	h.engine.NoRoute(serve)
-	h.engine.NoMethod(serve)
+	h.engine.NoMethod(h.handle("unknown", func(x *exchange) error {
+		if belowBase(x.r) {
+			return h.serve(x)
+		}
+		return fhir.NewError(fhir.KindNotAllowed, fhir.IssueNotSupported, fhir.IDMethodNotAllowed, "this path is served with "+x.w.Header().Get("Allow"))
+	}))
 
 	list := []string{http.MethodGet, http.MethodHead}
 	for _, m := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
@@ -62,9 +67,15 @@ func (h *Handler) handle(name string, f func(*exchange) error) gin.HandlerFunc {
 	}
 }
 
+// belowBase reports whether the path of a request is the base or below it.
+func belowBase(r *http.Request) bool {
+	return (r.URL.Path == basePath || strings.HasPrefix(r.URL.Path, basePath+"/")) && !strings.HasPrefix(r.URL.RawPath, basePath+"%")
+}
+
 // serve serves every interaction.
 func (h *Handler) serve(x *exchange) error {
-	if path := x.r.URL.Path; path != basePath && !strings.HasPrefix(path, basePath+"/") || strings.HasPrefix(x.r.URL.RawPath, basePath+"%") {
+	x.w.Header().Del("Allow") // of Gin, which does not know all paths
+	if !belowBase(x.r) {
 		return fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDUnknownPath, "FHIR is served under "+basePath)
 	}
 	if x.r.Method == http.MethodOptions {

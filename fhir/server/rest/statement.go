@@ -53,7 +53,11 @@ func (h *Handler) renderCapability() (before, after []byte) {
 	w.Open('[')
 	w.Open('{')
 	w.String("mode", "server")
-	w.String("documentation", "Unknown parameters are refused; with Prefer: handling=lenient they are ignored and reported. "+notServed())
+	unknown := "Unknown parameters are refused; with Prefer: handling=lenient they are ignored and reported. "
+	if h.cfg.Lenient {
+		unknown = "Unknown parameters are ignored and reported; with Prefer: handling=strict they are refused. "
+	}
+	w.String("documentation", unknown+notServed())
 	w.Name("security")
 	w.Open('{')
 	w.Bool("cors", len(h.cfg.Origins) > 0)

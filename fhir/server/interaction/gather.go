@@ -1,0 +1,36 @@
+package interaction
+
+import (
+	"context"
+	"strings"
+
+	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
+)
+
+// What operations need that gather resources of many kinds.
+
+// Snapshot calls f with a context in which all reads of the Service show one moment of the store. f runs once, in one goroutine.
+func (s *Service) Snapshot(ctx context.Context, f func(ctx context.Context) error) error {
+	return failure("read", fhir.Key{}, s.reading(ctx, func(r storage.Reader) error { return f(withReader(ctx, r)) }))
+}
+
+// ReadMany returns the current versions of keys, in their order; a Record with Version 0 stands for one that is deleted or never existed.
+func (s *Service) ReadMany(ctx context.Context, keys []fhir.Key) (records []storage.Record, err error) {
+	err = s.reading(ctx, func(r storage.Reader) (err error) {
+		records, err = r.GetMany(ctx, keys)
+		return err
+	})
+	return records, failure("read", fhir.Key{}, err)
+}
+
+// Local reads a literal reference to a resource of this server, whose client sees it as base. version is the version id that the reference names; ""
+// where it names none. ok is false for a reference to anything else.
+func (s *Service) Local(base, reference string) (key fhir.Key, version string, ok bool) {
+	rest, _ := s.names(base).cut(withoutFragment(reference))
+	if key, ok = s.localKey(rest); !ok {
+		return fhir.Key{}, "", false
+	}
+	_, version, _ = strings.Cut(rest, "/_history/")
+	return key, version, true
+}
