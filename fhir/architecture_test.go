@@ -105,6 +105,7 @@ var allowed = []struct {
 	{"fhir/server/operation/document.go", []string{"Composition", "Location"}, "what $document is defined for, and the HTTP header Location"},
 	{"fhir/server/graphql", []string{"List"}, "the end of the names of searches, PatientList"},
 	{"cmd/fhirgate/load", []string{"Location"}, "the HTTP header Location"},
+	{"fhir/server/operation/find.go", []string{"List", "Patient"}, "List/$find is of a patient"},
 	{"fhir/terminology", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
 	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},
 	{"storage/storagetest/population.go", []string{"Patient", "Encounter", "Observation", "Organization", "Practitioner"},

@@ -232,6 +232,7 @@ const (
 	IDDocumentForeign     IssueID = "document-foreign"     // A document would have to hold a resource of another server, which is not asked.
 	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources than the server puts into one.
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
+	IDOperationCost       IssueID = "operation-cost"       // The operation would return or read more than the server allows.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.
 	IDFHIRPathElement     IssueID = "fhirpath-element"     // A path leads to an element that cannot exist.
 	IDFHIRPathType        IssueID = "fhirpath-type"        // A value has another type than the expression needs.

@@ -165,9 +165,9 @@ func (s *Store) fail(err error) error {
 	defer s.mu.Unlock()
 	if s.broken == nil {
 		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, fhir.IDStorageLog, "the store can't write; it must be restarted")
-		e.Err = err
+		e.Err = scrubbed{err}
 		s.broken = e
-		s.opt.Log.Error("the log of the store failed; nothing can be written until it is opened again", "error", err.Error())
+		s.opt.Log.Error("the log of the store failed; nothing can be written until it is opened again", "error", scrub(err))
 	}
 	return s.broken
 }

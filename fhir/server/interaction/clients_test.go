@@ -3,10 +3,12 @@ package interaction
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/fhirpath"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -71,6 +73,14 @@ func TestWhatClientsAskPassesTheClientsStore(t *testing.T) {
 		},
 		"resolve": func() error {
 			_, _, err := s.Knowledge().Resolve(ctx, fhir.Resource{}, "Patient/p0")
+			return err
+		},
+		"memberOf": func() error {
+			_, _, err := s.Knowledge().MemberOf(ctx, slices.Values([]fhirpath.Code{{System: "http://example.org/cs", Code: "a"}}), "http://example.org/v")
+			return err
+		},
+		"subsumes": func() error {
+			_, _, err := s.Knowledge().Subsumes(ctx, fhirpath.Code{System: "http://example.org/cs", Code: "a"}, fhirpath.Code{System: "http://example.org/cs", Code: "b"})
 			return err
 		},
 	}

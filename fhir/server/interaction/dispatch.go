@@ -215,10 +215,11 @@ func (s *Service) capabilities(q *Request) (Response, error) {
 
 // operate runs an operation.
 func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
-	if q.Resource.Valid() && q.Resource.Type() != "Parameters" && !(q.Operation.Raw && q.Resource.Type() == "Binary") {
+	o := q.Operation
+	if q.Resource.Valid() && q.Resource.Type() != "Parameters" && !o.Resource && !(o.Raw && q.Resource.Type() == "Binary") {
 		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDParametersExpected, "an operation takes a Parameters resource")
 	}
-	res, err := q.Operation.Run(ctx, q)
+	res, err := o.Run(ctx, q)
 	if err != nil {
 		return Response{}, err
 	}

@@ -80,6 +80,41 @@ func TestIncludesBringTheVersionThatAReferenceNames(t *testing.T) {
 	}
 }
 
+// TestChainsInsideResourcesSayThatTheyFollowNoVersions has references that name versions in what a document, a message and other resources hold.
+func TestChainsInsideResourcesSayThatTheyFollowNoVersions(t *testing.T) {
+	s := open(t, Options{})
+	put(t, s, `{"resourceType":"Patient","id":"p","name":[{"family":"Old"}]}`)
+	put(t, s, `{"resourceType":"Patient","id":"p","name":[{"family":"New"}]}`)
+	put(t, s, `{"resourceType":"Organization","id":"o","name":"O"}`)
+	put(t, s, `{"resourceType":"Bundle","id":"document","type":"document","entry":[{"resource":{"resourceType":"Composition","id":"c","status":"final","type":{"text":"x"},"date":"2024","title":"T",
+		"contained":[{"resourceType":"PractitionerRole","id":"r","organization":{"reference":"Organization/o/_history/1"}}],
+		"author":[{"reference":"#r"}],"subject":{"reference":"Patient/p/_history/1"},"encounter":{"reference":"Encounter/e"}}}]}`)
+	put(t, s, `{"resourceType":"Bundle","id":"message","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","id":"h","eventCoding":{"code":"admin"},"source":{"endpoint":"http://example.org"},
+		"sender":{"reference":"Organization/o"},"author":{"reference":"Practitioner/x"}}}]}`)
+	put(t, s, `{"resourceType":"MedicationRequest","id":"m","status":"active","intent":"order","subject":{"reference":"Patient/p"},"medicationReference":{"reference":"#x"},
+		"contained":[{"resourceType":"Medication","id":"x","manufacturer":{"reference":"Organization/o/_history/1"}}]}`)
+	for query, want := range map[string]string{
+		"Bundle?composition.patient.name=new":                            "Bundle/document/1 match version-not-followed",
+		"Bundle?composition.subject:Patient.name=old":                    "version-not-followed",
+		"Bundle?composition.author:PractitionerRole.organization.name=o": "Bundle/document/1 match version-not-followed",
+		"Bundle?composition.encounter.status=planned":                    "",
+		"Bundle?composition.patient=Patient/p":                           "Bundle/document/1 match",
+		"Bundle?composition.status=final":                                "Bundle/document/1 match",
+		"Bundle?message.sender.name=o":                                   "Bundle/message/1 match",
+		"MedicationRequest?medication.manufacturer.name=o":               "MedicationRequest/m/1 match version-not-followed",
+		"MedicationRequest?medication.code=y":                            "",
+		"Medication?_contained=true&manufacturer.name=o":                 "MedicationRequest/m/1 match version-not-followed",
+		"Medication?_contained=both&manufacturer.name=o":                 "MedicationRequest/m/1 match version-not-followed",
+		"Medication?_contained=true&manufacturer=o":                      "MedicationRequest/m/1 match",
+	} {
+		typ, query, _ := strings.Cut(query, "?")
+		all, _ := shown(t, s, SearchRequest{Base: base, Path: typ, Types: []string{typ}, Parameters: pairs(query)})
+		if got := strings.Join(all, " "); got != want {
+			t.Errorf("%s?%s: %s, want %s", typ, query, got, want)
+		}
+	}
+}
+
 // TestWholeSearchesHaveEachResourceOnce reads a compartment page by page, of which members refer to each other.
 func TestWholeSearchesHaveEachResourceOnce(t *testing.T) {
 	s := open(t, Options{})

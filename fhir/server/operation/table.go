@@ -10,9 +10,23 @@ type Service interface {
 	Assembler
 	Indexer
 	Knower
+	Walker
+	Patcher
 }
 
 // Table returns the operations that are served, by name.
 func Table(s Service, reg *definition.Registry) []interaction.Operation {
-	return []interaction.Operation{Document(s, reg), Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s), Versions(reg), GraphQL(s, reg)}
+	return []interaction.Operation{
+		Convert(reg),
+		Document(s, reg),
+		Everything(s, reg),
+		FHIRPath(s, reg),
+		Find(s, reg),
+		GraphQL(s, reg),
+		Meta(s, reg),
+		MetaAdd(s, reg),
+		MetaDelete(s, reg),
+		ReindexStatus(s),
+		Versions(reg),
+	}
 }
