@@ -47,6 +47,7 @@ var imports = map[string][]string{
 	"storage/mongodb/mongotest":  {},
 	"storage/embedded":           {"storage", "fhir/search", "fhir"},
 	"storage/storagetest":        {"storage", "fhir/..."},
+	"storage/traced":             {"storage", "fhir/search", "fhir"},
 	"validation":                 {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/xhtml"},
 	"fhir/server/job":            {"storage"},
 	"fhir/server/parameter":      {"fhir", "fhir/definition", "fhir/search", "storage", "fhir/server/job"},
@@ -75,6 +76,7 @@ var libraries = []struct {
 	{"github.com/xeipuuv/gojsonschema", []string{"validation"}, 1},
 	{"github.com/google/fhir/go", []string{"validation"}, 1},
 	{"github.com/spf13/cobra", []string{"cmd"}, 0},
+	{"go.opentelemetry.io", []string{"cmd", "fhir/server/rest", "storage/traced"}, 0},
 	{"github.com/vektah/gqlparser", []string{"fhir/server/graphql"}, 0},
 	// What lies below the interactions does not know HTTP. fhir has the one table of statuses, and an interaction needs their names and those
 	// of methods, because the entries of a batch and of a history carry them.

@@ -216,6 +216,7 @@ const (
 	IDStorageLog         IssueID = "storage-log"         // The store cannot write until it is restarted.
 	IDStorageTooLarge    IssueID = "storage-too-large"   // The resource with its index is larger than the database stores.
 	IDStorageUnavailable IssueID = "storage-unavailable" // The database cannot be reached; retry.
+	IDStorageUnknown     IssueID = "storage-unknown"     // The database failed while it stored the write, which may be stored. Look for it before you send it again.
 )
 
 // Stored SearchParameters.

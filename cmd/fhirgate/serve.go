@@ -135,6 +135,9 @@ func serve(ctx context.Context, p *program, s *settings) error {
 		return err
 	}
 	defer gw.close()
+	if gw.tracing, err = newTracing(ctx, log); err != nil {
+		return err
+	}
 
 	f := &front{}
 	open := func() error {

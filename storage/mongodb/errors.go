@@ -111,6 +111,19 @@ func commitUnknown(err error) bool {
 	return failed || noServer(err) || label(err, "UnknownTransactionCommitResult") || label(err, "RetryableWriteError")
 }
 
+// insertUnknown reports whether an insert outside of a transaction, which the driver sends twice where it may, may have been done all the same.
+func insertUnknown(err error) bool {
+	if err == nil || noServer(err) || errors.Is(err, mongo.ErrClientDisconnected) {
+		return false
+	}
+	var written mongo.WriteException
+	if _, failed := writeConcernFailed(err); failed || errors.As(err, &written) && written.WriteConcernError != nil {
+		return true
+	}
+	return label(err, "RetryableWriteError") || mongo.IsNetworkError(err) || mongo.IsTimeout(err) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
 // noServer reports whether err says that no server was there to take a command, or none with a connection to send it by.
 func noServer(err error) bool {
 	var selection topology.ServerSelectionError

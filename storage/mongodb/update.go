@@ -57,8 +57,8 @@ var (
 
 // Update implements storage.Store. Transactions have snapshot reads and majority writes and are tried again as the driver's documentation
 // says: the whole of it on TransientTransactionError and on a duplicate key (another Update made the resource first), the commit alone on
-// UnknownTransactionCommitResult. Where the connection is lost in a commit and no server answers in time, the error is KindUnavailable and
-// the Update may have been stored: this is the one case in which an error does not mean that nothing is.
+// UnknownTransactionCommitResult. Where the connection is lost in a commit and no server answers in time, or ctx ends in it, the error is
+// storage.Unknown.
 func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	if err := cmp.Or(ctx.Err(), s.serving(ctx)); err != nil {
 		return err
@@ -68,8 +68,8 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	for try := 0; ; try++ {
 		start := time.Now()
 		err, own := s.try(ctx, f, try)
-		if err == nil {
-			return nil
+		if err == nil || storage.IsUnknown(err) {
+			return err
 		}
 		// The server ends transactions that live too long, and then does not know them. Elections do that too, but not twice to a slow one.
 		slowly := code(err, codeNoSuchTransaction) && time.Since(start) > slowTransaction
@@ -194,14 +194,17 @@ func (t *tx) write(ctx context.Context) error {
 }
 
 // insert stores one resource outside of a transaction. Where a transaction has stored the same one and does not end, the server would wait as
-// long as that lives: the time of the command bounds it.
+// long as that lives: the time of the command bounds it. An insert that is given up may be done all the same.
 func (t *tx) insert(ctx context.Context, typ string, doc any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	within, cancel := context.WithTimeout(ctx, 2*t.s.limits.locked)
 	defer cancel()
 	defer t.s.whileWaiting(within)()
 	_, err := t.s.current(typ).InsertOne(within, doc)
-	if err != nil && ctx.Err() == nil && (within.Err() != nil || code(err, codeMaxTimeExpired) || errors.Is(err, context.DeadlineExceeded)) {
-		return unavailable("update", err)
+	if insertUnknown(err) {
+		return storage.Unknown("insert", err)
 	}
 	return err
 }
@@ -255,18 +258,26 @@ func (t *tx) startTransaction() error {
 	return sess.StartTransaction(options.Transaction().SetReadConcern(readconcern.Snapshot()).SetWriteConcern(writeconcern.Majority()).SetReadPreference(readpref.Primary()))
 }
 
-// commitFor is how long a commit whose result is unknown is asked for again.
-const commitFor = 15 * time.Second
-
-// commit commits the transaction. A commit whose result is unknown is retried; the server performs it once.
+// commit commits the transaction. A commit whose result is unknown is retried; the server performs it once. Where no server could be sent it, it
+// was not performed, and no server commits it by itself.
 func (t *tx) commit(ctx context.Context) error {
-	begun := time.Now()
+	begun, sent := time.Now(), false
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	for {
 		err := t.sess.CommitTransaction(ctx)
-		if err == nil || !commitUnknown(err) || ctx.Err() != nil || code(err, codeMaxTimeExpired) {
+		sent = sent || !noServer(err)
+		over := ctx.Err() != nil
+		switch {
+		case err == nil || !over && !commitUnknown(err):
 			return err
-		}
-		if time.Since(begun) > commitFor {
+		case !over && !code(err, codeMaxTimeExpired) && time.Since(begun) <= t.s.limits.commit:
+		case sent:
+			return storage.Unknown("commit", err)
+		case over:
+			return ctx.Err()
+		default:
 			return unavailable("commit", err)
 		}
 	}

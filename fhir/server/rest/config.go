@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -52,6 +53,8 @@ type Config struct {
 
 	// Logger gets one line for each request at level Info and one for each failure at level Error; nil logs nothing.
 	Logger *slog.Logger
+	// Tracer makes a span for each request; nil for none.
+	Tracer trace.Tracer
 	// Metrics is where the metrics of requests are registered and what /metrics shows; nil means a registry of its own, with Go's metrics.
 	Metrics *prometheus.Registry
 

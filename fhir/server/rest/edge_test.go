@@ -147,6 +147,20 @@ func TestFailuresShowAReferenceAndNoCause(t *testing.T) {
 	}
 }
 
+// Clients retry what is answered with Retry-After, and what may be stored is not to be stored twice.
+func TestRetryAfterIsOnlyWhereARetryIsSafe(t *testing.T) {
+	for id, want := range map[string]bool{"storage-unavailable": true, "storage-unknown": false} {
+		err := error(fhir.NewError(fhir.KindUnavailable, fhir.IssueTransient, fhir.IDStorageUnavailable, "gone"))
+		if !want {
+			err = storage.Unknown("update", errors.New("secret cause"))
+		}
+		a := newServer(t, broken(err)).do(t, "GET", "/fhir/Patient/a?_format=json", nil, "")
+		if _, got := a.issue(t); a.status != 503 || got != id || (a.header.Get("Retry-After") != "") != want || strings.Contains(string(a.body), "secret") {
+			t.Errorf("%d %v %s", a.status, a.header, a.body)
+		}
+	}
+}
+
 // slow is a store whose searches for patients take until they are given up.
 type slow struct{ storage.Store }
 
