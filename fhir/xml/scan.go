@@ -155,6 +155,12 @@ func newScanner(r io.Reader, lim Limits) *scanner {
 	return s
 }
 
+// within begins anew with the text of a narrative, which is all in the buffer.
+func (s *scanner) within(text string) {
+	*s = scanner{buf: append(s.buf[:0], text...), end: len(text), lim: Limits{}.withDefaults(), begun: true, ended: true, entities: true,
+		names: s.names[:0], open: s.open[:0], spaces: s.spaces[:0], bindings: s.bindings[:0], tok: token{attrs: s.tok.attrs[:0]}}
+}
+
 // scanners are scanners whose buffers are used again.
 var scanners = sync.Pool{New: func() any { return &scanner{buf: make([]byte, chunk)} }}
 
