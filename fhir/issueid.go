@@ -263,6 +263,7 @@ const (
 	IDCodeEnum        IssueID = "code-enum"        // The code is not in the value set of a required binding.
 	IDReferenceFormat IssueID = "reference-format" // The reference is of no form that R4 has: it points to nothing.
 	IDReferenceTarget IssueID = "reference-target" // The reference names a type of resource that the element may not refer to.
+	IDReferenceInside IssueID = "reference-inside" // The reference is to a contained resource that is not there (ref-1).
 	IDNarrativeScript IssueID = "narrative-script" // The narrative can run a script or load content from elsewhere.
 	IDNarrativeMarkup IssueID = "narrative-markup" // The narrative is not the XHTML that R4 allows.
 	IDNestingCost     IssueID = "nesting-cost"     // The resource is nested too deeply for its size.

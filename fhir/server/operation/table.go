@@ -10,6 +10,7 @@ type Service interface {
 	Assembler
 	Indexer
 	Knower
+	Newester
 	Walker
 	Patcher
 }
@@ -23,6 +24,7 @@ func Table(s Service, reg *definition.Registry) []interaction.Operation {
 		FHIRPath(s, reg),
 		Find(s, reg),
 		GraphQL(s, reg),
+		LastN(s, reg),
 		Meta(s, reg),
 		MetaAdd(s, reg),
 		MetaDelete(s, reg),
