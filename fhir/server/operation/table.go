@@ -7,12 +7,12 @@ import (
 
 // Service is what the operations need of the interactions; *interaction.Service is one.
 type Service interface {
-	Assembler
+	Summarizer
 	Indexer
 	Knower
 }
 
 // Table returns the operations that are served, by name.
 func Table(s Service, reg *definition.Registry) []interaction.Operation {
-	return []interaction.Operation{Document(s, reg), Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s), Versions(reg), GraphQL(s, reg)}
+	return []interaction.Operation{Document(s, reg), Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s), Summary(s), Versions(reg), GraphQL(s, reg)}
 }
