@@ -71,6 +71,8 @@ type summary struct {
 	held    map[fhir.Key]fhir.Resource
 	entries []storage.Record
 	bytes   int
+	// partial says that the bounds left out what the entries refer to.
+	partial bool
 }
 
 // Make returns the summary as a document. What the source shows must be of one moment.
@@ -163,7 +165,7 @@ func codeOf(r fhir.Resource) string {
 	return code.Get("text").Text()
 }
 
-// support adds what the resources of the document refer to, as far as it is of a type that a summary holds beside its sections.
+// support adds what the resources of the document refer to, until nothing is left or the bounds are reached.
 func (s *summary) support(ctx context.Context) error {
 	asked := map[fhir.Key]bool{}
 	for from := 0; from < len(s.entries); {
@@ -171,7 +173,7 @@ func (s *summary) support(ctx context.Context) error {
 		for ; from < len(s.entries) && len(keys) < 100; from++ {
 			eachReference(s.held[s.entries[from].Key].Node, func(reference string) {
 				key, _, ok := s.source.Local(s.Base, reference)
-				if ok && !asked[key] && !s.held[key].Valid() && slices.Contains(s.table.Supporting, key.Type) {
+				if ok && !asked[key] && !s.held[key].Valid() && !slices.Contains(s.table.Apart, key.Type) {
 					asked[key] = true
 					keys = append(keys, key)
 				}
@@ -186,11 +188,12 @@ func (s *summary) support(ctx context.Context) error {
 				continue
 			}
 			r, err := fhir.ParseResource(rec.Body, fhir.Limits{})
-			if err == nil {
-				err = s.hold(rec, r)
-			}
 			if err != nil {
 				return err
+			}
+			if s.hold(rec, r) != nil {
+				s.partial = true
+				return nil
 			}
 		}
 	}

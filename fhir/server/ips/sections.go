@@ -16,9 +16,9 @@ var tables []byte
 // table is sections.json.
 type table struct {
 	Source string
-	// Supporting are the types of what is added because something in a section refers to it.
-	Supporting []string
-	Sections   []section
+	// Apart are the types of what is not added because something in a section refers to it: a summary is of one patient, and one document.
+	Apart    []string
+	Sections []section
 }
 
 // section is one section of the Composition. Its code is of LOINC.

@@ -208,6 +208,9 @@ func (s *summary) overview(now string) string {
 	n := &narrative{resolve: s.resolve}
 	n.begin()
 	n.paragraph("International Patient Summary, made at " + now + " from what the server holds.")
+	if s.partial {
+		n.paragraph("What the listed resources refer to is too much for one document, which does not hold all of it.")
+	}
 	n.table([]string{"Name", "Date of birth", "Gender"})
 	var names []string
 	for name := range s.patient.Get("name").Children() {
