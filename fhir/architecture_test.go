@@ -53,7 +53,7 @@ var imports = map[string][]string{
 	"fhir/server/graphql":        {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search"},
 	"fhir/server/ips":            {"fhir", "fhir/search", "storage"},
 	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation", "fhir/server/job", "fhir/server/parameter"},
-	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/graphql", "fhir/server/interaction", "fhir/server/ips", "fhir/server/parameter"},
+	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/graphql", "fhir/server/interaction", "fhir/server/ips", "fhir/server/job", "fhir/server/parameter"},
 	"fhir/server/rest":           {"fhir", "fhir/xml", "fhir/server/interaction", "fhir/server/operation"},
 }
 
@@ -104,6 +104,8 @@ var allowed = []struct {
 	{"fhir/server/interaction/bundle.go", []string{"Location"}, "the HTTP header Location, of an operation's response"},
 	{"fhir/server/interaction/bundlerules.go", []string{"Composition", "MessageHeader"}, "what a document and a message begin with"},
 	{"fhir/server/operation/document.go", []string{"Composition", "Location"}, "what $document is defined for, and the HTTP header Location"},
+	{"fhir/server/interaction/messageresponse.go", []string{"MessageHeader"}, "what a message begins with"},
+	{"fhir/server/interaction/messageroute.go", []string{"MessageDefinition"}, "what says that messages of an event are processed"},
 	{"fhir/server/operation/summary.go", []string{"Patient"}, "what $summary is defined for"},
 	{"fhir/server/ips/write.go", []string{"Composition", "Device"}, "what a summary begins with, and its author"},
 	{"fhir/server/graphql", []string{"List"}, "the end of the names of searches, PatientList"},

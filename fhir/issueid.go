@@ -43,7 +43,7 @@ const (
 	IDContentEncoding      IssueID = "content-encoding"       // The body's Content-Encoding is not one that the server unpacks.
 	IDNotAcceptable        IssueID = "not-acceptable"         // The server has no representation that Accept or _format allows.
 	IDBundleExpected       IssueID = "bundle-expected"        // The base takes a Bundle.
-	IDParametersExpected   IssueID = "parameters-expected"    // An operation takes a Parameters resource.
+	IDParametersExpected   IssueID = "parameters-expected"    // An operation takes a resource of another type, mostly Parameters.
 )
 
 // JSON.
@@ -231,6 +231,10 @@ const (
 const (
 	IDDocumentForeign     IssueID = "document-foreign"     // A document would have to hold a resource of another server, which is not asked.
 	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources than the server puts into one.
+	IDMessageHeader       IssueID = "message-header"       // The Bundle is not a message that could be responded to.
+	IDMessageEvent        IssueID = "message-event"        // Messages of this event are not processed here, or carry something else.
+	IDMessageReused       IssueID = "message-reused"       // An id of a message that has come before is used again for another.
+	IDMessageEndpoint     IssueID = "message-endpoint"     // The response to a message would go to an endpoint that the site has not named.
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.
 	IDFHIRPathElement     IssueID = "fhirpath-element"     // A path leads to an element that cannot exist.

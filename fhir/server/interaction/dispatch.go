@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -210,8 +211,9 @@ func (s *Service) capabilities(q *Request) (Response, error) {
 
 // operate runs an operation.
 func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
-	if q.Resource.Valid() && q.Resource.Type() != "Parameters" && !(q.Operation.Raw && q.Resource.Type() == "Binary") {
-		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDParametersExpected, "an operation takes a Parameters resource")
+	takes := cmp.Or(q.Operation.Takes, "Parameters")
+	if q.Resource.Valid() && q.Resource.Type() != takes && !(q.Operation.Raw && q.Resource.Type() == "Binary") {
+		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDParametersExpected, "$"+q.Operation.Name+" takes a "+takes+" resource")
 	}
 	res, err := q.Operation.Run(ctx, q)
 	if err != nil {

@@ -28,11 +28,13 @@ type Operation struct {
 	Get, Post bool
 	// Raw says that the body of a POST may be of any type: what is not a resource by its media type reaches Run as a Binary.
 	Raw bool
+	// Takes is the type of the resource that a POST's body is; "" for Parameters.
+	Takes string
 	// Writes says that it changes what is stored: it is then not performed among the reads of a transaction.
 	Writes bool
 	// WritesWith says that a call of an operation that does not always write does; nil for none.
 	WritesWith func(q *Request) bool
-	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST; the zero Resource for
+	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST, or what Takes says; the zero Resource for
 	// a GET or a POST without a body. The error is an *fhir.Error.
 	Run func(ctx context.Context, q *Request) (OperationResponse, error)
 }

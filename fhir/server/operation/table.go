@@ -8,11 +8,18 @@ import (
 // Service is what the operations need of the interactions; *interaction.Service is one.
 type Service interface {
 	Summarizer
+	Messenger
 	Indexer
 	Knower
 }
 
+// Options set what the operations do where a site decides.
+type Options struct {
+	// Endpoints are the bases of the URLs that response messages may be sent to; none for no asynchronous messages.
+	Endpoints []string
+}
+
 // Table returns the operations that are served, by name.
-func Table(s Service, reg *definition.Registry) []interaction.Operation {
-	return []interaction.Operation{Document(s, reg), Everything(s, reg), FHIRPath(s, reg), ReindexStatus(s), Summary(s), Versions(reg), GraphQL(s, reg)}
+func Table(s Service, reg *definition.Registry, opt Options) []interaction.Operation {
+	return []interaction.Operation{Document(s, reg), Everything(s, reg), FHIRPath(s, reg), ProcessMessage(s, reg, opt.Endpoints), ReindexStatus(s), Summary(s), Versions(reg), GraphQL(s, reg)}
 }
