@@ -47,6 +47,7 @@ var imports = map[string][]string{
 	"storage/mongodb/mongotest":  {},
 	"storage/embedded":           {"storage", "fhir/search", "fhir"},
 	"storage/storagetest":        {"storage", "fhir/..."},
+	"storage/traced":             {"storage", "fhir/search", "fhir"},
 	"validation":                 {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/xhtml"},
 	"fhir/server/job":            {"storage"},
 	"fhir/server/parameter":      {"fhir", "fhir/definition", "fhir/search", "storage", "fhir/server/job"},
@@ -76,6 +77,7 @@ var libraries = []struct {
 	{"github.com/xeipuuv/gojsonschema", []string{"validation"}, 1},
 	{"github.com/google/fhir/go", []string{"validation"}, 1},
 	{"github.com/spf13/cobra", []string{"cmd"}, 0},
+	{"go.opentelemetry.io", []string{"cmd", "fhir/server/rest", "storage/traced"}, 0},
 	{"github.com/vektah/gqlparser", []string{"fhir/server/graphql"}, 0},
 	// What lies below the interactions does not know HTTP. fhir has the one table of statuses, and an interaction needs their names and those
 	// of methods, because the entries of a batch and of a history carry them.
@@ -110,6 +112,8 @@ var allowed = []struct {
 	{"fhir/server/ips/write.go", []string{"Composition", "Device"}, "what a summary begins with, and its author"},
 	{"fhir/server/graphql", []string{"List"}, "the end of the names of searches, PatientList"},
 	{"cmd/fhirgate/load", []string{"Location"}, "the HTTP header Location"},
+	{"fhir/server/operation/lastn.go", []string{"Observation"}, "$lastn is of Observations"},
+	{"fhir/server/operation/find.go", []string{"List", "Patient"}, "List/$find is of a patient"},
 	{"fhir/terminology", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
 	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},
 	{"storage/storagetest/population.go", []string{"Patient", "Encounter", "Observation", "Organization", "Practitioner"},

@@ -43,7 +43,7 @@ const (
 	IDContentEncoding      IssueID = "content-encoding"       // The body's Content-Encoding is not one that the server unpacks.
 	IDNotAcceptable        IssueID = "not-acceptable"         // The server has no representation that Accept or _format allows.
 	IDBundleExpected       IssueID = "bundle-expected"        // The base takes a Bundle.
-	IDParametersExpected   IssueID = "parameters-expected"    // An operation takes a resource of another type, mostly Parameters.
+	IDParametersExpected   IssueID = "parameters-expected"    // An operation takes a Parameters resource.
 )
 
 // JSON.
@@ -216,6 +216,7 @@ const (
 	IDStorageLog         IssueID = "storage-log"         // The store cannot write until it is restarted.
 	IDStorageTooLarge    IssueID = "storage-too-large"   // The resource with its index is larger than the database stores.
 	IDStorageUnavailable IssueID = "storage-unavailable" // The database cannot be reached; retry.
+	IDStorageUnknown     IssueID = "storage-unknown"     // The database failed while it stored the write, which may be stored. Look for it before you send it again.
 )
 
 // Stored SearchParameters.
@@ -236,6 +237,7 @@ const (
 	IDMessageReused       IssueID = "message-reused"       // An id of a message that has come before is used again for another.
 	IDMessageEndpoint     IssueID = "message-endpoint"     // The response to a message would go to an endpoint that the site has not named.
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
+	IDOperationCost       IssueID = "operation-cost"       // The operation would return or read more than the server allows.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.
 	IDFHIRPathElement     IssueID = "fhirpath-element"     // A path leads to an element that cannot exist.
 	IDFHIRPathType        IssueID = "fhirpath-type"        // A value has another type than the expression needs.
@@ -265,6 +267,7 @@ const (
 	IDCodeEnum        IssueID = "code-enum"        // The code is not in the value set of a required binding.
 	IDReferenceFormat IssueID = "reference-format" // The reference is of no form that R4 has: it points to nothing.
 	IDReferenceTarget IssueID = "reference-target" // The reference names a type of resource that the element may not refer to.
+	IDReferenceInside IssueID = "reference-inside" // The reference is to a contained resource that is not there (ref-1).
 	IDNarrativeScript IssueID = "narrative-script" // The narrative can run a script or load content from elsewhere.
 	IDNarrativeMarkup IssueID = "narrative-markup" // The narrative is not the XHTML that R4 allows.
 	IDNestingCost     IssueID = "nesting-cost"     // The resource is nested too deeply for its size.

@@ -144,7 +144,7 @@ type Store interface {
 	// time before they were opened.
 	ViewAt(ctx context.Context, mark Mark, f func(Reader) error) error
 	// Update runs f and commits what it put. When Update returns nil, all of it is durable; when it returns an error, nothing of it is
-	// stored. f may run more than once (after a conflict) and must have no effects but through its Tx. An error from f is returned as it is.
+	// stored, unless IsUnknown says that the error leaves it open: then all of it is stored, or nothing. f may run more than once (after a conflict) and must have no effects but through its Tx. An error from f is returned as it is.
 	Update(ctx context.Context, f func(Tx) error) error
 	// Import stores versions of another store as they are, with their numbers, instants and methods, so that a database can be moved from one
 	// engine to another. They come in any order, over any number of calls; each version is given once, and each resource has one that is

@@ -23,8 +23,9 @@ func newBackup(p *program) *cobra.Command {
 		Use:   "backup TARGET",
 		Short: "Back up a data folder, also of a running server",
 		Long: "backup makes a backup of a data folder in the folder TARGET, which is made where it is missing. It is one moment of the store, whether\n" +
-			"a server uses the folder or not. Later backups into the same TARGET take the time and space of what has changed since. Each is whole by\n" +
-			"itself: restore takes any of them. TARGET is for one store, and for what is restored from its backups: those of another store are refused.\n" +
+			"a server uses the folder or not. Later backups into the same TARGET take the space of what has changed since, and read what is there: what\n" +
+			"is damaged is copied again. Each is whole by itself: restore takes any of them. TARGET is for one store, and for what is restored from its\n" +
+			"backups: those of another store are refused.\n" +
 			"Whoever can read TARGET can read all records.",
 		Example: "  fhirgate backup --keep 30 /mnt/backup/fhirgate\n  fhirgate backup --data /var/lib/fhirgate /mnt/backup/fhirgate",
 		Args:    oneArgument("TARGET, the folder of the backups"),
@@ -44,6 +45,9 @@ func newBackup(p *program) *cobra.Command {
 			}
 			fmt.Fprintf(p.stdout, "Backup %s: %s, %s, of which %s are new, in %.1f s\n", b.Name, resources(b.Count()), megabytes(b.Size()), megabytes(b.Added),
 				time.Since(start).Seconds())
+			if b.Damages > 0 {
+				fmt.Fprintf(p.stderr, "%d files of earlier backups were damaged or missing, and are copied again: look at the disk of %s\n", b.Damages, args[0])
+			}
 			return nil
 		},
 	}
@@ -64,7 +68,7 @@ func backUp(ctx context.Context, p *program, data, target string, keep int) (b e
 		return b, err
 	}
 	if !running {
-		store, err := embedded.Open(data, embedded.Options{Log: newLogger(p, "warn"), Cache: 8 << 20, Existing: true})
+		store, err := embedded.Open(data, embedded.Options{Log: newLogger(p, "warn", "text"), Cache: 8 << 20, Existing: true})
 		if errors.Is(err, embedded.ErrInUse) {
 			return b, fmt.Errorf("%w; if it is a server, it has no socket to ask for a backup (its log says why): stop it meanwhile", err)
 		}

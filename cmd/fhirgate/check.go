@@ -1,16 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/embedded"
@@ -29,30 +32,18 @@ func newCheck(p *program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			gw, err := newGateway(ctx, &s, "127.0.0.1:8080", newLogger(p, "error"))
+			gw, err := newGateway(ctx, &s, "127.0.0.1:8080", newLogger(p, "error", "text"))
 			if err != nil {
 				return err
 			}
 			defer gw.close()
 			start := time.Now()
 			bar := newBar(p.stderr, false)
-			opt := embedded.CheckOptions{Entries: entriesFor(gw, &s), Progress: func(done, total int64) { bar.show("checked", done, total) }}
-			found, err := gw.engine.Check(ctx, opt)
+			entries, unopened := entriesFor(gw, &s)
+			found, err := gw.engine.Check(ctx, embedded.CheckOptions{Entries: entries, Progress: func(done, total int64) { bar.show("checked", done, total) }})
 			bar.end()
-			if errors.Is(err, context.Canceled) {
-				return errors.New("the check was interrupted")
-			}
-			if err != nil {
+			if err := report(p, found, unopened, err); err != nil {
 				return err
-			}
-			for _, fault := range found.Faults {
-				fmt.Fprintln(p.stdout, fault)
-			}
-			if opt.Entries == nil {
-				fmt.Fprintln(p.stdout, "The search parameters can't be read, so resources were not compared with what they are found by.")
-			}
-			if len(found.Faults) > 0 || opt.Entries == nil {
-				return errors.New("the data is not as it should be: restore a backup with `fhirgate restore`, or do what is said above")
 			}
 			fmt.Fprintf(p.stdout, "%s in %d versions read in %.1f s: nothing is wrong\n", resources(found.Resources), found.Versions, time.Since(start).Seconds())
 			return gw.close()
@@ -64,11 +55,47 @@ func newCheck(p *program) *cobra.Command {
 	return cmd
 }
 
-// entriesFor returns what tells by what a resource of a gateway's store should be found; nil where the store's search parameters can't be read.
-func entriesFor(gw *gateway, s *settings) func(storage.Record) ([]search.Entry, error) {
-	if gw.open(s) != nil {
-		return nil
+// report shows what a check found, also where an error ended it, and returns the error of the command. unopened is why resources were not
+// compared with what they are found by; nil where they were.
+func report(p *program, found embedded.Checked, unopened, ended error) error {
+	for _, fault := range found.Faults {
+		fmt.Fprintln(p.stdout, fault)
+	}
+	if unopened != nil {
+		fmt.Fprintf(p.stdout, "Resources were not compared with what they are found by, because the server could not use the data: %s\n", withoutIDs(unopened))
+	}
+	wrong := len(found.Faults) > 0 || unopened != nil
+	switch {
+	case errors.Is(ended, context.Canceled):
+		return errors.New("the check was interrupted")
+	case ended != nil && wrong:
+		return fmt.Errorf("the check did not end, and what it found until then is above: %w", ended)
+	case ended != nil:
+		return fmt.Errorf("the check did not end: %w", ended)
+	case wrong:
+		return errors.New("the data is not as it should be: restore a backup with `fhirgate restore`, or do what is said above")
+	}
+	return nil
+}
+
+// withoutIDs returns what an error says. One of a layer that reads resources is cut to its issues: its key is an id, its cause may have content.
+func withoutIDs(err error) string {
+	var e *fhir.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	var says []string
+	for _, issue := range e.Issues {
+		says = append(says, issue.Text)
+	}
+	return cmp.Or(strings.Join(says, "; "), "it can't be read")
+}
+
+// entriesFor returns what tells by what a resource of a gateway's store should be found, or why nothing can.
+func entriesFor(gw *gateway, s *settings) (func(storage.Record) ([]search.Entry, error), error) {
+	if err := gw.open(s); err != nil {
+		return nil, err
 	}
 	gw.service.Close() // the check itself changes nothing
-	return gw.service.Entries
+	return gw.service.Entries, nil
 }

@@ -78,7 +78,7 @@ type copying struct {
 // run copies from one place to the other and indexes what was copied.
 func (c *copying) run(ctx context.Context, from, to *settings) error {
 	c.begun, c.last = time.Now(), time.Now()
-	log := newLogger(c.p, "warn")
+	log := newLogger(c.p, "warn", "text")
 	from.existing = true
 	source, err := newGateway(ctx, from, "127.0.0.1:8080", log)
 	if err != nil {
@@ -140,10 +140,12 @@ func (c *copying) index(ctx context.Context, target *gateway, to *settings) erro
 		return err
 	}
 	c.bar = nil
-	if err := target.service.ReindexAll(ctx, func(done, total int64) { c.show("resources indexed", done, total) }); err != nil {
+	failed, err := target.service.ReindexAll(ctx, func(done, total int64) { c.show("resources indexed", done, total) })
+	if err != nil {
 		return err
 	}
 	c.end()
+	tellFailed(c.p.stderr, failed)
 	return setCopyStage(ctx, target.store, "")
 }
 

@@ -144,7 +144,7 @@ func TestACopyThatIsInterrupted(t *testing.T) {
 				t.Errorf("copy from it: %v", err)
 			}
 			// As it is when everything is copied.
-			gw, err := newGateway(t.Context(), place(to, ""), "127.0.0.1:8080", newLogger(&program{stderr: io.Discard}, "error"))
+			gw, err := newGateway(t.Context(), place(to, ""), "127.0.0.1:8080", newLogger(&program{stderr: io.Discard}, "error", "text"))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -18,6 +20,7 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/storage/embedded"
 	"github.com/fhirgate/fhirgate/storage/mongodb"
+	"github.com/fhirgate/fhirgate/storage/traced"
 	"github.com/fhirgate/fhirgate/validation"
 )
 
@@ -35,6 +38,7 @@ type gateway struct {
 	validator  *validation.Validator
 	service    *interaction.Service
 	control    *control // nil where nothing is listened for
+	tracing    *tracing // nil where nothing is traced
 	// copying is set where the store is an unfinished copy, which copy finishes.
 	copying bool
 	closing sync.Once
@@ -107,7 +111,11 @@ func (g *gateway) openIn(s *settings, z zone) error {
 	if err != nil {
 		return err
 	}
-	g.service, err = interaction.New(g.store, definition.R4(), g.parameters, g.validator, interaction.Options{
+	store := g.store
+	if g.tracing != nil {
+		store = traced.New(store, g.tracing.provider.Tracer(tracerName))
+	}
+	g.service, err = interaction.New(store, definition.R4(), g.parameters, g.validator, interaction.Options{
 		Level:                level,
 		ReferentialIntegrity: s.integrity,
 		MultipleDelete:       s.conditionalDelete.value == "multiple",
@@ -126,6 +134,10 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	var tracer trace.Tracer
+	if g.tracing != nil {
+		tracer = g.tracing.provider.Tracer(tracerName)
+	}
 	return rest.New(rest.Config{
 		Service:        g.service,
 		Registry:       definition.R4(),
@@ -135,13 +147,14 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 		TrustProxy:     s.trustProxy,
 		LoopbackOnly:   !s.insecureListen,
 		Origins:        s.origins,
-		Limits:         rest.Limits{Body: int64(s.maxBody), Depth: s.maxDepth, Search: s.searchTimeout},
+		Limits:         rest.Limits{Body: int64(s.maxBody), Depth: s.maxDepth, Search: s.searchTimeout, Request: s.requestTimeout},
 		Version:        release(),
 		Validation:     s.validate.value,
 		Integrity:      s.integrity,
 		MultipleDelete: s.conditionalDelete.value == "multiple",
 		Lenient:        s.handling.value == "lenient",
 		Logger:         log,
+		Tracer:         tracer,
 		Metrics:        metrics,
 	})
 }
@@ -156,6 +169,9 @@ func (g *gateway) close() error {
 			g.service.Close()
 		}
 		g.closed = g.store.Close()
+		if g.tracing != nil {
+			g.tracing.close()
+		}
 	})
 	return g.closed
 }

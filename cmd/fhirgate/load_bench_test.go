@@ -35,7 +35,7 @@ func BenchmarkLoad(b *testing.B) {
 					b.Fatal(err)
 				}
 				server := httptest.NewUnstartedServer(nil)
-				server.Config = rest.NewServer(h, nil)
+				server.Config = rest.NewServer(h, 0, nil)
 				server.Start()
 				b.StartTimer()
 				sum, err := load.Run(b.Context(), load.Options{Server: server.URL + "/fhir", Files: []string{dir}, Progress: &bytes.Buffer{}})

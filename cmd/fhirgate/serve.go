@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -51,8 +50,11 @@ type settings struct {
 	defaultPage   int
 	searchTimeout time.Duration
 
+	requestTimeout  time.Duration
+	shutdownDelay   time.Duration
 	shutdownTimeout time.Duration
 	logLevel        choice
+	logFormat       choice
 }
 
 // newServe returns the command serve.
@@ -62,6 +64,7 @@ func newServe(p *program) *cobra.Command {
 		conditionalDelete: choice{"single", []string{"single", "multiple"}},
 		handling:          choice{"strict", []string{"strict", "lenient"}},
 		logLevel:          choice{"warn", []string{"debug", "info", "warn", "error"}},
+		logFormat:         choice{"text", []string{"text", "json"}},
 		maxBody:           64 << 20,
 	}
 	cmd := &cobra.Command{
@@ -104,8 +107,11 @@ func newServe(p *program) *cobra.Command {
 	f.IntVar(&s.maxPage, "max-page", 1000, "maximum page size of a search or history")
 	f.IntVar(&s.defaultPage, "default-page", 20, "page size of a search or history without _count; at most --max-page")
 	f.DurationVar(&s.searchTimeout, "search-timeout", time.Minute, "maximum time of a search or history")
+	f.DurationVar(&s.requestTimeout, "request-timeout", rest.RequestTime, "maximum time of any request, from its header to the end of its response; a body or response that makes no progress ends after a minute")
+	f.DurationVar(&s.shutdownDelay, "shutdown-delay", 0, "how long requests are still accepted after SIGTERM while /readyz says 503, so that a load balancer turns to others")
 	f.DurationVar(&s.shutdownTimeout, "shutdown-timeout", 30*time.Second, "how long running requests may continue after SIGTERM")
 	f.Var(&s.logLevel, "log-level", "what is logged to standard error; info logs every request, without its URL and content")
+	f.Var(&s.logFormat, "log-format", "whether a line of the log is key=value pairs (text) or an object (json)")
 	return cmd
 }
 
@@ -126,12 +132,15 @@ func serve(ctx context.Context, p *program, s *settings) error {
 		return err
 	}
 	defer ln.Close()
-	log := newLogger(p, s.logLevel.value)
+	log := newLogger(p, s.logLevel.value, s.logFormat.value)
 	gw, err := newGateway(ctx, s, ln.Addr().String(), log)
 	if err != nil {
 		return err
 	}
 	defer gw.close()
+	if gw.tracing, err = newTracing(ctx, log); err != nil {
+		return err
+	}
 
 	f := &front{}
 	open := func() error {
@@ -171,7 +180,7 @@ func serve(ctx context.Context, p *program, s *settings) error {
 	collected, stopCollecting := context.WithCancel(ctx)
 	defer stopCollecting()
 	go collectGarbage(collected)
-	srv := rest.NewServer(f, log)
+	srv := rest.NewServer(f, s.requestTimeout, log)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	for {
@@ -189,9 +198,9 @@ func serve(ctx context.Context, p *program, s *settings) error {
 				log.Warn("the schemas were reloaded")
 			}
 		case <-ctx.Done():
-			return drain(srv, gw, s.shutdownTimeout, stop)
+			return drain(srv, f, gw, s, stop)
 		case <-stop:
-			return drain(srv, gw, s.shutdownTimeout, stop)
+			return drain(srv, f, gw, s, stop)
 		}
 	}
 }
@@ -206,9 +215,17 @@ func announce(p *program, s *settings, address net.Addr, place string) {
 	}
 }
 
-// drain lets running requests end, closes the store, and says what was cut off: by the timeout, or by a second signal.
-func drain(srv *http.Server, gw *gateway, timeout time.Duration, again <-chan os.Signal) error {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+// drain tells load balancers to turn to other servers, lets running requests end, closes the store, and says what was cut off: by the timeout, or by
+// another signal. A signal during the delay ends only that.
+func drain(srv *http.Server, f *front, gw *gateway, s *settings, again <-chan os.Signal) error {
+	f.leave()
+	if s.shutdownDelay > 0 {
+		select {
+		case <-time.After(s.shutdownDelay):
+		case <-again:
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.shutdownTimeout)
 	defer cancel()
 	go func() {
 		select {
@@ -220,7 +237,7 @@ func drain(srv *http.Server, gw *gateway, timeout time.Duration, again <-chan os
 	err := srv.Shutdown(ctx)
 	if err != nil {
 		_ = srv.Close()
-		err = fmt.Errorf("some requests were still running %s after shutdown began and were cut off; raise --shutdown-timeout to allow more time", timeout)
+		err = fmt.Errorf("some requests were still running %s after shutdown began and were cut off; raise --shutdown-timeout to allow more time", s.shutdownTimeout)
 	}
 	return errors.Join(err, gw.close())
 }
@@ -238,11 +255,21 @@ func (s *settings) check() error {
 	if s.defaultPage > s.maxPage {
 		return fmt.Errorf("--default-page (%d) must not be greater than --max-page (%d)", s.defaultPage, s.maxPage)
 	}
-	if s.searchTimeout <= 0 {
-		return fmt.Errorf("--search-timeout must be a duration above zero, for example 30s, but is %v", s.searchTimeout)
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"search-timeout", s.searchTimeout}, {"request-timeout", s.requestTimeout}} {
+		if d.value <= 0 {
+			return fmt.Errorf("--%s must be a duration above zero, for example 30s, but is %v", d.flag, d.value)
+		}
 	}
-	if s.shutdownTimeout < 0 {
-		return fmt.Errorf("--shutdown-timeout must be a duration, for example 30s, but is %v", s.shutdownTimeout)
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"shutdown-timeout", s.shutdownTimeout}, {"shutdown-delay", s.shutdownDelay}} {
+		if d.value < 0 {
+			return fmt.Errorf("--%s must be a duration, for example 30s, but is %v", d.flag, d.value)
+		}
 	}
 	if u, err := url.Parse(s.baseURL); s.baseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
 		return fmt.Errorf("--base-url must be a URL without a query, for example https://example.org/fhir, but is %q", s.baseURL)
@@ -305,13 +332,4 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s is not an address of this machine: choose another with --listen", address)
 	}
 	return nil, fmt.Errorf("--listen %s: %w", address, err)
-}
-
-// newLogger returns the log of the server, lines of key=value on standard error.
-func newLogger(p *program, level string) *slog.Logger {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		l = slog.LevelWarn
-	}
-	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: l}))
 }

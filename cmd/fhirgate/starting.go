@@ -13,9 +13,10 @@ import (
 )
 
 // front hands requests to the gateway's handler once there is one, and says before that that the server is starting: it lives, and is not
-// ready.
+// ready. A server that shuts down is not ready either, but serves what still comes.
 type front struct {
 	handler atomic.Pointer[http.Handler]
+	leaving atomic.Bool
 	reason  atomic.Pointer[string] // what clients are told
 	detail  atomic.Pointer[string] // what /readyz tells operators
 }
@@ -39,9 +40,16 @@ func (f *front) wait(err error) {
 // open hands requests to h from here on.
 func (f *front) open(h http.Handler) { f.handler.Store(&h) }
 
+// leave says at /readyz from here on that the server shuts down.
+func (f *front) leave() {
+	reason := "the server is shutting down"
+	f.detail.Store(&reason)
+	f.leaving.Store(true)
+}
+
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h := f.handler.Load(); h != nil {
+	if h := f.handler.Load(); h != nil && (r.URL.Path != "/readyz" || !f.leaving.Load()) {
 		(*h).ServeHTTP(w, r)
 		return
 	}

@@ -44,6 +44,9 @@ func (q *reading) components(p *Parameter, parts []string) ([]condition, error) 
 		if err != nil {
 			return nil, err
 		}
+		if len(out)*len(alts) > q.limits.Values {
+			return nil, tooCostly("the composite has more than " + strconv.Itoa(q.limits.Values) + " alternatives")
+		}
 		var next []condition
 		for _, have := range out {
 			for _, alt := range alts {
@@ -62,9 +65,7 @@ func (q *reading) components(p *Parameter, parts []string) ([]condition, error) 
 				next = append(next, n)
 			}
 		}
-		if out = next; len(out) > q.limits.Values {
-			return nil, tooCostly("the composite has more than " + strconv.Itoa(q.limits.Values) + " alternatives")
-		}
+		out = next
 	}
 	return out, nil
 }

@@ -100,6 +100,7 @@ func (q *reading) dateCondition(value string) ([]condition, error) {
 	if !ok {
 		return nil, badComparison(text, fhir.IDBadDate, "a date is yyyy, yyyy-mm, yyyy-mm-dd or yyyy-mm-ddThh:mm[:ss[.fff]][zone], with a day that its month has")
 	}
+	q.usesNow = q.usesNow || p == prefixAp
 	return alternatives("", p.compare(queryDateInterval(p, d, q.params.zone, q.now))), nil
 }
 

@@ -172,7 +172,7 @@ var extractions = sync.Pool{New: func() any {
 		x.item = it
 		x.rule.read(x, &x.item)
 		if !x.valued && len(x.entries) == x.start {
-			x.valued = isValue(x.rule.param.Type, &x.item)
+			x.valued = isValue(x.rule.param, &x.item)
 		}
 		return true
 	}

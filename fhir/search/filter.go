@@ -170,10 +170,13 @@ func (q *reading) filterElement(types []string, path []filterStep, t *filterTest
 		return expr(composite.Code, within), true, nil
 	}
 	list, err := child(&last)
+	if err == nil {
+		err = q.count(len(within) * len(list))
+	}
 	if err != nil {
 		return nil, false, err
 	}
-	return expr(composite.Code, bothOf(within, list)), true, q.count(len(within) * len(list))
+	return expr(composite.Code, bothOf(within, list)), true, nil
 }
 
 // elementConditions returns what one element must satisfy for a filter in brackets.
@@ -190,13 +193,18 @@ func elementConditions(n *filterNode, child func(*filterTest) ([]condition, erro
 		if err != nil {
 			return nil, err
 		}
-		if i == 0 || n.logic == "or" {
-			out = append(out, list...)
-		} else {
-			out = bothOf(out, list)
+		both := i > 0 && n.logic != "or"
+		alternatives := len(out) + len(list)
+		if both {
+			alternatives = len(out) * len(list)
 		}
-		if len(out) > maxFilterTests {
+		if alternatives > maxFilterTests {
 			return nil, tooCostly("the brackets of an element have at most " + strconv.Itoa(maxFilterTests) + " alternatives")
+		}
+		if both {
+			out = bothOf(out, list)
+		} else {
+			out = append(out, list...)
 		}
 	}
 	return out, nil

@@ -1,7 +1,10 @@
 package search_test
 
 import (
+	"iter"
 	"math/rand/v2"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,6 +72,46 @@ func TestHostileFiltersAreRefused(t *testing.T) {
 		if ids := issueIDs(err); len(ids) != 1 || ids[0] != "search-too-costly" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// manyCodes is a Terminology of value sets with very many codes.
+type manyCodes struct{ search.Terminology }
+
+// Expand implements search.Terminology.
+func (manyCodes) Expand(string) (iter.Seq2[string, string], bool) {
+	return func(yield func(string, string) bool) {
+		for i := range 8000 {
+			if !yield("http://x", strconv.Itoa(i)) {
+				return
+			}
+		}
+	}, true
+}
+
+// TestCombinationsAreCountedBeforeTheyAreMade has elements of which two parts are each one of very many.
+func TestCombinationsAreCountedBeforeTheyAreMade(t *testing.T) {
+	s := newParameters()
+	for _, text := range []string{
+		"characteristic[code in http://x].value in http://x",
+		"characteristic[code in http://x and value in http://x].value eq x",
+		"characteristic[code eq x and value in http://x].value in http://x",
+		"characteristic[(code in http://x or code eq y) and (value in http://x or value eq z)].code eq x",
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := parse(t, s, "Group?_filter="+strings.ReplaceAll(text, " ", "%20"), search.ParseOptions{Terminology: manyCodes{}})
+		runtime.ReadMemStats(&after)
+		if ids := issueIDs(err); len(ids) != 1 || ids[0] != "search-too-costly" {
+			t.Errorf("%s: %v", text, err)
+		}
+		if made := (after.TotalAlloc - before.TotalAlloc) >> 20; made > 100 {
+			t.Errorf("%s: %d MB were taken", text, made)
+		}
+	}
+	// One part of very many alone is no combination.
+	if _, _, err := parse(t, s, "Group?_filter=characteristic[code%20in%20http://x].value%20eq%20x", search.ParseOptions{Terminology: manyCodes{}}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -52,12 +52,15 @@ func (p *Parameter) valueNames() []string {
 // isValue reports whether an item that has no entry is a value of a parameter all the same. "For simple data type elements, :missing=true will
 // match ... where the element is present with extensions but no @value is specified"; other elements, too, are no value where all that they
 // hold are extensions, or where the search type is not used with their data type.
-func isValue(searchType string, it *fhirpath.Item) bool {
-	if slices.Contains(foreignTypes[searchType], it.Type()) {
+func isValue(p *Parameter, it *fhirpath.Item) bool {
+	if slices.Contains(foreignTypes[p.Type], it.Type()) {
 		return false
 	}
 	if it.IsSystem() {
 		return it.Text() != ""
+	}
+	if r, err := fhir.AsResource(it.Node()); err == nil && p.Type == "reference" && !p.PointsTo(r.Type()) {
+		return false
 	}
 	return hasContent(it.Node())
 }

@@ -90,7 +90,8 @@ func (q *reading) countAgain(e Expr) error {
 // lookup returns the parameters that the types have under code: one where they share it. Over all types of the server those of Resource and
 // DomainResource are known; over some, what all of them have.
 func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
-	if len(types) == len(q.params.registry.ResourceTypes()) {
+	all := len(types) == len(q.params.registry.ResourceTypes())
+	if all {
 		types = []string{"Resource"}
 		if _, ok := q.params.Lookup("Resource", code); !ok {
 			types = []string{"DomainResource"}
@@ -104,7 +105,11 @@ func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
 			for _, p := range q.params.Served(typ) {
 				names = append(names, p.Code)
 			}
-			return nil, unknown(fhir.IDUnknownParameter, typ+" has no search parameter "+quote(code), code, append(names, "_filter", "_has", "_list", "_type"))
+			text := typ + " has no search parameter " + quote(code)
+			if all {
+				text = q.notOfAll(code)
+			}
+			return nil, unknown(fhir.IDUnknownParameter, text, code, append(names, "_filter", "_has", "_list", "_type"))
 		}
 		q.custom = q.custom || p.Custom
 		if reason, no := p.Unsupported(); no {
@@ -120,6 +125,16 @@ func (q *reading) lookup(types []string, code string) ([]*Parameter, error) {
 		}
 	}
 	return out, nil
+}
+
+// notOfAll says of a parameter that not every resource type has it.
+func (q *reading) notOfAll(code string) string {
+	for _, typ := range q.params.registry.ResourceTypes() {
+		if _, ok := q.params.Lookup(typ, code); ok {
+			return "not every resource type has a search parameter " + quote(code) + "; name types that have it, in the path or with _type"
+		}
+	}
+	return "no resource type has a search parameter " + quote(code)
 }
 
 // reference returns the parameters that the types have under code, which must be references that can be followed.

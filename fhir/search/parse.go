@@ -108,7 +108,9 @@ type reading struct {
 	nodes  int
 	types  []string // whose parameter is being read
 	// custom is set where a parameter that clients have added was looked up.
-	custom   bool
+	custom bool
+	// usesNow is set where a value was compared with now.
+	usesNow  bool
 	warnings []fhir.Issue
 	warned   []*Parameter // of codes that no value has
 }
@@ -182,7 +184,7 @@ func (s *Parameters) Parse(types []string, pairs []Pair, opt ParseOptions) (Requ
 		return Request{}, nil, &fhir.Error{Kind: fhir.KindInvalid, Op: "search", Issues: issues}
 	}
 	req.ContainedAlone = req.ContainedAlone && req.Contained != ContainedFalse
-	req.Where, req.Custom = allOf(where), q.custom
+	req.Where, req.Custom, req.Now = allOf(where), q.custom, q.usesNow
 	return req, append(issues, q.warnings...), nil
 }
 

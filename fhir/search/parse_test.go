@@ -395,3 +395,41 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestRequestsTellWhatIsComparedWithNow(t *testing.T) {
+	s := newParameters()
+	for url, want := range map[string]bool{
+		"Observation?date=ap2020":                                  true,
+		"Observation?_filter=date ap 2020":                         true,
+		"Observation?patient.birthdate=ap1980":                     true,
+		"Patient?_has:Observation:patient:date=ap2020":             true,
+		"Patient?birthdate=lt1980,ap1970":                          true,
+		"Patient?birthdate=1980":                                   false,
+		"Patient?name=Chapman":                                     false,
+		"Patient?family=ap":                                        false,
+		"Observation?value-quantity=ap5":                           false,
+		"Observation?_filter=date po 2020 and code eq approximate": false,
+	} {
+		req, _, err := parse(t, s, strings.ReplaceAll(url, " ", "%20"), search.ParseOptions{})
+		if err != nil || req.Now != want {
+			t.Errorf("%s: %v, %v; want %v", url, req.Now, err, want)
+		}
+	}
+}
+
+func TestParametersOfNoTypeAreNamedPlainly(t *testing.T) {
+	s := newParameters()
+	for url, want := range map[string]string{
+		"?foo=1":                           `no resource type has a search parameter "foo"`,
+		"?code=x":                          `not every resource type has a search parameter "code"; name types that have it, in the path or with _type`,
+		"?_type=Patient,Observation&foo=1": `Observation has no search parameter "foo"`,
+		"?_sort=foo":                       `no resource type has a search parameter "foo"`,
+		"?_filter=foo%20eq%20x":            `no resource type has a search parameter "foo"`,
+	} {
+		_, _, err := parse(t, s, url, search.ParseOptions{})
+		var e *fhir.Error
+		if !errors.As(err, &e) || len(e.Issues) != 1 || e.Issues[0].ID != fhir.IDUnknownParameter || !strings.Contains(e.Issues[0].Text, want) || strings.Contains(e.Issues[0].Text, "DomainResource") {
+			t.Errorf("%s: %v, want %s", url, err, want)
+		}
+	}
+}

@@ -200,10 +200,17 @@ func (x *extraction) reference(it *fhirpath.Item) {
 		x.putCanonical(it.Text())
 		return
 	}
-	if r, err := fhir.AsResource(n); err == nil && fhir.ValidID(r.ID()) {
+	r, err := fhir.AsResource(n)
+	if err != nil {
+		return
+	}
+	if !x.rule.param.PointsTo(r.Type()) {
+		return // as the first entry of a Bundle that is neither a document nor a message
+	}
+	if fhir.ValidID(r.ID()) {
 		x.putReference(target{typ: r.Type(), id: r.ID()})
 	}
-	if r, err := fhir.AsResource(n); err == nil && !x.collects {
+	if !x.collects {
 		x.standsInPlace(r)
 	}
 }

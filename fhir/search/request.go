@@ -80,6 +80,8 @@ type Request struct {
 	// Pairs are the parameters that were understood, in their order, for the self link: without ignored ones and those that
 	// ParseOptions.Ignore names.
 	Pairs []Pair
+	// Now is set where a value is compared with ParseOptions.Now.
+	Now bool
 	// Custom is set where the request depends on parameters that clients have added.
 	Custom bool
 }

@@ -39,6 +39,16 @@ func (q *reading) uriCondition(p *Parameter, m modifier, value string) ([]condit
 			out = append(out, canonicalCondition(base+"/"+value, true)...)
 		}
 	}
+	if t, ok := q.readReference(value); ok && t.uri == "" && !canonical && p.has("url") {
+		// An attachment's URL of a resource of this server is relative at rest.
+		relative := t.typ + "/" + t.id
+		if t.version != "" {
+			relative += "/_history/" + t.version
+		}
+		if relative != value {
+			out = append(out, canonicalCondition(relative, false)...)
+		}
+	}
 	return out, nil
 }
 

@@ -25,6 +25,11 @@ func splitEscaped(s string, sep byte) []string {
 	return append(parts, s[start:])
 }
 
+// Escape returns a value as parameters hold it: its commas, bars, dollar signs and backslashes are no separators.
+func Escape(s string) string { return escaper.Replace(s) }
+
+var escaper = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `\|`)
+
 // unescape decodes `\,`, `\$`, `\|` and `\\`, of which a value that is wellEscaped has no other.
 func unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {

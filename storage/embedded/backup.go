@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,16 +16,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/fhirgate/fhirgate/storage"
 )
 
 // A folder of backups has one JSON file for each backup, named by its instant, which lists the files that make the store, and a folder
-// "files" that holds them by the SHA-256 of their content. Tables never change, so a later backup adds those that are new and lists the
-// others again. A backup is there when its list is: everything else is written before it, and what no list names is removed.
+// "files" that holds them by the SHA-256 of their content. Tables never change, so a later backup adds those that are new, and lists the others
+// again when it has read that they are whole. A backup is there when its list is: everything else is written before it, and what no list names is removed.
 
 const (
 	backupFormat = 1
@@ -56,17 +53,10 @@ type BackupInfo struct {
 	Files []BackupFile `json:"files"`
 	// Added is how many bytes of files this backup has written: those that no earlier one had.
 	Added int64 `json:"added"`
+	// Damages is how many files of earlier backups were damaged or missing when this backup was made, which copied them again.
+	Damages int `json:"-"`
 	// Damaged says why the list cannot be read, where it cannot: only Name and Path are known then.
 	Damaged error `json:"-"`
-}
-
-// BackupFile is a file of the store.
-type BackupFile struct {
-	Name string `json:"name"`
-	Size int64  `json:"size"`
-	// Modified is the instant in nanoseconds at which it was written. It tells, with name and size, that a table of the store is the one that an earlier backup has.
-	Modified int64  `json:"modified"`
-	SHA256   string `json:"sha256"`
 }
 
 // Size is the sum of the sizes of all files.
@@ -89,12 +79,13 @@ func (b *BackupInfo) Count() (n int64) {
 type BackupOptions struct {
 	// Keep is how many backups are kept, the one that is made included; 0 keeps all.
 	Keep int
-	// Progress, where not nil, is told how many bytes of the new files are written.
+	// Progress, where not nil, is told how many bytes are written, or read of what earlier backups have.
 	Progress func(done, total int64)
 }
 
 // Backup makes a backup of the store that Stage froze in a folder, into the folder target, which is missing, empty or has earlier backups. Each
-// file that is new is read back, each block of a table compared with its checksum. Where Backup is interrupted or fails, the backups before
+// file that is new is read back, each block of a table compared with its checksum; each that an earlier backup has is read, and copied again where
+// it is not what was backed up. Where Backup is interrupted or fails, the backups before
 // are as they were. A folder that has backups of another store is refused.
 func Backup(ctx context.Context, stage, target string, opt BackupOptions) (BackupInfo, error) {
 	b := BackupInfo{Format: backupFormat, Taken: time.Now().UTC().Truncate(time.Millisecond)}
@@ -205,19 +196,6 @@ func openTarget(target string) (unlock func(), err error) {
 	return func() { lock.Close() }, nil
 }
 
-// targetError says where what went wrong did.
-func targetError(target string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case isFull(err):
-		return fmt.Errorf("the disk of %s is full: make space on it, or keep fewer backups", target)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the folder %s can't be written: give this user write access to it, or choose another folder", target)
-	}
-	return fmt.Errorf("the backup to %s failed: %w", target, reason(err))
-}
-
 // errStageGone means that what a backup is made from was removed, which a server does when it ends and when it starts.
 var errStageGone = errors.New("the server was stopped or started again while the backup was made: take it again")
 
@@ -242,7 +220,8 @@ func (b *BackupInfo) describe(ctx context.Context, stage string) error {
 	return errors.Join(err, s.Close())
 }
 
-// addFiles puts the files of the store into the folder of files, but for those that are there.
+// addFiles puts the files of the store into the folder of files, but for the tables that an earlier backup has and that are read there to be what
+// its list says.
 func (b *BackupInfo) addFiles(ctx context.Context, stage, target string, before []BackupInfo, progress func(done, total int64)) error {
 	known := map[BackupFile]string{}
 	for _, old := range before {
@@ -256,8 +235,7 @@ func (b *BackupInfo) addFiles(ctx context.Context, stage, target string, before 
 	if err != nil {
 		return err
 	}
-	var fresh []int
-	var total int64
+	var done, total int64
 	for _, e := range entries {
 		if e.IsDir() || e.Name() == folderLock || e.Name() == watermarkName {
 			continue
@@ -266,23 +244,28 @@ func (b *BackupInfo) addFiles(ctx context.Context, stage, target string, before 
 		if err != nil {
 			return err
 		}
-		f := BackupFile{Name: e.Name(), Size: info.Size(), Modified: info.ModTime().UnixNano()}
-		if sum, ok := known[f]; ok && isTable(f.Name) && hasFile(target, sum, f.Size) {
-			f.SHA256 = sum
-		} else {
-			fresh = append(fresh, len(b.Files))
-			total += f.Size
-		}
-		b.Files = append(b.Files, f)
+		total += info.Size()
+		b.Files = append(b.Files, BackupFile{Name: e.Name(), Size: info.Size(), Modified: info.ModTime().UnixNano()})
 	}
-	var done int64
-	for _, i := range fresh {
+	told := func(n int64) {
+		done += n
+		if progress != nil {
+			progress(done, total)
+		}
+	}
+	for i := range b.Files {
 		f := &b.Files[i]
-		told := func(n int64) {
-			done += n
-			if progress != nil {
-				progress(done, total)
+		if sum, ok := known[*f]; ok && isTable(f.Name) {
+			whole, read, err := holds(ctx, target, sum, told)
+			if err != nil {
+				return err
 			}
+			if whole {
+				f.SHA256 = sum
+				continue
+			}
+			b.Damages++
+			total += read
 		}
 		added, err := f.add(ctx, stage, target, told)
 		if err != nil {
@@ -291,128 +274,6 @@ func (b *BackupInfo) addFiles(ctx context.Context, stage, target string, before 
 		b.Added += added
 	}
 	return nil
-}
-
-// isTable tells a table, which never changes, by its name.
-func isTable(name string) bool { return strings.HasSuffix(name, ".sst") }
-
-// hasFile reports whether a file is in the folder of files.
-func hasFile(target, sum string, size int64) bool {
-	info, err := os.Stat(filepath.Join(target, backupFiles, sum))
-	return err == nil && info.Size() == size
-}
-
-// add copies a file of the store into the folder of files, reads the copy back, and names it by its content.
-func (f *BackupFile) add(ctx context.Context, stage, target string, told func(n int64)) (added int64, err error) {
-	in, err := os.Open(filepath.Join(stage, f.Name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, errStageGone
-	}
-	if err != nil {
-		return 0, err
-	}
-	defer in.Close()
-	dir := filepath.Join(target, backupFiles)
-	out, err := os.CreateTemp(dir, temporary)
-	if err != nil {
-		return 0, targetError(target, err)
-	}
-	defer os.Remove(out.Name()) // where it was not renamed
-	defer out.Close()
-	hash := sha256.New()
-	if f.Size, err = io.Copy(io.MultiWriter(out, hash), &counted{ctx, in, told}); err == nil {
-		err = out.Sync()
-	}
-	if err != nil {
-		return 0, targetError(target, cmp.Or(ctx.Err(), err))
-	}
-	f.SHA256 = hex.EncodeToString(hash.Sum(nil))
-	if err := verify(out.Name(), f); err != nil {
-		return 0, err
-	}
-	if !hasFile(target, f.SHA256, f.Size) {
-		added = f.Size
-	}
-	// A file of that name may be damaged; the copy was read back.
-	if err := os.Rename(out.Name(), filepath.Join(dir, f.SHA256)); err != nil {
-		return 0, targetError(target, err)
-	}
-	return added, targetError(target, syncFolder(dir))
-}
-
-// verify reads a copy: it is what was written, and where it is a table each block has its checksum.
-func verify(path string, f *BackupFile) error {
-	in, err := vfs.Default.Open(path)
-	if err != nil {
-		return err
-	}
-	hash := sha256.New()
-	_, err = io.Copy(hash, in)
-	if err == nil && hex.EncodeToString(hash.Sum(nil)) != f.SHA256 {
-		err = fmt.Errorf("what was written of the store's file %s is not what is read back: the disk of the backup is damaged", f.Name)
-	}
-	if err != nil || !isTable(f.Name) {
-		return errors.Join(err, in.Close())
-	}
-	readable, err := sstable.NewSimpleReadable(in)
-	if err != nil {
-		return errors.Join(err, in.Close())
-	}
-	opt := &pebble.Options{}
-	opt.EnsureDefaults()
-	r, err := sstable.NewReader(context.Background(), readable, opt.MakeReaderOptions()) // closes readable where it fails
-	if err == nil {
-		err = errors.Join(r.ValidateBlockChecksums(), r.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("the store's file %s is damaged, so no backup was made; the backups before are whole. `fhirgate check` tells what is touched", f.Name)
-	}
-	return nil
-}
-
-// counted is a reader that ends with its context and tells how much was read.
-type counted struct {
-	ctx  context.Context
-	in   io.Reader
-	told func(n int64)
-}
-
-// Read implements io.Reader.
-func (c *counted) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := c.in.Read(p)
-	c.told(int64(n))
-	return n, err
-}
-
-// writeDurably makes a file under a name that it has only when all of it is on disk.
-func writeDurably(dir, name string, content io.Reader) error {
-	out, err := os.CreateTemp(dir, temporary)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(out.Name())
-	if _, err = io.Copy(out, content); err == nil {
-		err = out.Sync()
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(out.Name(), filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	return syncFolder(dir)
-}
-
-// syncFolder makes the names in a folder durable.
-func syncFolder(dir string) error {
-	d, err := vfs.Default.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Backups returns the backups in a folder, oldest first. One whose list is damaged does not keep from the others.

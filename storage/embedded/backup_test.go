@@ -2,11 +2,13 @@ package embedded
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -345,6 +347,70 @@ func TestABackupReplacesADamagedFileOfItsContent(t *testing.T) {
 	}
 	if _, err := Restore(t.Context(), target, filepath.Join(dir, "restored"), RestoreOptions{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestABackupCopiesAgainWhatIsDamagedInEarlierOnes damages, cuts and removes tables that a list names: the next backup is whole, and so are those before.
+func TestABackupCopiesAgainWhatIsDamagedInEarlierOnes(t *testing.T) {
+	dir := t.TempDir()
+	target := filepath.Join(dir, "backups")
+	s := openDir(t, filepath.Join(dir, "data"))
+	defer s.Close()
+	newPopulation(200).Put(t, s, 0, 200)
+	if err := s.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first, err := backUp(t.Context(), s, target, BackupOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := backUp(t.Context(), s, target, BackupOptions{}); err != nil || again.Damages != 0 {
+		t.Fatalf("%d files of a whole backup are copied again: %v", again.Damages, err)
+	}
+	reused := slices.IndexFunc(first.Files, func(f BackupFile) bool { return isTable(f.Name) })
+	table := first.Files[reused]
+	path := filepath.Join(target, backupFiles, table.SHA256)
+	for what, spoil := range map[string]func(){
+		"flipped": func() { flip(t, path, table.Size/2) },
+		"cut":     func() { spoilt(t, os.Truncate(path, table.Size-1)) },
+		"removed": func() { spoilt(t, os.Remove(path)) },
+	} {
+		spoil()
+		b, err := backUp(t.Context(), s, target, BackupOptions{})
+		if err != nil || b.Damages != 1 {
+			t.Errorf("%s: %d files are copied again: %v", what, b.Damages, err)
+		}
+		for i, source := range []string{first.Path, b.Path} {
+			if _, err := Restore(t.Context(), source, filepath.Join(dir, fmt.Sprint(what, i)), RestoreOptions{}); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	}
+}
+
+// spoilt fails the test where err is not nil.
+func spoilt(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// BenchmarkReuse reads a file of a backup, as each later backup does that lists it again.
+func BenchmarkReuse(b *testing.B) {
+	const size = 64 << 20
+	target := b.TempDir()
+	body := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(body)
+	sum := fmt.Sprintf("%x", sha256.Sum256(body))
+	if err := errors.Join(os.Mkdir(filepath.Join(target, backupFiles), 0o700), os.WriteFile(filepath.Join(target, backupFiles, sum), body, 0o600)); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(size)
+	for b.Loop() {
+		if whole, _, err := holds(b.Context(), target, sum, func(int64) {}); !whole || err != nil {
+			b.Fatal(whole, err)
+		}
 	}
 }
 

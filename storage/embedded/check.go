@@ -38,7 +38,7 @@ type Checked struct {
 
 // Check reads everything in the store, and compares it: each resource has all its versions, each version its place in the history, each
 // resource exactly the index rows that follow from its entries, each counter the number that it counts. Writes wait meanwhile. The error is
-// that of the check itself; what is wrong with the store is in Checked.
+// that of the check itself, without ids or content; what is wrong with the store is in Checked, which has what was found before an error too.
 func (s *Store) Check(ctx context.Context, opt CheckOptions) (Checked, error) {
 	if err := s.enter(ctx); err != nil {
 		return Checked{}, err
@@ -56,6 +56,9 @@ func (s *Store) Check(ctx context.Context, opt CheckOptions) (Checked, error) {
 	total, err := c.total()
 	if err == nil {
 		err = c.run(total)
+	}
+	if err != nil {
+		err = scrubbed{err}
 	}
 	return c.result(), err
 }

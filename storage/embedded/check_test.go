@@ -9,9 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -109,6 +112,70 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// failingFS is a file system whose files can't be read while fails is set.
+type failingFS struct {
+	vfs.FS
+	fails *atomic.Bool
+}
+
+func (f failingFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	file, err := f.FS.Open(name, opts...)
+	return failingFile{file, f.fails, name}, err
+}
+
+type failingFile struct {
+	vfs.File
+	fails *atomic.Bool
+	name  string
+}
+
+func (f failingFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.fails.Load() {
+		return 0, &os.PathError{Op: "read", Path: f.name, Err: syscall.EIO}
+	}
+	return f.File.ReadAt(p, off)
+}
+
+// TestACheckThatAnErrorEndsTellsWhatItFound lets a disk fail in the midst of a check that has found something.
+func TestACheckThatAnErrorEndsTellsWhatItFound(t *testing.T) {
+	fs := failingFS{vfs.NewMem(), new(atomic.Bool)}
+	const dir = "secret"
+	s := lived(t, dir, Options{FS: fs, bare: true})
+	err := s.db.Delete(oldKey(mustFind(t, s, "Basic"), "secret3", 3), pebble.Sync)
+	if err == nil {
+		newPopulation(3000).Put(t, s, 300, 3000)
+		err = s.Compact(t.Context())
+	}
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(dir, Options{FS: fs, Cache: 1, bare: true}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	found, err := s.Check(t.Context(), CheckOptions{Entries: func(rec storage.Record) ([]search.Entry, error) {
+		fs.fails.CompareAndSwap(false, rec.Key.Type == "Basic")
+		return nil, nil
+	}})
+	fs.fails.Store(false)
+	if !errors.Is(err, syscall.EIO) || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "input/output error") {
+		t.Errorf("the check ends with %v", err)
+	}
+	if all := strings.Join(found.Faults, "\n"); !strings.Contains(all, "Basic: 1 times versions are missing before one") || strings.Contains(all, "secret") {
+		t.Errorf("told of %q", all)
+	}
+}
+
+// mustFind returns the number of a type.
+func mustFind(t *testing.T, s *Store, typ string) uint32 {
+	t.Helper()
+	num, ok := s.dict.find(typ, "")
+	if !ok {
+		t.Fatalf("there is no %s", typ)
+	}
+	return num
 }
 
 func TestCheckComparesEntriesWithTheContent(t *testing.T) {

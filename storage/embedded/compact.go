@@ -91,9 +91,14 @@ func (s *Store) compactWhenQuiet(ctx context.Context) {
 			continue
 		}
 		if err := s.compactPieces(ctx, compactPiece); err != nil && ctx.Err() == nil {
-			s.opt.Log.Error("the store could not be compacted; reads are slower than they could be", "error", err.Error())
+			s.notCompacted(err)
 		}
 	}
+}
+
+// notCompacted tells the log.
+func (s *Store) notCompacted(err error) {
+	s.opt.Log.Error("the store could not be compacted; reads are slower than they could be", "error", scrub(err))
 }
 
 // layered reports whether enough lies above the last layer that compaction is worth it, and the disk has room for it.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,5 +130,29 @@ func TestCompactionPieceByPiece(t *testing.T) {
 	}
 	if n := s.Metrics().ReadAmplification; n != 1 {
 		t.Errorf("a read looks into %d layers", n)
+	}
+}
+
+// TestAFailedCompactionIsToldWithoutKeys gives the log an error of Pebble's that names keys.
+func TestAFailedCompactionIsToldWithoutKeys(t *testing.T) {
+	var log bytes.Buffer
+	opt := small(vfs.NewMem())
+	opt.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s, err := Open("data", opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	key := typeKey(nil, tableDocument, 1, "secret")
+	err = s.db.Compact(t.Context(), key, key, false)
+	if err == nil || !strings.Contains(err.Error(), "secret") {
+		t.Fatalf("the error names no key: %v", err)
+	}
+	s.notCompacted(err)
+	if told := log.String(); strings.Contains(told, "secret") || !strings.Contains(told, "is not less than end") {
+		t.Errorf("the log tells: %s", told)
+	}
+	if err := s.fail(err); strings.Contains(err.Error()+log.String(), "secret") {
+		t.Errorf("a failed write tells %v, the log\n%s", err, log.String())
 	}
 }

@@ -103,6 +103,14 @@ func scrub(err error) string {
 	return text
 }
 
+// scrubbed is an error whose text is without what may be data.
+type scrubbed struct{ err error }
+
+func (e scrubbed) Error() string { return scrub(e.err) }
+
+// Unwrap returns the cause, whose text is not for people or logs.
+func (e scrubbed) Unwrap() error { return e.err }
+
 // holds names what lies between two keys: tables, where the store is open types too, no ids.
 func (s *Store) holds(start, end []byte, opened bool) string {
 	if len(start) == 0 || len(end) == 0 {

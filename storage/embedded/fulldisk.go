@@ -61,7 +61,7 @@ func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is
 func untilSpace(f func() error) error {
 	for {
 		err := f()
-		if !errors.Is(err, syscall.ENOSPC) {
+		if !isFull(err) {
 			return err
 		}
 		time.Sleep(retryFull)
@@ -122,7 +122,7 @@ func (f fullFile) WriteAt(p []byte, off int64) (int, error) {
 
 // Preallocate asks for space ahead; a full disk is not an error until something is written.
 func (f fullFile) Preallocate(offset, length int64) error {
-	if err := f.File.Preallocate(offset, length); !errors.Is(err, syscall.ENOSPC) {
+	if err := f.File.Preallocate(offset, length); !isFull(err) {
 		return err
 	}
 	return nil

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -228,10 +227,10 @@ func (s *Store) open() error {
 		if errors.Is(err, os.ErrPermission) {
 			return fmt.Errorf("the data folder %s can't be written: give this user write access to it, or choose another folder", s.dir)
 		}
-		if errors.Is(err, syscall.ENOSPC) {
+		if isFull(err) {
 			return fmt.Errorf("the disk of the data folder %s is full: make space on it", s.dir)
 		}
-		return fmt.Errorf("the data folder %s can't be opened: %w", s.dir, err)
+		return fmt.Errorf("the data folder %s can't be opened: %w", s.dir, scrubbed{err})
 	}
 	s.db = db
 	if err := s.start(); err != nil {
@@ -247,7 +246,7 @@ func (s *Store) unreadable(err error) error {
 		what := strings.Join(s.damagedFiles(), ", ")
 		return fmt.Errorf("the data folder %s is damaged (%s): restore a backup into another folder with `fhirgate restore`", s.dir, cmp.Or(what, scrub(err)))
 	}
-	return fmt.Errorf("the data folder %s can't be read: %w", s.dir, err)
+	return fmt.Errorf("the data folder %s can't be read: %w", s.dir, scrubbed{err})
 }
 
 // start checks the format, reads the dictionary and takes the first moment.

@@ -108,7 +108,11 @@ type fullDisk struct {
 	vfs.FS
 	free uint64
 	full func(name string) bool
+	why  error
 }
+
+// fullDisks are the errors by which a file system says that it takes no more.
+var fullDisks = []error{syscall.ENOSPC, syscall.EDQUOT}
 
 func (f *fullDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{TotalBytes: 1 << 30, AvailBytes: f.free}, nil
@@ -116,7 +120,7 @@ func (f *fullDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 
 func (f *fullDisk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	if f.full(name) {
-		return nil, &os.PathError{Op: "create", Path: name, Err: syscall.ENOSPC}
+		return nil, &os.PathError{Op: "create", Path: name, Err: f.why}
 	}
 	file, err := f.FS.Create(name, c)
 	return fullDiskFile{file, f, name}, err
@@ -136,7 +140,7 @@ type fullDiskFile struct {
 func (f fullDiskFile) Write(p []byte) (int, error) {
 	if f.disk.full(f.name) {
 		n, _ := f.File.Write(p[:len(p)/2]) // half of it still had room
-		return n, &os.PathError{Op: "write", Path: f.name, Err: syscall.ENOSPC}
+		return n, &os.PathError{Op: "write", Path: f.name, Err: f.disk.why}
 	}
 	return f.File.Write(p)
 }
@@ -183,9 +187,15 @@ func TestWritesAreRefusedBelowTheReserve(t *testing.T) {
 
 // TestWritesWaitWhereTheLogFindsNoSpace lets the disk fill behind the reserve's back: nothing fails, nothing is lost, reads go on.
 func TestWritesWaitWhereTheLogFindsNoSpace(t *testing.T) {
+	for _, why := range fullDisks {
+		t.Run(why.Error(), func(t *testing.T) { writesWait(t, why) })
+	}
+}
+
+func writesWait(t *testing.T, why error) {
 	var full atomic.Bool
 	mem := vfs.NewMem()
-	disk := &fullDisk{FS: mem, free: 1 << 29, full: func(name string) bool { return full.Load() && waits(name) }}
+	disk := &fullDisk{FS: mem, free: 1 << 29, full: func(name string) bool { return full.Load() && waits(name) }, why: why}
 	s, err := Open("data", small(disk))
 	if err != nil {
 		t.Fatal(err)
@@ -231,5 +241,13 @@ func TestWritesWaitWhereTheLogFindsNoSpace(t *testing.T) {
 	defer s.Close()
 	if n := count(); n != 20 {
 		t.Errorf("%d resources after a restart", n)
+	}
+}
+
+// TestAFullDiskIsToldAtTheStart opens a store in which nothing can be written.
+func TestAFullDiskIsToldAtTheStart(t *testing.T) {
+	for _, why := range fullDisks {
+		opt := small(&fullDisk{FS: vfs.NewMem(), free: 1 << 29, full: func(name string) bool { return strings.HasSuffix(name, ".dbtmp") }, why: why})
+		wantsRefusal(t, "data", opt, "the disk of the data folder data is full")
 	}
 }

@@ -3,11 +3,8 @@ package embedded
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -256,43 +253,7 @@ func leftByRestore(dir string) (left []string, err error) {
 	return left, nil
 }
 
-// restore copies a file into the folder of a store and compares what it copies with what was backed up.
-func (f *BackupFile) restore(ctx context.Context, target, dir string, told func(n int64)) error {
-	in, err := os.Open(filepath.Join(target, backupFiles, f.SHA256))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the backup is damaged: its file %s is missing; restore an earlier one", filepath.Join(backupFiles, f.SHA256))
-	}
-	if err != nil {
-		return fmt.Errorf("the backup can't be read: %w", err)
-	}
-	defer in.Close()
-	out, err := os.OpenFile(filepath.Join(dir, f.Name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return restoreError(dir, err)
-	}
-	hash := sha256.New()
-	_, err = io.Copy(io.MultiWriter(out, hash), &counted{ctx, in, told})
-	if err == nil {
-		err = out.Sync()
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
-		return restoreError(dir, cmp.Or(ctx.Err(), err))
-	}
-	if hex.EncodeToString(hash.Sum(nil)) != f.SHA256 {
-		return fmt.Errorf("the backup is damaged: its file %s is not what was backed up; restore an earlier one", filepath.Join(backupFiles, f.SHA256))
-	}
-	return nil
-}
-
 // restoreError says where what went wrong did.
 func restoreError(dir string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case isFull(err):
-		return fmt.Errorf("the disk of %s is full: make space on it and restore again", dir)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the folder %s can't be written: give this user write access to it, or choose another folder", dir)
-	}
-	return fmt.Errorf("the restore into %s did not end: %w", dir, reason(err))
+	return folderError(dir, "make space on it and restore again", "the restore into", err)
 }

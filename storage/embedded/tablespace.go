@@ -1,10 +1,8 @@
 package embedded
 
 import (
-	"errors"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -55,7 +53,7 @@ func (s *shortage) ended(kind int, err error) {
 	case err == nil:
 		s.failed[kind] = time.Time{}
 		s.expire()
-	case errors.Is(err, syscall.ENOSPC):
+	case isFull(err):
 		s.failed[kind] = time.Now()
 		if !s.closed {
 			close(s.began)
@@ -136,7 +134,7 @@ func (s *Store) listener() *pebble.EventListener {
 		BackgroundError: func(err error) {
 			switch {
 			case pebble.IsCorruptionError(err): // told by corrupted
-			case !errors.Is(err, syscall.ENOSPC):
+			case !isFull(err):
 				s.opt.Log.Error("storage background work failed", "error", scrub(err))
 			case s.short.tell():
 				s.opt.Log.Error("the disk of the data folder is too full to keep the store in order; writes are refused until there is space", "error", scrub(err))

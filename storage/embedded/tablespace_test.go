@@ -31,9 +31,15 @@ func (l *lines) Write(p []byte) (int, error) {
 
 // The tables find no space although the reserve is free. Writers are refused, all but one that may be inside Pebble already; none waits for good.
 func TestWritesAreRefusedWhileTablesFindNoSpace(t *testing.T) {
+	for _, why := range fullDisks {
+		t.Run(why.Error(), func(t *testing.T) { tablesFindNoSpace(t, why) })
+	}
+}
+
+func tablesFindNoSpace(t *testing.T, why error) {
 	began := time.Now()
 	var full atomic.Bool
-	disk := &fullDisk{FS: vfs.NewMem(), free: 1 << 29, full: func(name string) bool { return full.Load() && strings.HasSuffix(name, ".sst") }}
+	disk := &fullDisk{FS: vfs.NewMem(), free: 1 << 29, full: func(name string) bool { return full.Load() && strings.HasSuffix(name, ".sst") }, why: why}
 	log := &lines{Writer: io.Discard}
 	opt := small(disk)
 	opt.Log = slog.New(slog.NewTextHandler(log, nil))
@@ -131,7 +137,7 @@ func TestShortageLastsUntilWorkOfItsKindSucceeds(t *testing.T) {
 	if s.lasts(5, 10) {
 		t.Error("a failure of long ago counts")
 	}
-	s.ended(compacting, syscall.ENOSPC)
+	s.ended(compacting, syscall.EDQUOT)
 	if !s.lasts(5, 10) || !s.lasts(14, 10) || !s.lasts(20, 10) {
 		t.Error("a little space ends the shortage")
 	}

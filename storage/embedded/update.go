@@ -120,7 +120,7 @@ func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 		return err
 	}
 	if err := s.db.ApplyNoSyncWait(t.batch, pebble.Sync); err != nil {
-		return s.fail(err)
+		return storage.Unknown("update", s.fail(err))
 	}
 	s.compactor.wrote(t.batch.Len())
 	s.dict.flushed()
@@ -129,9 +129,9 @@ func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 	m := &moment{snap: s.db.NewSnapshot(), micros: t.now, refs: 1}
 	s.writer <- struct{}{}
 	held = false
-	if err := t.batch.SyncWait(); err != nil {
+	if err := t.batch.SyncWait(); err != nil { // a part of the log may be on the disk
 		s.release(m)
-		return s.fail(err)
+		return storage.Unknown("update", s.fail(err))
 	}
 	s.watermark.durable(m.micros)
 	s.publish(m)
@@ -165,9 +165,9 @@ func (s *Store) fail(err error) error {
 	defer s.mu.Unlock()
 	if s.broken == nil {
 		e := fhir.NewError(fhir.KindUnavailable, fhir.IssueException, fhir.IDStorageLog, "the store can't write; it must be restarted")
-		e.Err = err
+		e.Err = scrubbed{err}
 		s.broken = e
-		s.opt.Log.Error("the log of the store failed; nothing can be written until it is opened again", "error", err.Error())
+		s.opt.Log.Error("the log of the store failed; nothing can be written until it is opened again", "error", scrub(err))
 	}
 	return s.broken
 }

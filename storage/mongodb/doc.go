@@ -38,7 +38,7 @@
 // One search value must fit in 16 MB, and so must the small members of a resource. Of a resource of more than 4 MB only members of up to 64 KB
 // can be queried with mongosh; packed.left names the others. The first resource that spills a parameter of its type waits three seconds for the
 // other gateways. A transaction must end in 60 s, and its changes must fit in a part of the storage engine's cache. A write whose connection is
-// lost, and whose server does not come back in time, is KindUnavailable and may have been stored. Chained orders have no index; for conditions
+// lost, and whose server does not come back in time, is storage.Unknown. Chained orders have no index; for conditions
 // that no index knows (:not, and :contains before its order is made) all resources may be read.
 //
 // The README says how to deploy it. DECISIONS.md says why it is as it is.

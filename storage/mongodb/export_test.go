@@ -44,6 +44,9 @@ func GiveUpAfter(s *Store, d time.Duration) (undo func()) {
 	return func() { s.limits.locked = before }
 }
 
+// AskForCommits makes a store that is not in use ask for a commit whose result is unknown for d.
+func AskForCommits(s *Store, d time.Duration) { s.limits.commit = d }
+
 // IndexNames returns the names of the indexes of a type.
 func IndexNames(s *Store, typ string) ([]string, error) {
 	specs, err := s.current(typ).Indexes().ListSpecifications(context.Background())
@@ -56,7 +59,7 @@ func IndexNames(s *Store, typ string) ([]string, error) {
 
 // SmallDocuments makes resources of a few entries and bytes large ones, of which chains and conditions name few.
 func SmallDocuments(s *Store) {
-	s.limits = limits{body: 200, part: 100, entries: 4, size: 1 << 20, joints: 4, furtherEntries: 2, furtherSize: 1 << 20, far: 3, locked: theLimits.locked}
+	s.limits = limits{body: 200, part: 100, entries: 4, size: 1 << 20, joints: 4, furtherEntries: 2, furtherSize: 1 << 20, far: 3, locked: theLimits.locked, commit: theLimits.commit}
 }
 
 // FurtherEntries returns how many documents of entries a type has.

@@ -59,10 +59,12 @@ type limits struct {
 	wait time.Duration
 	// locked is how long an Update is tried again that the transaction of another keeps from what it writes; a single insert waits twice as long.
 	locked time.Duration
+	// commit is how long a commit whose result is unknown is asked for again.
+	commit time.Duration
 }
 
 var theLimits = limits{body: 4 << 20, part: 8 << 20, entries: 2000, size: 1 << 20, joints: 10_000, furtherEntries: 2000, furtherSize: 512 << 10,
-	far: maxJoined, wait: 3 * time.Second, locked: 10 * time.Second}
+	far: maxJoined, wait: 3 * time.Second, locked: 10 * time.Second, commit: 15 * time.Second}
 
 // maxMember and maxMembers bound what stays in resource of a body that is packed: each member, and all of them.
 const maxMember, maxMembers = 64 << 10, 1 << 20

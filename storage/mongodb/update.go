@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -28,6 +29,8 @@ const (
 	slowTransaction = 3 * time.Second
 	// conflictTries bounds how often an Update is tried again that found another version than it expected.
 	conflictTries = 10
+	// smallTransaction is up to how many bytes of resources and entries a transaction fits in any cache that no other fills.
+	smallTransaction = 512 << 10
 	// fullTries is how often an Update is tried that finds the cache full while no other of this process does.
 	fullTries = 3
 )
@@ -57,8 +60,8 @@ var (
 
 // Update implements storage.Store. Transactions have snapshot reads and majority writes and are tried again as the driver's documentation
 // says: the whole of it on TransientTransactionError and on a duplicate key (another Update made the resource first), the commit alone on
-// UnknownTransactionCommitResult. Where the connection is lost in a commit and no server answers in time, the error is KindUnavailable and
-// the Update may have been stored: this is the one case in which an error does not mean that nothing is.
+// UnknownTransactionCommitResult. Where the connection is lost in a commit and no server answers in time, or ctx ends in it, the error is
+// storage.Unknown.
 func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	if err := cmp.Or(ctx.Err(), s.serving(ctx)); err != nil {
 		return err
@@ -67,9 +70,9 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	var conflicted, looked time.Time // when the first conflict was, and when what it may be with was looked for
 	for try := 0; ; try++ {
 		start := time.Now()
-		err, own := s.try(ctx, f, try)
-		if err == nil {
-			return nil
+		err, own, size := s.try(ctx, f, try)
+		if err == nil || storage.IsUnknown(err) {
+			return err
 		}
 		// The server ends transactions that live too long, and then does not know them. Elections do that too, but not twice to a slow one.
 		slowly := code(err, codeNoSuchTransaction) && time.Since(start) > slowTransaction
@@ -93,6 +96,9 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 			fallthrough
 		case filled:
 			full++
+		}
+		if size <= smallTransaction && slow <= 1 && (full > fullTries || filled && time.Since(begun) > retryFor) {
+			return crowded(err)
 		}
 		if slow > 1 || full > fullTries || filled && time.Since(begun) > retryFor || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
 			return transactionLimit(err)
@@ -134,8 +140,8 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	}
 }
 
-// try runs f once and commits. own tells that the error is f's.
-func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err error, own bool) {
+// try runs f once and commits. own tells that the error is f's, and size about how many bytes it put.
+func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err error, own bool, size int) {
 	t := &tx{puts: map[fhir.Key]*put{}, guards: map[string]bool{}, metas: map[string][]byte{}, seen: map[fhir.Key]bson.Raw{}}
 	t.reader = reader{s: s, moment: s.tick(), tx: t}
 	t.now = s.tick()
@@ -146,20 +152,41 @@ func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err
 		t.end(ctx)
 	}()
 	if err := t.begin(); err != nil {
-		return err, false
+		return err, false, t.size()
 	}
 	if err := f(t); err != nil {
-		return err, true
+		return err, true, t.size()
 	}
 	unlock, err := s.committing(t.now, try)
 	if err != nil {
-		return err, false
+		return err, false, t.size()
 	}
 	defer unlock()
 	if err = t.write(ctx); noServer(err) {
 		s.miss()
 	}
-	return err, false
+	return err, false, t.size()
+}
+
+// size returns about how many bytes of resources and entries were put.
+func (t *tx) size() (n int) {
+	for _, p := range t.puts {
+		n += len(p.rec.Body)
+		n += sizeOf(p.rec.Entries)
+	}
+	return n
+}
+
+// sizeOf returns about how many bytes entries take in a document.
+func sizeOf(entries []search.Entry) (n int) {
+	for i := range entries {
+		e := &entries[i]
+		n += 50 + len(e.System) + len(e.Code) + len(e.Folded) + len(e.Exact) + len(e.URI) + sizeOf(e.Parts)
+		if e.Inner != nil {
+			n += sizeOf(e.Inner.Entries)
+		}
+	}
+	return n
 }
 
 // write commits.
@@ -194,14 +221,17 @@ func (t *tx) write(ctx context.Context) error {
 }
 
 // insert stores one resource outside of a transaction. Where a transaction has stored the same one and does not end, the server would wait as
-// long as that lives: the time of the command bounds it.
+// long as that lives: the time of the command bounds it. An insert that is given up may be done all the same.
 func (t *tx) insert(ctx context.Context, typ string, doc any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	within, cancel := context.WithTimeout(ctx, 2*t.s.limits.locked)
 	defer cancel()
 	defer t.s.whileWaiting(within)()
 	_, err := t.s.current(typ).InsertOne(within, doc)
-	if err != nil && ctx.Err() == nil && (within.Err() != nil || code(err, codeMaxTimeExpired) || errors.Is(err, context.DeadlineExceeded)) {
-		return unavailable("update", err)
+	if insertUnknown(err) {
+		return storage.Unknown("insert", err)
 	}
 	return err
 }
@@ -255,18 +285,26 @@ func (t *tx) startTransaction() error {
 	return sess.StartTransaction(options.Transaction().SetReadConcern(readconcern.Snapshot()).SetWriteConcern(writeconcern.Majority()).SetReadPreference(readpref.Primary()))
 }
 
-// commitFor is how long a commit whose result is unknown is asked for again.
-const commitFor = 15 * time.Second
-
-// commit commits the transaction. A commit whose result is unknown is retried; the server performs it once.
+// commit commits the transaction. A commit whose result is unknown is retried; the server performs it once. Where no server could be sent it, it
+// was not performed, and no server commits it by itself.
 func (t *tx) commit(ctx context.Context) error {
-	begun := time.Now()
+	begun, sent := time.Now(), false
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	for {
 		err := t.sess.CommitTransaction(ctx)
-		if err == nil || !commitUnknown(err) || ctx.Err() != nil || code(err, codeMaxTimeExpired) {
+		sent = sent || !noServer(err) && !poolCleared(err)
+		over := ctx.Err() != nil
+		switch {
+		case err == nil || !over && !commitUnknown(err):
 			return err
-		}
-		if time.Since(begun) > commitFor {
+		case !over && !code(err, codeMaxTimeExpired) && time.Since(begun) <= t.s.limits.commit:
+		case sent:
+			return storage.Unknown("commit", err)
+		case over:
+			return ctx.Err()
+		default:
 			return unavailable("commit", err)
 		}
 	}

@@ -2,6 +2,8 @@ package load
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"errors"
 	"hash"
 	"io"
 	"os"
@@ -124,6 +126,7 @@ func (s *spool) body() (*body, error) {
 		return &body{size: s.n, held: s.held}, nil
 	}
 	again, start, n := s.again, s.start, s.n
+	want := s.sum.Sum(nil)
 	return &body{size: n, open: func() (io.ReadCloser, error) {
 		r, err := again()
 		if err != nil {
@@ -138,8 +141,43 @@ func (s *spool) body() (*body, error) {
 			_ = r.Close()
 			return nil, err
 		}
-		return limited{io.LimitReader(r, n), r}, nil
+		return &unchanged{ReadCloser: r, left: n, sum: sha256.New(), want: want}, nil
 	}}, nil
+}
+
+// unchanged reads some bytes of a file again. Where they are not what they were, it fails before it has given the last of them, so that a server
+// does not have all of them.
+type unchanged struct {
+	io.ReadCloser
+	left int64
+	sum  hash.Hash
+	want []byte
+	// changed is set when it has failed for that.
+	changed atomic.Bool
+}
+
+// errChanged is of a file whose content is not what it was when it was read before.
+var errChanged = errors.New("the file has changed since it was read")
+
+// Read implements io.Reader.
+func (u *unchanged) Read(p []byte) (int, error) {
+	switch {
+	case u.changed.Load():
+		return 0, errChanged
+	case u.left == 0:
+		return 0, io.EOF
+	}
+	n, err := u.ReadCloser.Read(p[:min(int64(len(p)), u.left)])
+	u.sum.Write(p[:n])
+	u.left -= int64(n)
+	switch {
+	case u.left > 0 && err == io.EOF, u.left == 0 && !bytes.Equal(u.sum.Sum(nil), u.want):
+		u.changed.Store(true)
+		return 0, errChanged
+	case u.left == 0:
+		return n, nil
+	}
+	return n, err
 }
 
 // limited reads from one Reader and closes another.

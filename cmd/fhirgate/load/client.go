@@ -141,6 +141,9 @@ func (c *client) once(ctx context.Context, j *job) (*response, time.Duration, er
 	req.Header.Set("Accept", "application/fhir+json")
 	req.Header.Set("Prefer", "return=minimal")
 	res, err := c.http.Do(req)
+	if u, ok := r.(*unchanged); ok && err != nil && u.changed.Load() {
+		return nil, 0, &unsentError{errChanged}
+	}
 	if err != nil && !connected.Load() {
 		return nil, 0, &unsentError{err}
 	}
@@ -160,7 +163,7 @@ func (c *client) once(ctx context.Context, j *job) (*response, time.Duration, er
 	return a, retryAfter(res.Header.Get("Retry-After"), time.Now()), nil
 }
 
-// unsentError is of a request of which the server was sent nothing.
+// unsentError is of a request of which the server was sent nothing, or less than all of its body.
 type unsentError struct{ error }
 
 // Unwrap returns the cause.
@@ -180,6 +183,9 @@ func again(j *job, a *response, err error) bool {
 		return j.safe && (errors.As(err, &broken) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
 	}
 	if a.is(transactionLimit) {
+		return false
+	}
+	if a.is(storageUnknown) && !j.safe {
 		return false
 	}
 	switch a.status {
@@ -222,6 +228,9 @@ func retryAfter(h string, now time.Time) time.Duration {
 
 // unreachable is the error of a server that gave no response, on one line.
 func unreachable(base string, err error) error {
+	if errors.Is(err, errChanged) {
+		return errChanged
+	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("nothing is listening at %s; start a server with `fhirgate serve`, or name another with --server", base)
 	}

@@ -12,6 +12,8 @@ type input struct {
 	file
 	// read is set when the file was read to its end.
 	read atomic.Bool
+	// cutOff is set when it was found to end inside of a value or a compressed stream.
+	cutOff atomic.Bool
 	// waiting is what was read and whose outcome is not known yet, loaded what is stored, failed what is not.
 	waiting, loaded, failed atomic.Int64
 }
@@ -39,14 +41,22 @@ func (in *input) state() state {
 // Files says which files of a run that ended early, or with failures, went in. The names are in the order of the run.
 type Files struct {
 	Whole, Partly, Not []string
-	// All counts the files before the first that is not whole.
+	// Leading counts the files before the first that is not whole.
 	Leading int
+	// CutOff are files that end inside of a value, and Changed those that are not what they were when the run began.
+	CutOff, Changed []string
 }
 
 // filesOf sorts inputs by their state.
 func filesOf(inputs []*input) Files {
 	var f Files
 	for i, in := range inputs {
+		switch {
+		case in.changed():
+			f.Changed = append(f.Changed, in.name())
+		case in.cutOff.Load():
+			f.CutOff = append(f.CutOff, in.name())
+		}
 		switch in.state() {
 		case wholeLoaded:
 			f.Whole = append(f.Whole, in.name())
@@ -81,6 +91,16 @@ func (f *Files) write(w io.Writer) {
 	line(len(f.Whole), "loaded", whole)
 	line(len(f.Partly), "loaded in part", listed(f.Partly))
 	line(len(f.Not), "not loaded", listed(f.Not))
+}
+
+// writeFaulty prints which files are not what a run that goes on should read.
+func (f *Files) writeFaulty(w io.Writer) {
+	if len(f.CutOff) > 0 {
+		fmt.Fprintf(w, "\nCut off: %s. Get the whole file first.\n", listed(f.CutOff))
+	}
+	if len(f.Changed) > 0 {
+		fmt.Fprintf(w, "\nChanged or removed since the load began: %s. What is loaded of it stays, and what differs is loaded as well.\n", listed(f.Changed))
+	}
 }
 
 // maxListed is how many names a line of the summary has.

@@ -74,9 +74,9 @@ func (p place) in(source string) string {
 	return fmt.Sprintf("%s, Bundle.entry[%d]", source, p.entry)
 }
 
-// jobOf returns the request for a Bundle of a source that is sent as it is, or for a resource alone.
-func jobOf(d *document, source string) *job {
-	u := unitOf(source, d.sum)
+// jobOf returns the request for a Bundle that is sent as it is, or for a resource alone.
+func jobOf(d *document) *job {
+	u := unitOf(d.sum)
 	if d.resourceType == "Bundle" && (d.kind == "transaction" || d.kind == "batch") {
 		return &job{method: http.MethodPost, body: d.body, place: d.place, entries: d.entries, bundle: true, safe: repeatable(d.entries), unit: u}
 	}

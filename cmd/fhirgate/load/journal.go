@@ -1,11 +1,13 @@
 package load
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,16 +16,12 @@ import (
 )
 
 // unit is the smallest part of a load whose outcome is known by itself: a document that is sent as it is, or one resource of a batch that is
-// made here. It is named by what it is and where it comes from, so that a file that is mended between two runs is told apart from before.
+// made here. It is named by its content alone, so that a file that is mended between two runs is told apart from before, and one that is moved is
+// not. The same content in several places is one unit, whose outcomes are counted.
 type unit [12]byte
 
-// unitOf returns the unit of some bytes of a source.
-func unitOf(source string, sum [sha256.Size]byte) unit {
-	h := sha256.New()
-	h.Write([]byte(source))
-	h.Write(sum[:])
-	return unit(h.Sum(nil)[:len(unit{})])
-}
+// unitOf returns the unit of the content with a hash.
+func unitOf(sum [sha256.Size]byte) unit { return unit(sum[:]) }
 
 // What a line of the journal says of a unit.
 const (
@@ -56,6 +54,8 @@ type journal struct {
 	err  error
 
 	earlier map[unit]*outcomes
+	// torn is set where the earlier run was killed in a line.
+	torn bool
 }
 
 // outcomes counts what the lines of the journal say of one unit, which a source may have more than once.
@@ -72,19 +72,14 @@ func openJournal(folder, server string, files []string, resume bool) (*journal, 
 		}
 		return &journal{}, nil
 	}
-	var name strings.Builder
-	name.WriteString(server)
-	for _, f := range files {
-		name.WriteString("\n" + absolute(f))
-	}
-	sum := sha256.Sum256([]byte(name.String()))
-	j := &journal{path: filepath.Join(folder, "load-"+base64.RawURLEncoding.EncodeToString(sum[:12]))}
+	wherever, here := journalName(server, files)
+	j := &journal{path: filepath.Join(folder, wherever+here)}
 	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
 	if !resume {
 		_, err := os.Stat(j.path)
 		j.unfinished = err == nil
 		flags |= os.O_TRUNC
-	} else if err := j.read(); errors.Is(err, fs.ErrNotExist) {
+	} else if err := j.readMoved(folder, wherever); errors.Is(err, fs.ErrNotExist) {
 		return nil, errNothingToResume
 	} else if err != nil {
 		return nil, fmt.Errorf("--resume: %w", err)
@@ -93,11 +88,53 @@ func openJournal(folder, server string, files []string, resume bool) (*journal, 
 	if err == nil {
 		j.file, err = os.OpenFile(j.path, flags, 0o600)
 	}
+	if err == nil && j.torn {
+		_, err = j.file.WriteString("\n")
+	}
 	if err != nil && resume {
 		return nil, fmt.Errorf("--resume: %w", err)
 	}
 	j.err = err
 	return j, nil
+}
+
+// journalName returns the name of the journal of a load: what it has wherever the files are, and what it has where they are.
+func journalName(server string, files []string) (wherever, here string) {
+	names, paths := []string{server}, []string{}
+	for _, f := range files {
+		paths = append(paths, absolute(f))
+		names = append(names, filepath.Base(absolute(f)))
+	}
+	hash := func(of []string) string {
+		sum := sha256.Sum256([]byte(strings.Join(of, "\n")))
+		return base64.RawURLEncoding.EncodeToString(sum[:12])
+	}
+	return "load-" + hash(names) + ".", hash(paths)
+}
+
+// readMoved is read, where need be of the newest journal of files of the same names that were elsewhere, which becomes the one of this load.
+func (j *journal) readMoved(folder, wherever string) error {
+	err := j.read()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	others, globErr := fs.Glob(os.DirFS(folder), wherever+"*")
+	if globErr != nil {
+		return err
+	}
+	var newest fs.FileInfo
+	for _, name := range others {
+		if info, err := os.Stat(filepath.Join(folder, name)); err == nil && (newest == nil || info.ModTime().After(newest.ModTime())) {
+			newest = info
+		}
+	}
+	if newest == nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(folder, newest.Name()), j.path); err != nil {
+		return err
+	}
+	return j.read()
 }
 
 // absolute returns the absolute path of a file, and "-" as it is.
@@ -111,38 +148,73 @@ func absolute(name string) string {
 	return name
 }
 
-// read takes in what an earlier run wrote. A line that was cut off by a kill counts as not written.
+// read takes in what an earlier run wrote.
 func (j *journal) read() error {
-	content, err := os.ReadFile(j.path)
+	f, err := os.Open(j.path)
 	if err != nil {
 		return err
 	}
-	j.earlier = make(map[unit]*outcomes)
-	for line := range bytes.Lines(content) {
-		var u unit
-		n, err := base64.RawURLEncoding.Decode(u[:], bytes.TrimSuffix(line[1:], []byte("\n")))
-		if err != nil || n != len(u) || line[len(line)-1] != '\n' {
-			continue
+	defer f.Close()
+	j.earlier, j.torn, err = readOutcomes(f)
+	return err
+}
+
+// lineSize is the length of a line: a mark, a unit and a line feed.
+const lineSize = 1 + 16 + 1
+
+// readOutcomes reads the lines of a journal. Lines that are none are skipped: a kill may have cut one off, and a disk may have lost what is in it.
+// torn reports whether the last one has no end, which then is to be given one before another is written.
+func readOutcomes(r io.Reader) (units map[unit]*outcomes, torn bool, err error) {
+	units = make(map[unit]*outcomes)
+	in := bufio.NewReaderSize(r, 64<<10)
+	for long := false; ; {
+		line, err := in.ReadSlice('\n')
+		if err != nil && err != bufio.ErrBufferFull && err != io.EOF {
+			return nil, false, err
 		}
-		o := j.earlier[u]
-		if o == nil {
-			o = &outcomes{}
-			j.earlier[u] = o
+		whole := err != bufio.ErrBufferFull && !long
+		long = err == bufio.ErrBufferFull
+		if whole {
+			count(units, bytes.TrimSuffix(line, []byte("\n")))
 		}
-		switch line[0] {
-		case markBegun:
-			o.unknown++
-		case markDone:
-			o.done++
-			o.unknown = max(0, o.unknown-1)
-		case markPart:
-			o.part++
-			o.unknown = max(0, o.unknown-1)
-		case markRefused:
-			o.unknown = max(0, o.unknown-1)
+		if err == io.EOF {
+			return units, !whole || len(line) > 0, nil
 		}
 	}
-	return nil
+}
+
+// count counts what a line says, without its line feed.
+func count(units map[unit]*outcomes, line []byte) {
+	var u unit
+	if len(line) != lineSize-1 {
+		return
+	}
+	if n, err := base64.RawURLEncoding.Decode(u[:], line[1:]); err != nil || n != len(u) {
+		return
+	}
+	o := units[u]
+	if o == nil {
+		o = &outcomes{}
+		units[u] = o
+	}
+	o.add(line[0])
+}
+
+// add counts what a mark says.
+func (o *outcomes) add(mark byte) {
+	switch mark {
+	case markBegun:
+		o.unknown++
+		return
+	case markDone:
+		o.done++
+	case markPart:
+		o.part++
+	case markRefused:
+	default:
+		return
+	}
+	o.unknown = max(0, o.unknown-1)
 }
 
 // take returns what an earlier run made of a unit. It is called once for each unit of this run.
@@ -169,7 +241,7 @@ func (j *journal) mark(mark byte, units ...unit) {
 	if j.file == nil || len(units) == 0 {
 		return
 	}
-	lines := make([]byte, 0, 18*len(units))
+	lines := make([]byte, 0, lineSize*len(units))
 	for _, u := range units {
 		lines = append(base64.RawURLEncoding.AppendEncode(append(lines, mark), u[:]), '\n')
 	}

@@ -103,6 +103,59 @@ func TestWhatTheConnectionBrokeForIsNotSentAgain(t *testing.T) {
 	}
 }
 
+// A server that says that its database may have stored a write has 503 for it, as for what it did not do.
+func TestWhatTheDatabaseMayHaveStoredIsNotSentAgain(t *testing.T) {
+	const outcome = `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"transient","details":{"coding":[{"system":"urn:fhirgate:issue","code":"storage-unknown"}]}}]}`
+	for name, content := range map[string]string{"resource": patient(""), "transaction": string(post(1)), "lines": patient("") + "\n" + patient("x") + "\n",
+		"collection": `{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"urn:uuid:0b0b2f5c-1111-4c4c-8d8d-000000000001","resource":{"resourceType":"Patient"}}]}`} {
+		for _, each := range []bool{false, true} {
+			if each && name != "lines" {
+				continue
+			}
+			t.Run(fmt.Sprint(name, " ", each), func(t *testing.T) {
+				file, rec := write(t, t.TempDir(), "a.json", []byte(content)), newRecorder(t)
+				o := Options{Files: []string{file}, Journals: t.TempDir()}
+				rec.before = func(w http.ResponseWriter, _ *request, n int) bool {
+					if n > 0 || each {
+						return false
+					}
+					w.WriteHeader(http.StatusServiceUnavailable)
+					_, _ = io.WriteString(w, outcome)
+					return true
+				}
+				rec.entry = func(method, _ string, _ map[string]any) string {
+					if each && method == http.MethodPost {
+						return `{"status":"503","outcome":` + outcome + `}`
+					}
+					return ""
+				}
+				s, err := rec.run(t, o)
+				if err == nil || rec.count() != 1 {
+					t.Fatalf("%v %+v, %d requests", err, s, rec.count())
+				}
+				if name == "lines" && !each { // the one with an id is sent again
+					if s.Unanswered != 1 {
+						t.Fatalf("%+v", s)
+					}
+					return
+				}
+				resumedAfter(t, rec, o, s, err, true)
+			})
+		}
+	}
+	rec := newRecorder(t)
+	rec.before = func(w http.ResponseWriter, _ *request, n int) bool {
+		if n == 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, outcome)
+		}
+		return n == 0
+	}
+	if _, err := rec.run(t, Options{Files: []string{"-"}, Stdin: strings.NewReader(patient("a"))}); err != nil || rec.count() != 2 {
+		t.Errorf("what may be sent twice: %v, %d requests", err, rec.count())
+	}
+}
+
 // resumedAfter goes on after a run that has sent one request, with an outcome that is known or not.
 func resumedAfter(t *testing.T, rec *recorder, o Options, s *Summary, err error, unknown bool) {
 	t.Helper()
@@ -132,7 +185,7 @@ func TestWhatWasNotSentIsSentByAnotherRun(t *testing.T) {
 		}
 		o.Resume = true
 	}
-	j := jobOf(&document{resourceType: "Patient", body: &body{open: func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }}}, "a")
+	j := jobOf(&document{resourceType: "Patient", body: &body{open: func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }}})
 	var unsent *unsentError
 	if _, _, err := newClient(&Options{Server: rec.URL}).once(t.Context(), j); !errors.As(err, &unsent) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)

@@ -24,12 +24,21 @@ func (l *loader) read(ctx context.Context, inputs []*input) error {
 			return err
 		}
 		if err != nil {
+			l.cutOff(err)
 			if err := l.fault(in.name(), err); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// cutOff notes where the file that is read ends too early.
+func (l *loader) cutOff(err error) {
+	var syntax *syntaxError
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &syntax) && syntax.cutOff {
+		l.current.cutOff.Store(true)
+	}
 }
 
 // source reads the documents of one source.
@@ -51,6 +60,7 @@ func (l *loader) source(ctx context.Context, src *source) error {
 		}
 		if err != nil {
 			faulty = true
+			l.cutOff(err)
 			broken := src.scan.err != nil && src.scan.err != io.EOF
 			if err := g.fault(src.name, err); err != nil {
 				return err
@@ -94,11 +104,11 @@ func (l *loader) document(ctx context.Context, src *source, d *document, g *grou
 		if src.sequence() && (src.documents > 1 || src.more()) && d.body.open == nil {
 			return g.add(d)
 		}
-		return send(jobOf(d, src.name))
+		return send(jobOf(d))
 	}
 	switch d.kind {
 	case "transaction", "batch", "document", "message":
-		return send(jobOf(d, src.name))
+		return send(jobOf(d))
 	case "collection", "searchset", "history":
 		defer d.body.remove()
 		err := l.collect(d, send)
@@ -153,7 +163,7 @@ func (g *group) flush() error {
 // admit counts a resource that is to be sent in a batch, and returns its place with what the journal needs. It reports false where the resource
 // is not to be sent, because of what an earlier run made of it.
 func (l *loader) admit(at place, source string, sum [sha256.Size]byte, repeatable bool) (place, bool, error) {
-	at.input, at.unit = l.current, unitOf(source, sum)
+	at.input, at.unit = l.current, unitOf(sum)
 	l.current.waiting.Add(1)
 	ok, err := l.again(l.journal.take(at.unit), l.current, at.in(source), 1, repeatable)
 	return at, ok, err

@@ -27,6 +27,9 @@ func (a *response) ok() bool { return a.status >= 200 && a.status < 300 }
 // transactionLimit is the issue of a transaction that is too large for the server's database. Sending it again is of no use.
 const transactionLimit = "transaction-limit"
 
+// storageUnknown is the issue of a server whose database did not say whether it stored the request.
+const storageUnknown = "storage-unknown"
+
 // is reports whether an issue of the response has the code in its details.
 func (a *response) is(code string) bool {
 	for i := range a.issues {
@@ -42,6 +45,9 @@ func (a *response) is(code string) bool {
 // unknown reports whether the response leaves open whether the request was carried out: a proxy, or the server itself, gave up on what may have
 // gone on. An entry without a status says nothing either.
 func (a *response) unknown() bool {
+	if !a.ok() && a.is(storageUnknown) {
+		return true
+	}
 	switch a.status {
 	case http.StatusRequestTimeout:
 		return true

@@ -17,6 +17,8 @@ const maxScanDepth = 512
 type syntaxError struct {
 	line int
 	text string
+	// cutOff is set where the input ends there.
+	cutOff bool
 }
 
 func (e *syntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
@@ -108,7 +110,7 @@ func (s *scanner) fail(text string) error {
 	if s.err != nil && s.err != io.EOF {
 		return s.err
 	}
-	return &syntaxError{s.line(), text}
+	return &syntaxError{s.line(), text, s.err == io.EOF && s.pos == s.end}
 }
 
 // peek skips white space and returns the next byte without consuming it; io.EOF at the end of the stream. Between values of a

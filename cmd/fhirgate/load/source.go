@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zip"
@@ -37,10 +38,11 @@ func (src *source) sequence() bool { return src.scan.lines || src.documents > 0 
 // stdinName is the argument that stands for standard input.
 const stdinName = "-"
 
-// file is one input: a path and its size in bytes; standard input has none.
+// file is one input: a path and its size in bytes, and when it was changed; standard input has none.
 type file struct {
-	path string
-	size int64
+	path     string
+	size     int64
+	modified time.Time
 	// content is what is read in place of the path's file; nil for a file.
 	content []byte
 }
@@ -51,6 +53,15 @@ func (f file) name() string {
 		return "standard input"
 	}
 	return f.path
+}
+
+// changed reports whether the file is not what it was when it was found.
+func (f file) changed() bool {
+	if f.modified.IsZero() {
+		return false
+	}
+	info, err := os.Stat(f.path)
+	return err != nil || info.Size() != f.size || !info.ModTime().Equal(f.modified)
 }
 
 // findFiles turns arguments into the files they stand for: a folder into the files in and below it that the loader reads, a pattern into
@@ -100,7 +111,7 @@ func appendFiles(found []file, name string) ([]file, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return append(found, file{path: name, size: info.Size()}), nil
+		return append(found, file{path: name, size: info.Size(), modified: info.ModTime()}), nil
 	}
 	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && p != name && extraFolder(p) {
@@ -114,7 +125,7 @@ func appendFiles(found []file, name string) ([]file, error) {
 			return err
 		}
 		if info.Mode().IsRegular() {
-			found = append(found, file{path: p, size: info.Size()})
+			found = append(found, file{path: p, size: info.Size(), modified: info.ModTime()})
 		}
 		return nil
 	})

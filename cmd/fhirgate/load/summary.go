@@ -199,6 +199,7 @@ func (s *Summary) Write(w io.Writer) {
 	if n := len(s.ByFile.Whole) + len(s.ByFile.Partly) + len(s.ByFile.Not); n > 1 {
 		s.ByFile.write(&b)
 	}
+	s.ByFile.writeFaulty(&b)
 	switch n := len(s.ByFile.Whole) + len(s.ByFile.Partly) + len(s.ByFile.Not); {
 	case n > 0 && s.Journal == nil:
 		b.WriteString("\nRun the same command with --resume to load what is missing, and nothing twice.\n")

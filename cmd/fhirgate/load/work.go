@@ -205,7 +205,7 @@ func (l *loader) countEntries(j *job, a *response, retry bool) (later []int) {
 			if j.items != nil {
 				done = append(done, j.items.places[i].unit)
 			}
-		case retry && j.items != nil && (e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable):
+		case retry && j.items != nil && (e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable) && (j.entries[i].repeatable() || !e.unknown()):
 			later = append(later, i)
 		default:
 			failed++

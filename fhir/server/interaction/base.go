@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/definition"
 )
 
 // names are all the base URLs that are this server's own, without a trailing slash: the one that the client of a request used, and those that it was
@@ -50,7 +51,7 @@ func (n names) cut(url string) (rest string, ok bool) {
 }
 
 // ownReferences returns r with every reference to a resource of this server that is written as a URL written as [type]/[id], so that it stays one when
-// the server is reached by another name. A Bundle that is stored keeps its references, which name its own entries.
+// the server is reached by another name. The URL of an attachment is one too. A Bundle that is stored keeps its references, which name its own entries.
 func (s *Service) ownReferences(r fhir.Resource, base string) (fhir.Resource, error) {
 	own := s.names(base)
 	if !slices.ContainsFunc(own, func(name string) bool {
@@ -68,12 +69,12 @@ func (s *Service) ownReferences(r fhir.Resource, base string) (fhir.Resource, er
 			case isBundle(c):
 			case c.Kind() == fhir.Object || c.Kind() == fhir.Array:
 				walk(c)
-			case c.Kind() == fhir.String && c.Name() == "reference":
+			case c.Kind() == fhir.String && (c.Name() == "reference" || c.Name() == "url"):
 				rest, ok := own.cut(c.Text())
 				if !ok {
 					continue
 				}
-				if _, local := s.localKey(withoutFragment(rest)); local {
+				if _, local := s.localKey(withoutFragment(rest)); local && (c.Name() == "reference" || isAttached(s.registry, c)) {
 					start, end := c.Span()
 					edits = append(edits, fhir.Edit{Start: start, End: end, Text: fhir.AppendString(nil, rest)})
 				}
@@ -87,6 +88,12 @@ func (s *Service) ownReferences(r fhir.Resource, base string) (fhir.Resource, er
 		return r, nil
 	}
 	return fhir.ParseResource(r.AppendEdited(make([]byte, 0, len(r.Raw())), edits), fhir.Limits{})
+}
+
+// isAttached reports whether the string n, a member "url", is that of an attachment: elements of that name in other types name no resource to read.
+func isAttached(registry *definition.Registry, n fhir.Node) bool {
+	t := typeOf(registry, n.Parent())
+	return t != nil && t.Name == "Attachment"
 }
 
 // withoutFragment returns a reference without what follows a number sign.

@@ -75,7 +75,7 @@ func failed(e *bundleEntry) reply {
 }
 
 // group performs unconditional writes, many by one Update. A write that is refused does not touch the others; where an Update as a whole
-// fails, its entries are performed one by one.
+// fails, its entries are performed one by one, unless they may be stored.
 func (b *batch) group(ctx context.Context, entries []*bundleEntry) {
 	parallel(len(entries), func(i int) {
 		e := entries[i]
@@ -121,7 +121,13 @@ func (b *batch) groupOnce(ctx context.Context, entries []*bundleEntry) {
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case storage.IsUnknown(err):
+		for _, e := range entries {
+			e.err = err
+		}
+		return
+	case err != nil:
 		b.each(ctx, entries)
 		return
 	}

@@ -1,10 +1,15 @@
 package interaction
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 func TestBatchEntriesAreIndependent(t *testing.T) {
@@ -56,6 +61,43 @@ func TestBatchOfMoreWritesThanOneGroup(t *testing.T) {
 		var r struct{ ID string }
 		if err := json.Unmarshal(e.Resource, &r); err != nil || e.Response.Status != "201 Created" || r.ID != fmt.Sprint(i) {
 			t.Fatalf("entry %d: %+v, %v", i, e, err)
+		}
+	}
+}
+
+// unsure is a store that stores, and then does not know whether it did.
+type unsure struct {
+	storage.Store
+	failing atomic.Bool
+}
+
+func (u *unsure) Update(ctx context.Context, f func(storage.Tx) error) error {
+	err := u.Store.Update(ctx, f)
+	if err == nil && u.failing.Load() {
+		return storage.Unknown("update", errors.New("the connection is lost"))
+	}
+	return err
+}
+
+// A group of writes whose end is unknown is not written again one by one.
+func TestABatchThatMayBeStoredIsNotStoredTwice(t *testing.T) {
+	store := &unsure{Store: openStore(t)}
+	s := openOn(t, store, Options{})
+	store.failing.Store(true)
+	for _, kind := range []string{"batch", "transaction"} {
+		code := kind + "-test"
+		entry := request("POST", "Basic", "", `{"resourceType":"Basic","code":{"coding":[{"code":"`+code+`"}]}}`)
+		b, err := send(t, s, kind, "", entry, entry, entry)
+		if kind == "transaction" && !storage.IsUnknown(err) || kind == "batch" && err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		for i, e := range b.Entry {
+			if !strings.HasPrefix(e.Response.Status, "503") || !strings.Contains(string(e.Response.Outcome), "storage-unknown") {
+				t.Errorf("entry %d: %+v", i, e.Response)
+			}
+		}
+		if found := find(t, s, "Basic?code="+code); len(found.Entry) != 3 {
+			t.Errorf("%s: %d are stored", kind, len(found.Entry))
 		}
 	}
 }

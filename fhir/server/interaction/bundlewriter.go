@@ -154,6 +154,20 @@ func (a *bundleWriter) outcome(body []byte) {
 	a.close()
 }
 
+// told writes a history's entry that holds an OperationOutcome about the history of path itself. Entries of a history have a request and a response, and
+// this one no resource: it is of no version.
+func (a *bundleWriter) told(path string, outcome []byte) {
+	a.open()
+	a.dst = append(a.dst, `"request":{"method":"GET","url":`...)
+	a.dst = fhir.AppendString(a.dst, path)
+	a.dst = append(a.dst, `},"response":{"status":"`...)
+	a.dst = appendStatus(a.dst, http.StatusOK)
+	a.dst = append(a.dst, `","outcome":`...)
+	a.dst = append(a.dst, outcome...)
+	a.dst = append(a.dst, '}')
+	a.close()
+}
+
 // version writes a history's entry (R4 http, 3.1.0.15 history).
 func (a *bundleWriter) version(base string, rec storage.Record) {
 	a.open()

@@ -3,10 +3,12 @@ package interaction
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/fhirpath"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -73,6 +75,14 @@ func TestWhatClientsAskPassesTheClientsStore(t *testing.T) {
 			_, _, err := s.Knowledge().Resolve(ctx, fhir.Resource{}, "Patient/p0")
 			return err
 		},
+		"memberOf": func() error {
+			_, _, err := s.Knowledge().MemberOf(ctx, slices.Values([]fhirpath.Code{{System: "http://example.org/cs", Code: "a"}}), "http://example.org/v")
+			return err
+		},
+		"subsumes": func() error {
+			_, _, err := s.Knowledge().Subsumes(ctx, fhirpath.Code{System: "http://example.org/cs", Code: "a"}, fhirpath.Code{System: "http://example.org/cs", Code: "b"})
+			return err
+		},
 	}
 	open := s.clients
 	s.clients = shut{open}
@@ -81,7 +91,7 @@ func TestWhatClientsAskPassesTheClientsStore(t *testing.T) {
 			t.Errorf("%s with the clients' store shut: %v", name, err)
 		}
 	}
-	if err := s.ReindexAll(ctx, nil); err != nil {
+	if _, err := s.ReindexAll(ctx, nil); err != nil {
 		t.Errorf("indexing with the clients' store shut: %v", err)
 	}
 	// The parameters in force and the indexing have been given the server's own store when the Service was made.

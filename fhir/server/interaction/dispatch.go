@@ -1,7 +1,6 @@
 package interaction
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -211,11 +210,11 @@ func (s *Service) capabilities(q *Request) (Response, error) {
 
 // operate runs an operation.
 func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
-	takes := cmp.Or(q.Operation.Takes, "Parameters")
-	if q.Resource.Valid() && q.Resource.Type() != takes && !(q.Operation.Raw && q.Resource.Type() == "Binary") {
-		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDParametersExpected, "$"+q.Operation.Name+" takes a "+takes+" resource")
+	o := q.Operation
+	if q.Resource.Valid() && q.Resource.Type() != "Parameters" && !o.Resource && !(o.Raw && q.Resource.Type() == "Binary") {
+		return Response{}, fhir.NewError(fhir.KindInvalid, fhir.IssueInvalid, fhir.IDParametersExpected, "an operation takes a Parameters resource")
 	}
-	res, err := q.Operation.Run(ctx, q)
+	res, err := o.Run(ctx, q)
 	if err != nil {
 		return Response{}, err
 	}

@@ -33,10 +33,11 @@ func (s *Service) ReadConditions(q *Request, stated *Stated) error {
 	}
 	byID := q.Code == CodeRead || q.Code == CodeVRead
 	changes := q.Code == CodeUpdate || q.Code == CodePatch || q.Code == CodeDelete
+	matches := changes || byID || q.Code == CodeOperation && q.Operation.IfMatch
 	var err error
 	check := func(e error) { err = join(err, e) }
 	check(one("If-None-Exist", ".request.ifNoneExist", stated.IfNoneExist, q.Code == CodeCreate))
-	check(one("If-Match", ".request.ifMatch", stated.IfMatch, changes || byID))
+	check(one("If-Match", ".request.ifMatch", stated.IfMatch, matches))
 	check(one("If-None-Match", ".request.ifNoneMatch", stated.IfNoneMatch, changes || q.read()))
 	if !stated.ModifiedSince.IsZero() && !q.read() {
 		check(whereNone(misplaced("If-Modified-Since", q), ".request.ifModifiedSince"))
@@ -51,7 +52,7 @@ func (s *Service) ReadConditions(q *Request, stated *Stated) error {
 	if err != nil {
 		return err
 	}
-	if len(stated.IfMatch) > 0 && (byID || changes) {
+	if len(stated.IfMatch) > 0 && matches {
 		tags, any, e := readTags("If-Match", stated.IfMatch)
 		check(whereNone(e, ".request.ifMatch"))
 		if c.AnyMatch = any; !any {

@@ -3,6 +3,7 @@ package interaction
 import (
 	"context"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +54,7 @@ type everything struct {
 // Count is set it is a page, whose entries may be fewer than Count, none even, where Types or Since leave members out. Without Count a long record is
 // streamed: memory is bounded by a chunk, all of it shows one moment, and what is deleted meanwhile is left out.
 func (s *Service) Everything(ctx context.Context, q EverythingRequest) (OperationResponse, error) {
+	ctx = s.withBase(ctx, q.Base)
 	e := everything{service: s, ask: q, sent: map[versionKey]bool{}, request: SearchRequest{
 		Base: q.Base, Compartment: q.Key, Path: q.Key.String() + "/$everything", Whole: true, Shown: q.Shown,
 		Parameters: []search.Pair{{Name: "_include", Value: "*"}}}}
@@ -231,19 +233,21 @@ func (c carrying) Value(key any) any {
 }
 
 // mentionedIn returns what a record refers to by a literal reference or by the URL of an attachment, whether or not a search parameter follows it.
-func (in *includer) mentionedIn(from *neighbourhood) (keys []fhir.Key, versions []versionKey, err error) {
+func (in *includer) mentionedIn(ctx context.Context, from *neighbourhood) (keys []fhir.Key, versions []versionKey, err error) {
+	own := in.service.names(baseIn(ctx))
 	for i := range from.records {
 		r, err := from.resource(i)
 		if err != nil {
 			return nil, nil, err
 		}
-		for text := range literals(r.Node) {
-			name, version, versioned := strings.Cut(text, "/_history/")
+		for n := range literals(r.Node) {
+			text, _ := own.cut(n.Text())
+			name, version, versioned := strings.Cut(withoutFragment(text), "/_history/")
 			key, ok := splitRelative(name)
 			if !ok {
 				continue
 			}
-			if _, ok := in.service.registry.Resource(key.Type); !ok {
+			if _, ok := in.service.registry.Resource(key.Type); !ok || n.Name() == "url" && !isAttached(in.service.registry, n) {
 				continue
 			}
 			if !versioned {
@@ -256,13 +260,12 @@ func (in *includer) mentionedIn(from *neighbourhood) (keys []fhir.Key, versions 
 	return keys, versions, nil
 }
 
-// literals yields the texts of the members "reference" and "url" below n. A URL that is a type and an id is that of an attachment: R4's other
-// elements of that name are absolute.
-func literals(n fhir.Node) func(yield func(string) bool) {
-	return func(yield func(string) bool) { eachLiteral(n, yield) }
+// literals yields the members "reference" and "url" below n that are strings.
+func literals(n fhir.Node) iter.Seq[fhir.Node] {
+	return func(yield func(fhir.Node) bool) { eachLiteral(n, yield) }
 }
 
-func eachLiteral(n fhir.Node, yield func(string) bool) bool {
+func eachLiteral(n fhir.Node, yield func(fhir.Node) bool) bool {
 	for c := n.First(); c.Valid(); c = c.Next() {
 		switch c.Kind() {
 		case fhir.Object, fhir.Array:
@@ -270,7 +273,7 @@ func eachLiteral(n fhir.Node, yield func(string) bool) bool {
 				return false
 			}
 		case fhir.String:
-			if name := c.Name(); (name == "reference" || name == "url") && !yield(c.Text()) {
+			if name := c.Name(); (name == "reference" || name == "url") && !yield(c) {
 				return false
 			}
 		}

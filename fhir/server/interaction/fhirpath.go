@@ -21,7 +21,8 @@ const (
 )
 
 // Knowledge answers what an expression asks beyond the resource it is evaluated on, from the store and, behind it, the definitions: a
-// fhirpath.Resolver and fhirpath.Terminology. It is for one evaluation and one goroutine. Each look-up is a View of its own, so that nothing of
+// fhirpath.Resolver and fhirpath.Terminology. It is for one evaluation and one goroutine. It sees what the request sees that it is asked for: in a
+// transaction what this has written, and nothing that is hidden from the client. Otherwise each look-up is a View of its own, so that nothing of
 // the store is held while an expression runs; what was found once is not looked up again. Past its bounds it is an error of the issue id
 // fhirpath-limit.
 type Knowledge struct {
@@ -41,11 +42,11 @@ func (s *Service) Knowledge() *Knowledge {
 // Err returns the error that an evaluation was ended with, as it is: evaluations wrap it.
 func (k *Knowledge) Err() error { return k.err }
 
-// view runs f in a View, if there may be one more look-up.
+// view runs f with the Reader of the request, or in a View, if there may be one more look-up.
 func (k *Knowledge) view(ctx context.Context, f func(storage.Reader) error) error {
 	if k.lookUps++; k.lookUps > maxLookUps {
 		k.err = errLimit(fmt.Sprintf("an expression looks up at most %d resources and value sets", maxLookUps))
-	} else if err := k.service.clients.View(ctx, f); err != nil {
+	} else if err := k.service.reading(ctx, f); err != nil {
 		k.err = failure("fhirpath", fhir.Key{}, err)
 	}
 	return k.err

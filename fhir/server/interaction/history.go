@@ -20,6 +20,8 @@ type historyParameters struct {
 	cursor      string
 	// links are the parameters that links repeat, all but the cursor.
 	links url.Values
+	// issues are what lenient handling ignored.
+	issues []fhir.Issue
 }
 
 // History returns a page of the versions of one resource, one type or all, newest first (R4 http, 3.1.0.15 history,
@@ -115,6 +117,9 @@ func (s *Service) renderHistory(self, binding string, p historyParameters, place
 	a := newPage("history", s.ids.next(), place.moment, place.total, links, 2*len(records), bytesOf(records), apart)
 	for i := range records {
 		a.version(base, records[i])
+	}
+	if len(p.issues) > 0 {
+		a.told(strings.TrimPrefix(self, base+"/"), fhir.AppendOutcome(nil, p.issues))
 	}
 	return a.done()
 }
@@ -270,10 +275,12 @@ func (s *Service) parseHistory(q HistoryRequest) (historyParameters, error) {
 			}
 			p.from, p.until = at.Range(nil)
 		default:
-			if q.Lenient {
-				continue
+			text := "a history has no parameter " + quoted(name) + "; it takes _since, _at and _count"
+			if !q.Lenient {
+				return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, text)
 			}
-			return p, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDUnknownParameter, "a history has no parameter "+quoted(name)+"; it takes _since, _at and _count")
+			p.issues = append(p.issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueNotSupported, ID: fhir.IDUnknownParameter, Text: text + " (ignored)"})
+			continue
 		}
 		p.links.Set(name, value)
 	}

@@ -262,3 +262,40 @@ func TestHistoryWithoutEntries(t *testing.T) {
 		t.Errorf("%s", b.Body)
 	}
 }
+
+// TestLenientHistoriesReportWhatTheyIgnore asks for all kinds of history, of versions and of none.
+func TestLenientHistoriesReportWhatTheyIgnore(t *testing.T) {
+	s := open(t, Options{})
+	put(t, s, `{"resourceType":"Patient","id":"a"}`)
+	put(t, s, `{"resourceType":"Patient","id":"a","active":true}`)
+	for path, q := range map[string]HistoryRequest{
+		"Patient/a/_history": {Key: key("Patient/a")}, "Patient/_history": {Type: "Patient"}, "Observation/_history": {Type: "Observation"}, "_history": {},
+	} {
+		versions := 2
+		if q.Type == "Observation" {
+			versions = 0
+		}
+		q.Base, q.Lenient, q.Parameters = base, true, pairs("nonsense=x&_count=10&other=y")
+		b, err := s.History(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := decode(t, b)
+		if len(got.Entry) != versions+1 || got.Total == nil || *got.Total != int64(versions) || strings.Contains(got.query("self"), "nonsense") {
+			t.Fatalf("%s: %s", path, b.Body)
+		}
+		r, err := fhir.ParseResource(b.Body, fhir.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := r.Get("entry").At(versions)
+		issues := told.Get("response").Get("outcome").Get("issue")
+		if told.Get("resource").Valid() || told.Get("fullUrl").Valid() || told.Get("request").Get("method").Text() != "GET" || told.Get("request").Get("url").Text() != path ||
+			issues.Len() != 2 || issues.First().Get("severity").Text() != "warning" || !strings.Contains(issues.First().Get("diagnostics").Text(), "'nonsense'") {
+			t.Errorf("%s: %s", path, told.Raw())
+		}
+		q.Lenient = false
+		_, err = s.History(t.Context(), q)
+		check(t, err, fhir.KindInvalid, "unknown-parameter")
+	}
+}

@@ -47,7 +47,9 @@ func (a asked) condition(types []string, e search.Expr) {
 		a.parameter(types, e.Param)
 		a.condition([]string{e.Target}, e.Where)
 	case search.Within:
-		a.parameter(types, e.Param)
+		if e.Param != "" { // else it asks what is contained, by whatever reference
+			a.parameter(types, e.Param)
+		}
 		a.condition([]string{e.Target}, e.Where)
 	case search.Referred:
 		a.parameter([]string{e.Source}, e.Param)

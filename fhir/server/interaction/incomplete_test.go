@@ -153,6 +153,16 @@ func TestWhatShowsAnUnfinishedIndexSaysSo(t *testing.T) {
 		"Patient?gender=male":                                   false,
 		"Patient?_revinclude=Observation:subject":               false,
 		"Observation?code=x":                                    false,
+		"Bundle?composition.patient.eye-color=blue":             true,
+		"Bundle?composition.patient.gender=male":                false,
+		"Bundle?composition.title=x":                            false,
+		"Bundle?message.event=x":                                false,
+		"Medication?_contained=true&code=x":                     false,
+		"Medication?_contained=both&code=x&_sort=status":        false,
+		"Medication?_contained=true":                            false,
+		"Patient?_contained=true&gender=male":                   false,
+		"Patient?_contained=true&eye-color=blue":                true,
+		"Patient?_contained=true&_sort=eye-color":               true,
 	} {
 		for _, one := range []bool{true, false} {
 			var outcome string

@@ -20,21 +20,23 @@ type Operation struct {
 	Definitions map[string]string
 	// Documentation says in a sentence what it does, for the CapabilityStatement.
 	Documentation string
-	// System, Type and Instance are the levels it can be called at.
-	System, Type, Instance bool
-	// Types are the resource types of the type and instance levels, sorted; empty for all.
+	// System, Type, Instance and Version are the levels it can be called at; Version is that of [type]/[id]/_history/[vid].
+	System, Type, Instance, Version bool
+	// Types are the resource types of the type, instance and version levels, sorted; empty for all.
 	Types []string
 	// Get and Post are the methods it can be called with. Only what changes nothing may be called with GET.
 	Get, Post bool
 	// Raw says that the body of a POST may be of any type: what is not a resource by its media type reaches Run as a Binary.
 	Raw bool
-	// Takes is the type of the resource that a POST's body is; "" for Parameters.
-	Takes string
+	// Resource says that the body of a POST may be any resource: that of the operation's one parameter which is a resource.
+	Resource bool
 	// Writes says that it changes what is stored: it is then not performed among the reads of a transaction.
 	Writes bool
+	// IfMatch says that it takes the condition If-Match, on the version of its resource.
+	IfMatch bool
 	// WritesWith says that a call of an operation that does not always write does; nil for none.
 	WritesWith func(q *Request) bool
-	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST, or what Takes says; the zero Resource for
+	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST, or what Resource or Raw allow; the zero Resource for
 	// a GET or a POST without a body. The error is an *fhir.Error.
 	Run func(ctx context.Context, q *Request) (OperationResponse, error)
 }
@@ -71,15 +73,29 @@ func (o *Operation) DefinitionOn(typ string) string {
 	return o.Definition
 }
 
-// at reports whether the operation is served at the level of key: of the system, a type or an instance.
-func (o *Operation) at(key fhir.Key) bool {
+// at reports whether the operation is served at the level of key: of the system, a type, an instance or a version of it.
+func (o *Operation) at(key fhir.Key, version string) bool {
 	switch {
+	case version != "":
+		return o.Version && o.On(key.Type)
 	case key.Type == "":
 		return o.System
 	case key.ID == "":
 		return o.Type && o.On(key.Type)
 	}
 	return o.Instance && o.On(key.Type)
+}
+
+// level is a level that an operation can be called at, with its path.
+type level struct {
+	on   bool
+	path string
+}
+
+// levels returns those of R4, whether the operation is served there or not.
+func (o *Operation) levels(typ, id, vid string) []level {
+	name := "$" + o.Name
+	return []level{{o.System, name}, {o.Type, typ + "/" + name}, {o.Instance, typ + "/" + id + "/" + name}, {o.Version, typ + "/" + id + "/_history/" + vid + "/" + name}}
 }
 
 // methods returns the methods that the operation can be called with.

@@ -75,10 +75,7 @@ func newRouting(operations []Operation) *routing {
 		o := &operations[i]
 		t.operations[o.Name] = o
 		t.names = append(t.names, "$"+o.Name)
-		for _, level := range []struct {
-			on   bool
-			path string
-		}{{o.System, "$" + o.Name}, {o.Type, ":type/$" + o.Name}, {o.Instance, ":type/:id/$" + o.Name}} {
+		for _, level := range o.levels(":type", ":id", ":vid") {
 			for _, method := range o.methods() {
 				if level.on {
 					t.all = append(t.all, Route{method, level.path, CodeOperation})
@@ -119,7 +116,7 @@ func (s *Service) Locate(q *Request, method string, path []string) error {
 		method = http.MethodGet
 	}
 	t := s.served.Load().routing
-	if n := len(path); n > 0 && strings.HasPrefix(path[n-1], "$") && n <= 3 {
+	if n := len(path); n > 0 && strings.HasPrefix(path[n-1], "$") && (n <= 3 || n == 5 && path[2] == "_history") {
 		return s.locateOperation(t, q, method, path)
 	}
 	var found *parted
@@ -205,9 +202,14 @@ func (s *Service) locateOperation(t *routing, q *Request, method string, path []
 	if err := s.locateKey(q, path); err != nil {
 		return err
 	}
+	if last == 4 {
+		if q.Version = path[3]; !fhir.ValidID(q.Version) {
+			return errInvalidID()
+		}
+	}
 	name := path[last][1:]
 	o := t.operations[name]
-	if o == nil || !o.at(q.Key) {
+	if o == nil || !o.at(q.Key, q.Version) {
 		return t.errOperation(name, o, q.Key)
 	}
 	if !slices.Contains(o.methods(), method) {
@@ -285,14 +287,11 @@ func errInvalidID() error {
 func (t *routing) errOperation(name string, o *Operation, key fhir.Key) error {
 	text := "no operation of this name is served"
 	switch {
-	case o != nil && key.Type != "" && (o.Type || o.Instance) && !o.On(key.Type):
+	case o != nil && key.Type != "" && (o.Type || o.Instance || o.Version) && !o.On(key.Type):
 		text = "$" + name + " is not served for " + key.Type + "; it is for " + strings.Join(o.Types, ", ")
 	case o != nil:
 		var at []string
-		for _, level := range []struct {
-			on   bool
-			path string
-		}{{o.System, "$" + name}, {o.Type, "[type]/$" + name}, {o.Instance, "[type]/[id]/$" + name}} {
+		for _, level := range o.levels("[type]", "[id]", "[vid]") {
 			if level.on {
 				at = append(at, level.path)
 			}

@@ -86,15 +86,12 @@ func (s *Service) parseSearch(ctx context.Context, r storage.Reader, q SearchReq
 		return p, err
 	}
 	p.later = true
-	if strings.Contains(p.binding, approximately) {
+	if p.request.Now {
 		// What is about now was said at the moment of the first page.
 		err = s.parsePairs(ctx, r, q, pairs, &p)
 	}
 	return p, err
 }
-
-// approximately is the prefix of values that are compared with the moment of the search.
-const approximately = "ap"
 
 // parsePairs reads the parameters of a search whose place is known, or is this moment's beginning.
 func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequest, pairs []search.Pair, p *searching) error {

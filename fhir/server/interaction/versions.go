@@ -20,7 +20,7 @@ func namedVersions(ctx context.Context, r storage.Reader, f finding) ([]fhir.Iss
 		links := followedBy(q)
 		for len(links) > 0 {
 			n := 1
-			for n < len(links) && links[n].typ == links[0].typ {
+			for n < len(links) && slices.Equal(links[n].types, links[0].types) {
 				n++
 			}
 			naming, err := nameVersions(ctx, r, links[:n])
@@ -28,8 +28,11 @@ func namedVersions(ctx context.Context, r storage.Reader, f finding) ([]fhir.Iss
 				return nil, err
 			}
 			for _, link := range naming {
-				issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDVersionNotFollowed,
-					Text: fmt.Sprintf("some references of %s.%s name a version; this search follows them to the current version of the resource, and not to the one named", link.typ, link.param)})
+				issue := fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDVersionNotFollowed,
+					Text: fmt.Sprintf("some references of %s name a version; this search follows them to the current version of the resource, and not to the one named", link)}
+				if !slices.Contains(issues, issue) {
+					issues = append(issues, issue)
+				}
 			}
 			links = links[n:]
 		}
@@ -37,13 +40,13 @@ func namedVersions(ctx context.Context, r storage.Reader, f finding) ([]fhir.Iss
 	return issues, nil
 }
 
-// nameVersions returns those of a type's links of which some reference names a version. Nearly no reference does, so one question is about all.
+// nameVersions returns those of some types' links of which some reference names a version. Nearly no reference does, so one question is about all.
 func nameVersions(ctx context.Context, r storage.Reader, links []followed) ([]followed, error) {
 	where := make(search.Or, len(links))
 	for i, link := range links {
 		where[i] = search.NamesVersions(link.param)
 	}
-	q := search.Query{Types: []string{links[0].typ}, Where: where, Limit: 1}
+	q := search.Query{Types: links[0].types, Where: where, Limit: 1}
 	if len(links) == 1 {
 		q.Where = where[0]
 	}
@@ -65,47 +68,91 @@ func nameVersions(ctx context.Context, r storage.Reader, links []followed) ([]fo
 	return out, nil
 }
 
-// followed is a reference parameter of a type that a query follows.
-type followed struct{ typ, param string }
+// followed is a reference parameter that a query follows: of one type, or of resources that those of the types hold, whose param names the holder.
+type followed struct {
+	types []string
+	param string
+}
+
+// String returns the parameter for a message.
+func (l followed) String() string {
+	typ, param, held := search.HeldParameter(l.param)
+	if !held {
+		return l.types[0] + "." + l.param
+	}
+	for inner, of, ok := search.HeldParameter(param); ok; inner, of, ok = search.HeldParameter(param) {
+		typ, param = inner, of
+	}
+	if len(l.types) == 1 {
+		return typ + "." + param + " inside a " + l.types[0]
+	}
+	return typ + "." + param + " inside other resources"
+}
+
+// place is where a condition is evaluated: on resources of the types, or on what they hold.
+type place struct {
+	types []string
+	// held is what the names of a held resource's entries begin with, and container that of the resource which contains it; "" for one that is
+	// stored by itself.
+	held, container string
+}
+
+// within returns the place of a condition on what resources of a place hold.
+func (p place) within(w search.Within) place {
+	if w.InPlace {
+		p.held += w.Holder() + "."
+		p.container = p.held
+	} else {
+		p.held = p.container + w.Holder() + "."
+	}
+	return p
+}
 
 // followedBy returns the reference parameters that conditions and orders of a query follow.
 func followedBy(q search.Query) []followed {
 	var out []followed
-	add := func(typ, param string) {
-		if l := (followed{typ, param}); !slices.Contains(out, l) {
-			out = append(out, l)
+	add := func(param string, types ...string) {
+		if !slices.ContainsFunc(out, func(l followed) bool { return l.param == param && slices.Equal(l.types, types) }) {
+			out = append(out, followed{types, param})
 		}
 	}
-	var walk func(types []string, e search.Expr)
-	walk = func(types []string, e search.Expr) {
+	var walk func(at place, e search.Expr)
+	walk = func(at place, e search.Expr) {
 		switch e := e.(type) {
 		case search.And:
 			for _, c := range e {
-				walk(types, c)
+				walk(at, c)
 			}
 		case search.Or:
 			for _, c := range e {
-				walk(types, c)
+				walk(at, c)
 			}
 		case search.Not:
-			walk(types, e.Expr)
+			walk(at, e.Expr)
 		case search.Refers:
-			for _, typ := range types {
-				add(typ, e.Param)
+			if at.held != "" {
+				add(at.held+e.Param, at.types...)
+			} else {
+				for _, typ := range at.types {
+					add(e.Param, typ)
+				}
 			}
-			walk([]string{e.Target}, e.Where)
+			walk(place{types: []string{e.Target}}, e.Where)
+		case search.Within:
+			walk(at.within(e), e.Where)
 		case search.Referred:
-			add(e.Source, e.Param)
-			walk([]string{e.Source}, e.Where)
+			add(e.Param, e.Source)
+			walk(place{types: []string{e.Source}}, e.Where)
 		}
 	}
-	walk(q.Types, q.Where)
+	walk(place{types: q.Types}, q.Where)
 	for _, s := range q.Sort {
 		if s.Chain != nil {
 			for _, typ := range q.Types {
-				add(typ, s.Chain.Param)
+				add(s.Chain.Param, typ)
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b followed) int { return slices.Compare(a.types, b.types) })
 	return out
 }

@@ -1,12 +1,14 @@
 package interaction
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 // shown are the resources of a page with their versions and modes, and the ids of what its outcomes say.
@@ -77,6 +79,79 @@ func TestIncludesBringTheVersionThatAReferenceNames(t *testing.T) {
 	all, _ := shown(t, s, SearchRequest{Base: base, Parameters: pairs("_type=Observation,Patient&_id=p,two&_include=*")})
 	if got := strings.Join(all, " "); got != "Observation/two/1 match Organization/new/1 include Patient/p/2 match" {
 		t.Errorf("%s", got)
+	}
+}
+
+// versionReads counts the versions that are read from a store.
+type versionReads struct {
+	storage.Store
+	n *int
+}
+
+type versionReader struct {
+	storage.Reader
+	n *int
+}
+
+// View implements storage.Store.
+func (v versionReads) View(ctx context.Context, f func(storage.Reader) error) error {
+	return v.Store.View(ctx, func(r storage.Reader) error { return f(versionReader{r, v.n}) })
+}
+
+// GetVersion implements storage.Reader.
+func (v versionReader) GetVersion(ctx context.Context, key fhir.Key, version int64) (storage.Record, error) {
+	*v.n++
+	return v.Reader.GetVersion(ctx, key, version)
+}
+
+// TestAVersionThatManyReferencesNameIsReadOnce includes one that is there and one that is not.
+func TestAVersionThatManyReferencesNameIsReadOnce(t *testing.T) {
+	var reads int
+	s := openOn(t, versionReads{openStore(t), &reads}, Options{})
+	put(t, s, `{"resourceType":"Patient","id":"p"}`)
+	put(t, s, `{"resourceType":"Patient","id":"p","active":true}`)
+	for i := range 20 {
+		put(t, s, `{"resourceType":"Observation","id":"o%d","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p/_history/1"},"focus":[{"reference":"Patient/p/_history/9"}]}`, i)
+	}
+	reads = 0
+	all, _ := shown(t, s, SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs("_count=50&_include=Observation:subject&_include=Observation:focus")})
+	if len(all) != 21 || reads != 2 {
+		t.Errorf("%d entries, %d versions read; want 21 and 2", len(all), reads)
+	}
+}
+
+// TestChainsInsideResourcesSayThatTheyFollowNoVersions has references that name versions in what a document, a message and other resources hold.
+func TestChainsInsideResourcesSayThatTheyFollowNoVersions(t *testing.T) {
+	s := open(t, Options{})
+	put(t, s, `{"resourceType":"Patient","id":"p","name":[{"family":"Old"}]}`)
+	put(t, s, `{"resourceType":"Patient","id":"p","name":[{"family":"New"}]}`)
+	put(t, s, `{"resourceType":"Organization","id":"o","name":"O"}`)
+	put(t, s, `{"resourceType":"Bundle","id":"document","type":"document","entry":[{"resource":{"resourceType":"Composition","id":"c","status":"final","type":{"text":"x"},"date":"2024","title":"T",
+		"contained":[{"resourceType":"PractitionerRole","id":"r","organization":{"reference":"Organization/o/_history/1"}}],
+		"author":[{"reference":"#r"}],"subject":{"reference":"Patient/p/_history/1"},"encounter":{"reference":"Encounter/e"}}}]}`)
+	put(t, s, `{"resourceType":"Bundle","id":"message","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","id":"h","eventCoding":{"code":"admin"},"source":{"endpoint":"http://example.org"},
+		"sender":{"reference":"Organization/o"},"author":{"reference":"Practitioner/x"}}}]}`)
+	put(t, s, `{"resourceType":"MedicationRequest","id":"m","status":"active","intent":"order","subject":{"reference":"Patient/p"},"medicationReference":{"reference":"#x"},
+		"contained":[{"resourceType":"Medication","id":"x","manufacturer":{"reference":"Organization/o/_history/1"}}]}`)
+	for query, want := range map[string]string{
+		"Bundle?composition.patient.name=new":                            "Bundle/document/1 match version-not-followed",
+		"Bundle?composition.subject:Patient.name=old":                    "version-not-followed",
+		"Bundle?composition.author:PractitionerRole.organization.name=o": "Bundle/document/1 match version-not-followed",
+		"Bundle?composition.encounter.status=planned":                    "",
+		"Bundle?composition.patient=Patient/p":                           "Bundle/document/1 match",
+		"Bundle?composition.status=final":                                "Bundle/document/1 match",
+		"Bundle?message.sender.name=o":                                   "Bundle/message/1 match",
+		"MedicationRequest?medication.manufacturer.name=o":               "MedicationRequest/m/1 match version-not-followed",
+		"MedicationRequest?medication.code=y":                            "",
+		"Medication?_contained=true&manufacturer.name=o":                 "MedicationRequest/m/1 match version-not-followed",
+		"Medication?_contained=both&manufacturer.name=o":                 "MedicationRequest/m/1 match version-not-followed",
+		"Medication?_contained=true&manufacturer=o":                      "MedicationRequest/m/1 match",
+	} {
+		typ, query, _ := strings.Cut(query, "?")
+		all, _ := shown(t, s, SearchRequest{Base: base, Path: typ, Types: []string{typ}, Parameters: pairs(query)})
+		if got := strings.Join(all, " "); got != want {
+			t.Errorf("%s?%s: %s, want %s", typ, query, got, want)
+		}
 	}
 }
 

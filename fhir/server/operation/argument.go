@@ -2,6 +2,7 @@ package operation
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,19 +34,25 @@ func parametersOf(reg *definition.Registry, canonical string) func() []input {
 	})
 }
 
-// argument is the value of a parameter in a call whose type is primitive: it comes in the URL or in the Parameters resource, and means the same in
-// both (R4 operations, 3.2.0.2, http://hl7.org/fhir/R4/operations.html#request).
+// argument is the value of a parameter in a call. One of a primitive type comes in the URL or in the Parameters resource, and means the same in
+// both (R4 operations, 3.2.0.2, http://hl7.org/fhir/R4/operations.html#request). One of another type comes in the Parameters resource.
 type argument struct {
 	name, value string
 	node        fhir.Node // in the Parameters resource; the zero Node for one in the URL
 }
 
+// complex returns the value of an argument whose type is not primitive; the zero Node for one in the URL.
+func (a argument) complex(typ string) fhir.Node { return a.node.Get("value" + typ) }
+
+// isComplex reports whether a parameter has a datatype that is not primitive.
+func (p *input) isComplex() bool { return p.typ != "" && p.typ[0] >= 'A' && p.typ[0] <= 'Z' }
+
 // arguments are those of one call, in their order; those of the URL come first.
 type arguments []argument
 
-// argumentsOf reads the arguments of a call of the operation that has these parameters, all of primitive types. Parameters that the operation does
-// not have, values of another type, repeated ones and missing ones are errors, wherever they come from. A parameter of the URL without a value is
-// ignored. own are parameters of the server's links.
+// argumentsOf reads the arguments of a call of the operation that has these parameters. Parameters that the operation does not have, values of
+// another type, repeated ones and missing ones are errors, wherever they come from. A parameter of the URL without a value is ignored. own are
+// parameters of the server's links.
 func argumentsOf(q *interaction.Request, parameters []input, own ...string) (arguments, error) {
 	var out arguments
 	add := func(a argument) error {
@@ -65,6 +72,15 @@ func argumentsOf(q *interaction.Request, parameters []input, own ...string) (arg
 	}
 	for p := range q.Resource.Get("parameter").Children() {
 		a := argument{name: p.Get("name").Text(), node: p}
+		if i := slices.IndexFunc(parameters, func(in input) bool { return in.name == a.name && in.isComplex() }); i >= 0 {
+			if typ := parameters[i].typ; a.complex(typ).Kind() != fhir.Object {
+				return nil, errParameter(fhir.IssueValue, a.name+" is a value"+typ, p)
+			}
+			if err := add(a); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		for c := range p.Children() {
 			switch {
 			case strings.HasPrefix(c.Name(), "value") && c.Kind() != fhir.Object && c.Kind() != fhir.Array:
@@ -100,6 +116,12 @@ func admit(o *interaction.Operation, a argument, parameters []input, before argu
 	p := parameters[i]
 	if !p.repeats && before.has(a.name) {
 		return errParameter(fhir.IssueInvalid, "the parameter "+p.name+" appears twice; $"+o.Name+" takes it once", a.node)
+	}
+	if p.isComplex() {
+		if a.node.Valid() || p.typ == "Coding" || p.typ == "Period" {
+			return nil
+		}
+		return errParameter(fhir.IssueValue, p.name+" is a "+p.typ+", which no URL can hold; send Parameters", a.node)
 	}
 	if form := formOf(p.typ, a.value); form != "" {
 		return errParameter(fhir.IssueValue, p.name+" is "+form, a.node)
@@ -140,6 +162,21 @@ func formOf(typ, text string) string {
 	case "integer":
 		_, err = strconv.ParseInt(text, 10, 32)
 		form = "a whole number"
+	case "positiveInt":
+		var n int64
+		if n, err = strconv.ParseInt(text, 10, 32); err == nil && n < 1 {
+			err = strconv.ErrRange
+		}
+		form = "a whole number above 0"
+	case "decimal":
+		_, err = fhir.ParseDecimal(text)
+		form = "a number"
+	case "id":
+		form = "1 to 64 letters, digits, dashes and dots"
+		if fhir.ValidID(text) {
+			return ""
+		}
+		return form
 	case "boolean":
 		form = "true or false"
 		if text == "true" || text == "false" {
@@ -155,6 +192,27 @@ func formOf(typ, text string) string {
 		return ""
 	}
 	return form
+}
+
+// all yields the arguments of that name.
+func (a arguments) all(name string) iter.Seq[argument] {
+	return func(yield func(argument) bool) {
+		for _, b := range a {
+			if b.name == name && !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+// canonicalOf returns the canonical of R4's OperationDefinition of a code that one definition has.
+func canonicalOf(reg *definition.Registry, code string) string {
+	for _, d := range reg.Operations() {
+		if d.Code == code {
+			return d.URL
+		}
+	}
+	return ""
 }
 
 // has reports whether there is an argument of that name.

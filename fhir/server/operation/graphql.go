@@ -20,8 +20,9 @@ import (
 // result is the JSON of GraphQL, and not a resource.
 func GraphQL(s Service, reg *definition.Registry) interaction.Operation {
 	service := graphql.New(reg, graphql.Limits{})
-	o := interaction.Operation{
+	return interaction.Operation{
 		Name:          "graphql",
+		Definition:    canonicalOf(reg, "graphql"),
 		Documentation: "Answers a GraphQL query on the server or on a resource.",
 		System:        true,
 		Instance:      true,
@@ -43,12 +44,6 @@ func GraphQL(s Service, reg *definition.Registry) interaction.Operation {
 			return graphqlResponse(http.StatusOK, []byte(`{"data":`), data, []byte{'}'}), nil
 		},
 	}
-	for _, d := range reg.Operations() {
-		if d.Code == o.Name {
-			o.Definition = d.URL
-		}
-	}
-	return o
 }
 
 func graphqlRoot(ctx context.Context, s Service, key fhir.Key) (fhir.Resource, error) {

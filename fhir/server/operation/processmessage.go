@@ -34,12 +34,12 @@ func ProcessMessage(s Messenger, reg *definition.Registry, endpoints []string) i
 		}
 	}
 	parameters := parametersOf(reg, o.Definition)
-	o.Takes = "Bundle"
+	o.Resource = true
 	c := newCourier(s.Jobs(), endpoints)
 	o.Run = func(ctx context.Context, q *interaction.Request) (interaction.OperationResponse, error) {
 		var of []input
 		for _, p := range parameters() {
-			if p.typ != o.Takes {
+			if p.typ != "Bundle" {
 				of = append(of, p)
 			}
 		}

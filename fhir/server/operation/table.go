@@ -11,6 +11,9 @@ type Service interface {
 	Messenger
 	Indexer
 	Knower
+	Newester
+	Walker
+	Patcher
 }
 
 // Options set what the operations do where a site decides.
@@ -21,5 +24,20 @@ type Options struct {
 
 // Table returns the operations that are served, by name.
 func Table(s Service, reg *definition.Registry, opt Options) []interaction.Operation {
-	return []interaction.Operation{Document(s, reg), Everything(s, reg), FHIRPath(s, reg), ProcessMessage(s, reg, opt.Endpoints), ReindexStatus(s), Summary(s), Versions(reg), GraphQL(s, reg)}
+	return []interaction.Operation{
+		Convert(reg),
+		Document(s, reg),
+		Everything(s, reg),
+		FHIRPath(s, reg),
+		Find(s, reg),
+		GraphQL(s, reg),
+		LastN(s, reg),
+		Meta(s, reg),
+		MetaAdd(s, reg),
+		MetaDelete(s, reg),
+		ProcessMessage(s, reg, opt.Endpoints),
+		ReindexStatus(s),
+		Summary(s),
+		Versions(reg),
+	}
 }

@@ -10,8 +10,9 @@ import (
 // Versions returns $versions (http://hl7.org/fhir/R4/capabilitystatement-operation-versions.html): the versions of FHIR that the server speaks, which is
 // R4 alone.
 func Versions(reg *definition.Registry) interaction.Operation {
-	o := interaction.Operation{
+	return interaction.Operation{
 		Name:          "versions",
+		Definition:    canonicalOf(reg, "versions"),
 		Documentation: "Tells which versions of FHIR the server speaks.",
 		System:        true,
 		Get:           true,
@@ -23,10 +24,4 @@ func Versions(reg *definition.Registry) interaction.Operation {
 			return interaction.OperationResponse{Body: []byte(`{"resourceType":"Parameters","parameter":[{"name":"version","valueCode":"4.0"},{"name":"default","valueCode":"4.0"}]}`)}, nil
 		},
 	}
-	for _, d := range reg.Operations() {
-		if d.Code == "versions" {
-			o.Definition = d.URL
-		}
-	}
-	return o
 }

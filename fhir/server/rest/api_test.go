@@ -147,6 +147,7 @@ func TestNegotiation(t *testing.T) {
 		{"not _pretty", "GET", "/fhir/Patient/jane?_pretty=false", nil, "", 200, nil, []string{`{"resourceType":"Patient"`}},
 		{"Content-Type JSON", "POST", "/fhir/Patient", ct("application/json"), patient, 201, nil, nil},
 		{"Content-Type with R4 and charset", "POST", "/fhir/Patient", ct(`application/fhir+json; fhirVersion=4.0; charset="UTF-8"`), patient, 201, nil, nil},
+		{"zstd in", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "zstd"), zstandard(patient), 201, nil, nil},
 		{"gzip in", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "gzip"), zipped(patient), 201, nil, nil},
 		{"a byte order mark", "POST", "/fhir/Patient", ct(jsonType), "\xef\xbb\xbf" + patient, 201, nil, nil},
 	})

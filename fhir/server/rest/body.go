@@ -6,10 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
@@ -23,9 +20,6 @@ func errBodyTooLarge(limit int64) *fhir.Error {
 func errURITooLong() *fhir.Error {
 	return fhir.NewError(fhir.KindURITooLong, fhir.IssueTooLong, fhir.IDURLTooLong, "the URL is too long; a search can be sent as POST _search")
 }
-
-// decompressors are readers of gzip that are used again.
-var decompressors = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
 // body reads the whole body, unpacked, within the limit.
 func (x *exchange) body() (b []byte, err error) {
@@ -43,37 +37,41 @@ func (x *exchange) unpacked(read func(r io.Reader, expect int64) error) error {
 	if x.r.ContentLength > limit {
 		return errBodyTooLarge(limit)
 	}
-	defer func() {
-		if x.upload != nil {
-			x.upload.done()
-		}
-	}()
-	sent := &arriving{x: x}
-	switch encoding := strings.ToLower(trim(strings.Join(x.r.Header["Content-Encoding"], ","))); encoding {
-	case "", "identity":
+	sent := &arriving{x: x, control: http.NewResponseController(x.w)}
+	sent.extend(time.Now())
+	defer sent.done()
+	encoding := strings.ToLower(trim(strings.Join(x.r.Header["Content-Encoding"], ",")))
+	if encoding == "" || encoding == "identity" {
 		return read(sent, x.r.ContentLength)
-	case "gzip", "x-gzip":
-		z := decompressors.Get().(*gzip.Reader)
-		defer decompressors.Put(z)
-		if err := z.Reset(http.MaxBytesReader(nil, io.NopCloser(sent), limit)); err != nil {
-			return errBody(err, "the body is not in the gzip format")
-		}
-		// The size before unpacking is not a promise, only a start.
-		return read(z, 4*max(x.r.ContentLength, 0))
 	}
-	return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentEncoding, "bodies are read plain or with Content-Encoding: gzip")
+	c := codingNamed(encoding)
+	if c == nil {
+		return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentEncoding, "bodies are read plain or with Content-Encoding gzip or zstd")
+	}
+	return c.unpack(http.MaxBytesReader(nil, io.NopCloser(sent), limit), func(r io.Reader) error {
+		// The size before unpacking is not a promise, only a start.
+		return read(r, 4*max(x.r.ContentLength, 0))
+	})
 }
 
-// arriving is the body as it is sent. It tells a large one how much has come.
+// arriving is the body as it is sent. One that makes no progress for stallTime is given up; a large one has its upload see to that.
 type arriving struct {
-	x     *exchange
-	bytes int64
+	x        *exchange
+	control  *http.ResponseController
+	bytes    int64
+	extended time.Time // when the deadline was set last
 }
 
 // Read implements io.Reader. The error of a body whose share another one has is that of busy.
 func (a *arriving) Read(p []byte) (int, error) {
 	n, err := a.x.r.Body.Read(p)
-	if a.bytes += int64(n); a.x.upload == nil {
+	a.bytes += int64(n)
+	if a.x.upload == nil {
+		if stall := a.x.h.cfg.stallTime; n > 0 && err == nil {
+			if now := time.Now(); now.Sub(a.extended) > stall/16 {
+				a.extend(now)
+			}
+		}
 		return n, err
 	}
 	a.x.upload.arrived(a.bytes)
@@ -81,6 +79,26 @@ func (a *arriving) Read(p []byte) (int, error) {
 		err = errBusy()
 	}
 	return n, err
+}
+
+// extend lets the connection be silent for stallTime from now on, within the time of the request.
+func (a *arriving) extend(now time.Time) {
+	a.extended = now
+	deadline, end := now.Add(a.x.h.cfg.stallTime), a.x.start.Add(a.x.h.cfg.Limits.Request)
+	if deadline.After(end) {
+		deadline = end
+	}
+	// Where there are no deadlines, as in a test without a connection, nothing stalls.
+	_ = a.control.SetReadDeadline(deadline)
+}
+
+// done ends the reading. The server watches the connection while the request runs, and takes a deadline that passes for its end.
+func (a *arriving) done() {
+	if a.x.upload != nil {
+		a.x.upload.done()
+		return
+	}
+	_ = a.control.SetReadDeadline(a.x.start.Add(a.x.h.cfg.Limits.Request))
 }
 
 // decoded reads the body in a format as JSON.
@@ -134,7 +152,7 @@ func (g *gathered) grow() error {
 	if cap(b) >= startSize/2 {
 		x := g.x
 		if x.upload == nil {
-			x.upload = x.h.uploads.begin(x.w, x.start)
+			x.upload = x.h.uploads.begin(x.w, x.start.Add(x.h.cfg.Limits.Request))
 		}
 		if !x.upload.take(int64(cap(b))) {
 			return errBusy()

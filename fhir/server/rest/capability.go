@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -37,7 +36,7 @@ const maxStatements = 8
 // statement is the CapabilityStatement for clients that know the server by one name.
 type statement struct {
 	body   []byte
-	packed []byte // body with gzip; nil where it is not kept
+	packed map[*coding][]byte // body in each coding; nil where it is not kept
 	etag   string
 }
 
@@ -63,11 +62,14 @@ func (h *Handler) statement(base string) *statement {
 		return s
 	}
 	s := r.statement(base)
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	z.Write(s.body) // writing into memory does not fail
-	z.Close()
-	s.packed = b.Bytes()
+	s.packed = map[*coding][]byte{}
+	for _, c := range codings {
+		var b bytes.Buffer
+		err := c.packed(&b, func(w io.Writer) error { _, err := w.Write(s.body); return err })
+		if err == nil { // writing into memory does not fail
+			s.packed[c] = b.Bytes()
+		}
+	}
 	more := *r
 	if more.byBase = maps.Clone(r.byBase); more.byBase == nil {
 		more.byBase = map[string]*statement{}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -41,7 +42,7 @@ type Config struct {
 	Origins []string
 
 	Limits Limits
-	// CompressAbove is the size in bytes from which responses are compressed for clients that accept gzip; 64 KiB by default, negative never.
+	// CompressAbove is the size in bytes from which responses are compressed for clients that accept gzip or zstd; 64 KiB by default, negative never.
 	CompressAbove int
 
 	// Version is the software's version and Released its date (YYYY-MM-DD), for the CapabilityStatement.
@@ -52,6 +53,8 @@ type Config struct {
 
 	// Logger gets one line for each request at level Info and one for each failure at level Error; nil logs nothing.
 	Logger *slog.Logger
+	// Tracer makes a span for each request; nil for none.
+	Tracer trace.Tracer
 	// Metrics is where the metrics of requests are registered and what /metrics shows; nil means a registry of its own, with Go's metrics.
 	Metrics *prometheus.Registry
 
@@ -68,6 +71,8 @@ type Limits struct {
 	Nodes  int // values of a body; fhir.Limits' default
 	// Search bounds the time of a search or history; 60 s.
 	Search time.Duration
+	// Request bounds the time of a request from its header to the end of its response; 10 min. NewServer is given the same.
+	Request time.Duration
 }
 
 // withDefaults returns the configuration with every zero field set, or what is wrong with it.
@@ -89,6 +94,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Limits.Search == 0 {
 		c.Limits.Search = time.Minute
+	}
+	if c.Limits.Request == 0 {
+		c.Limits.Request = RequestTime
 	}
 	if c.drainTime == 0 {
 		c.drainTime = drainTime

@@ -184,3 +184,46 @@ func TestEverythingIsWhole(t *testing.T) {
 		t.Errorf("in a batch: %d %.300s", a.status, a.body)
 	}
 }
+
+// TestEverythingHasItsAttachments writes URLs of attachments that are resources here, each way that a client may, and others that are not.
+func TestEverythingHasItsAttachments(t *testing.T) {
+	s := newServer(t)
+	s.put(t, "Patient/p", `{"resourceType":"Patient","id":"p"}`)
+	for _, id := range []string{"a", "b", "c", "d", "extension"} {
+		s.put(t, "Binary/"+id, `{"resourceType":"Binary","id":"`+id+`","contentType":"text/plain","data":"eA=="}`)
+	}
+	document := func(id, url string) string {
+		return `{"resourceType":"DocumentReference","id":"` + id + `","status":"current","subject":{"reference":"Patient/p"},"content":[{"attachment":{"url":"` + url + `"}}]}`
+	}
+	at := func(id string) string {
+		t.Helper()
+		return string(s.do(t, "GET", "/fhir/DocumentReference/"+id, nil, "").body)
+	}
+	s.put(t, "DocumentReference/a", document("a", s.url+"/fhir/Binary/a"))
+	s.put(t, "DocumentReference/b", document("b", "Binary/b"))
+	s.put(t, "DocumentReference/other", document("other", "http://elsewhere.example.org/fhir/Binary/d"))
+	s.put(t, "DocumentReference/search", document("search", s.url+"/fhir/Binary?_id=d"))
+	s.put(t, "Observation/o", `{"resourceType":"Observation","id":"o","extension":[{"url":"`+s.url+`/fhir/Binary/extension","valueAttachment":{"url":"`+s.url+`/fhir/Binary/c/_history/1"}}],
+		"status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p"}}`)
+	for _, kind := range []string{"batch", "transaction"} {
+		if a := s.do(t, "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"`+kind+`","entry":[{"request":{"method":"PUT","url":"DocumentReference/`+kind+`"},"resource":`+
+			document(kind, s.url+"/fhir/Binary/a")+`}]}`); a.status != 200 {
+			t.Fatalf("%d %.300s", a.status, a.body)
+		}
+	}
+	for id, url := range map[string]string{"a": "Binary/a", "b": "Binary/b", "batch": "Binary/a", "transaction": "Binary/a", "other": "http://elsewhere.example.org/fhir/Binary/d", "search": s.url + "/fhir/Binary?_id=d"} {
+		if body := at(id); !strings.Contains(body, `"url":"`+url+`"`) {
+			t.Errorf("%s is stored as %s", id, body)
+		}
+	}
+	if body := s.do(t, "GET", "/fhir/Observation/o", nil, "").body; !strings.Contains(string(body), `"url":"`+s.url+`/fhir/Binary/extension","valueAttachment":{"url":"Binary/c/_history/1"}`) {
+		t.Errorf("stored is %s", body)
+	}
+	_, includes := s.everything(t, "GET", "/fhir/Patient/p/$everything", "")
+	if want := []string{"Binary/a", "Binary/b", "Binary/c"}; !slices.Equal(includes, want) {
+		t.Errorf("included are %v, want %v", includes, want)
+	}
+	if b, _ := s.page(t, "/fhir/DocumentReference?location="+s.url+"/fhir/Binary/a"); len(b.Entry) != 3 {
+		t.Errorf("%d documents are found by the attachment's own URL", len(b.Entry))
+	}
+}

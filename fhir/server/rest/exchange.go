@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/server/interaction"
@@ -32,6 +33,8 @@ type exchange struct {
 	parts  [6]string // room for those of the path
 	// upload is the body, where it is large; nil for none.
 	upload *upload
+	// span is what is traced of the request; nil where requests are not traced.
+	span trace.Span
 }
 
 // exchanges are used again, because there is one for every request.
@@ -40,6 +43,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 func newExchange(h *Handler, c *gin.Context, name string) *exchange {
 	x := exchanges.Get().(*exchange)
 	*x = exchange{h: h, c: c, r: c.Request, w: c.Writer, name: name, start: time.Now()}
+	x.trace()
 	return x
 }
 
@@ -59,6 +63,7 @@ func (x *exchange) end() {
 	took := time.Since(x.start)
 	status := x.w.Status()
 	x.h.metrics.observe(x.name, status, took)
+	x.endTrace(status)
 	if log := x.h.cfg.Logger; log.Enabled(x.r.Context(), slog.LevelInfo) {
 		log.LogAttrs(x.r.Context(), slog.LevelInfo, "request",
 			slog.String("method", methodName(x.r.Method)), slog.String("route", x.c.FullPath()), slog.Int("status", status),

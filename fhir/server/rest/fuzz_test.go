@@ -25,7 +25,9 @@ func FuzzAccept(f *testing.F) {
 		if _, err := formats.negotiate([]string{s, "application/fhir+json"}, ""); err != nil && !strings.Contains(strings.ToLower(s), fhirJSON) && !strings.Contains(s, `"`) {
 			t.Errorf("%q with %s: %v", s, fhirJSON, err)
 		}
-		acceptsGzip([]string{s})
+		for _, c := range codings {
+			c.quality([]string{s})
+		}
 		if m := parseMediaType(s); m.q < 0 || m.q > 1000 {
 			t.Errorf("q %d", m.q)
 		}

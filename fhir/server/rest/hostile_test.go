@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // hostile is a request that no well-meaning client sends, with what it must be answered with.
@@ -46,6 +48,10 @@ var hostiles = []hostile{
 	{"gzip bomb", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "gzip"), bomb(64 << 20), 413, "too-long", "body-too-large"},
 	{"gzip that is none", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "gzip"), patient, 400, "incomplete", "body-incomplete"},
 	{"gzip cut off", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "gzip"), bomb(1000)[:20], 400, "incomplete", "body-incomplete"},
+	{"zstd bomb", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "zstd"), zstandard(strings.Repeat("\x00", 64<<20)), 413, "too-long", "body-too-large"},
+	{"zstd that is none", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "zstd"), patient, 400, "incomplete", "body-incomplete"},
+	{"zstd cut off", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "zstd"), zstandard(patient)[:20], 400, "incomplete", "body-incomplete"},
+	{"zstd with a window of a gigabyte", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "zstd"), "\x28\xb5\x2f\xfd\x00\xa0\x01\x00\x00", 400, "incomplete", "body-incomplete"},
 	{"unknown Content-Encoding", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "br"), patient, 415, "not-supported", "content-encoding"},
 	{"gzip twice", "POST", "/fhir/Patient", ct(jsonType, "Content-Encoding", "gzip, gzip"), patient, 415, "not-supported", "content-encoding"},
 
@@ -161,6 +167,15 @@ var hostiles = []hostile{
 // ct returns headers that begin with a Content-Type.
 func ct(contentType string, more ...string) []string {
 	return append([]string{"Content-Type", contentType}, more...)
+}
+
+// zstandard returns s with zstd.
+func zstandard(s string) string {
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	return string(z.EncodeAll([]byte(s), nil))
 }
 
 // bomb returns n zero bytes with gzip.

@@ -6,8 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir/server/rest"
@@ -130,16 +133,49 @@ func TestAStalledBodyGivesItsShareToOthers(t *testing.T) {
 	}
 }
 
-// TestAStalledBodyEndsByItself waits for the end of an upload that nobody else hurries.
+// TestAStalledBodyEndsByItself waits for the end of uploads, a large and a small one, that nobody else hurries.
 func TestAStalledBodyEndsByItself(t *testing.T) {
 	s := newServer(t, func(c *rest.Config) {
 		rest.SetStallTimes(c, 50*time.Millisecond, patience)
 		rest.SetDrainTime(c, time.Millisecond)
 	})
-	conn := stalling(t, s, 4<<20)
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil || res.StatusCode != http.StatusBadRequest {
-		t.Errorf("%v, %v", res, err)
+	for _, n := range []int{4 << 20, 100} {
+		conn := stalling(t, s, n)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%d bytes: %v, %v", n, res, err)
+		}
+	}
+}
+
+// deadlines is a response whose connection notes the deadlines that its reader is given.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	all []time.Time
+}
+
+// SetReadDeadline is called by way of http.ResponseController.
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.all = append(d.all, t)
+	return nil
+}
+
+// TestASlowBodyIsReadOn sends a body byte by byte: each moves the deadline on, and when all is there what is left of the request's time is given.
+func TestASlowBodyIsReadOn(t *testing.T) {
+	s := newServer(t, func(c *rest.Config) { rest.SetStallTimes(c, time.Nanosecond, patience) })
+	body := `{"resourceType":"Patient"}`
+	r := httptest.NewRequest("POST", s.url+"/fhir/Patient", iotest.OneByteReader(strings.NewReader(body)))
+	r.Header.Set("Content-Type", jsonType)
+	w, before := &deadlines{ResponseRecorder: httptest.NewRecorder()}, time.Now()
+	s.handler.ServeHTTP(w, r)
+	if w.Code != http.StatusCreated {
+		t.Fatalf("status %d", w.Code)
+	}
+	if len(w.all) < len(body) || !slices.IsSortedFunc(w.all, time.Time.Compare) {
+		t.Errorf("%d deadlines: %v", len(w.all), w.all)
+	}
+	if last := w.all[len(w.all)-1]; last.Before(before.Add(rest.RequestTime)) {
+		t.Errorf("the last deadline is %s after the start", last.Sub(before))
 	}
 }
 

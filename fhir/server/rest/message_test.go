@@ -173,7 +173,7 @@ func TestMessageWithoutWhatAResponseNeedsIsAnError(t *testing.T) {
 		want       string
 	}{
 		"no body":                 {"", "", 400, "body-missing"},
-		"Parameters":              {"", `{"resourceType":"Parameters"}`, 400, "takes a Bundle"},
+		"Parameters":              {"", `{"resourceType":"Parameters"}`, 400, "message-header"},
 		"a document":              {"", note, 400, "message-header"},
 		"no header":               {"", `{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"Patient"}}]}`, 400, "message-header"},
 		"no entry":                {"", `{"resourceType":"Bundle","type":"message"}`, 400, "message-header"},

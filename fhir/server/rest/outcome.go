@@ -2,6 +2,7 @@ package rest
 
 import (
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 // Errors as OperationOutcomes (R4 http, 3.1.0.1.5 Status codes, and operationoutcome). Which status a kind has is decided by fhir.Kind.
@@ -20,7 +21,7 @@ func (x *exchange) outcome(e *fhir.Error) {
 	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Content-Security-Policy", "Content-Location", "Location", "Etag", "Last-Modified", "X-Security-Context"} {
 		head.Del(name)
 	}
-	if e.Kind == fhir.KindUnavailable || e.Kind == fhir.KindThrottled {
+	if (e.Kind == fhir.KindUnavailable || e.Kind == fhir.KindThrottled) && !storage.IsUnknown(e) { // which nobody is to send again unseen
 		head["Retry-After"] = retryAfter
 	}
 	head["Cache-Control"] = noStore

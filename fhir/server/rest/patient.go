@@ -21,7 +21,7 @@ const pace = startSize / 4
 
 // patient returns a writer of a body to w, which is or leads to the client of x.
 func (x *exchange) patient(w io.Writer) io.Writer {
-	return &patientWriter{x: x, w: w, control: http.NewResponseController(x.w), end: x.start.Add(bodyTime), sent: pace}
+	return &patientWriter{x: x, w: w, control: http.NewResponseController(x.w), end: x.start.Add(x.h.cfg.Limits.Request), sent: pace}
 }
 
 // Write implements io.Writer.

@@ -37,7 +37,7 @@ func BenchmarkConstant(b *testing.B) {
 	g := gin.New()
 	g.GET("/fhir/:type/:id", func(c *gin.Context) { c.Data(http.StatusOK, jsonType, body) })
 	constant := httptest.NewUnstartedServer(g)
-	constant.Config = rest.NewServer(g, nil)
+	constant.Config = rest.NewServer(g, 0, nil)
 	constant.Start()
 	defer constant.Close()
 	benchmarkGet(b, constant.URL+"/fhir/Patient/bench")

@@ -135,8 +135,15 @@ func (x *exchange) writeParts(status int, parts [][]byte) (whole bool) {
 	head["Content-Type"] = x.format.header
 	head["Vary"] = varyHeader
 	head["X-Content-Type-Options"] = sniffHeader
-	if above := x.h.cfg.CompressAbove; above >= 0 && size >= above && acceptsGzip(x.r.Header["Accept-Encoding"]) {
-		return x.compressed(status, parts)
+	if c := x.coding(size); c != nil {
+		// Entity tags are weak, so that they are right for every coding.
+		head["Content-Encoding"] = c.header
+		x.w.WriteHeader(status)
+		if x.r.Method == http.MethodHead {
+			x.w.WriteHeaderNow()
+			return true
+		}
+		return c.packed(x.w, func(w io.Writer) error { return x.send(w, parts, size) }) == nil
 	}
 	head["Content-Length"] = []string{strconv.Itoa(size)}
 	x.w.WriteHeader(status)
@@ -189,12 +196,25 @@ func (x *exchange) stream(status int, o *interaction.OperationResponse) error {
 	}
 	head["Vary"] = varyHeader
 	head["X-Content-Type-Options"] = sniffHeader
+	var c *coding
+	if o.ContentType == "" {
+		c = x.coding(-1)
+	}
+	if c != nil {
+		head["Content-Encoding"] = c.header
+	}
 	x.w.WriteHeader(status)
 	if x.r.Method == http.MethodHead {
 		x.w.WriteHeaderNow()
 		return nil
 	}
-	err := o.Stream(x.r.Context(), x.patient(x.w))
+	write := func(w io.Writer) error { return o.Stream(x.r.Context(), w) }
+	var err error
+	if c != nil {
+		err = c.packed(x.patient(x.w), write)
+	} else {
+		err = write(x.patient(x.w))
+	}
 	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
 		// The client has gone, or reads no more than what it has: it must not take that for the whole.
 		panic(http.ErrAbortHandler)
@@ -209,7 +229,7 @@ func (x *exchange) empty(status int) {
 	x.w.WriteHeaderNow()
 }
 
-// capabilities responds with the CapabilityStatement, packed once for all clients that take gzip.
+// capabilities responds with the CapabilityStatement, packed once in each coding.
 func (x *exchange) capabilities(res *interaction.Response) error {
 	s := x.h.statement(x.q.Base)
 	head := x.w.Header()
@@ -220,14 +240,15 @@ func (x *exchange) capabilities(res *interaction.Response) error {
 		return nil
 	}
 	v := &x.q.View
-	if s.packed != nil && v.Summary == "" && len(v.Elements) == 0 && !v.Pretty && x.format.format == &jsonFormat && x.h.cfg.CompressAbove >= 0 && acceptsGzip(x.r.Header["Accept-Encoding"]) {
+	c := x.coding(-1)
+	if packed := s.packed[c]; packed != nil && v.Summary == "" && len(v.Elements) == 0 && !v.Pretty && x.format.format == &jsonFormat {
 		head["Content-Type"] = x.format.header
 		head["Vary"] = varyHeader
 		head["X-Content-Type-Options"] = sniffHeader
-		head["Content-Encoding"] = gzipHeader
-		head["Content-Length"] = []string{strconv.Itoa(len(s.packed))}
+		head["Content-Encoding"] = c.header
+		head["Content-Length"] = []string{strconv.Itoa(len(packed))}
 		x.w.WriteHeader(http.StatusOK)
-		x.w.Write(s.packed) // an error means that the client has gone
+		x.w.Write(packed) // an error means that the client has gone
 		return nil
 	}
 	x.write(res.Status, res.Resource)

@@ -46,7 +46,7 @@ func newServerOf(t testing.TB, cfg rest.Config, with ...func(*rest.Config)) *ser
 		t.Fatal(err)
 	}
 	s := httptest.NewUnstartedServer(h)
-	s.Config = rest.NewServer(h, nil)
+	s.Config = rest.NewServer(h, 0, nil)
 	s.Start()
 	t.Cleanup(s.Close)
 	return &server{url: s.URL, handler: h, client: &http.Client{

@@ -147,7 +147,7 @@ func (h *Handler) renderType(w *fhir.JSONWriter, typ string, includes, referring
 	w.Strings("searchInclude", includes)
 	w.Strings("searchRevInclude", referring)
 	renderParameters(w, params)
-	h.renderOperations(w, typ, func(o *interaction.Operation) bool { return (o.Type || o.Instance) && o.On(typ) })
+	h.renderOperations(w, typ, func(o *interaction.Operation) bool { return (o.Type || o.Instance || o.Version) && o.On(typ) })
 	w.Close('}')
 }
 

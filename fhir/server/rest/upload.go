@@ -10,14 +10,12 @@ import (
 // it gives its share up when somebody else needs it, and in any case after a minute without progress.
 
 const (
-	// stallTime is how long a large body may make no progress.
+	// stallTime is how long a body, or a client that is sent one, may make no progress.
 	stallTime = time.Minute
 	// stallGrace is how long it may make none while another body needs its share.
 	stallGrace = 5 * time.Second
 	// progressBytes are what must arrive to count as progress.
 	progressBytes = 64 << 10
-	// bodyTime is how long a body may take in all, as NewServer has it.
-	bodyTime = 10 * time.Minute
 )
 
 // uploads are the large bodies of all running requests.
@@ -42,10 +40,10 @@ type upload struct {
 	extended time.Time
 }
 
-// begin adds a body that is being read.
-func (u *uploads) begin(w http.ResponseWriter, start time.Time) *upload {
+// begin adds a body that is being read and must be there at end.
+func (u *uploads) begin(w http.ResponseWriter, end time.Time) *upload {
 	now := time.Now()
-	one := &upload{all: u, control: http.NewResponseController(w), progress: now, end: start.Add(bodyTime)}
+	one := &upload{all: u, control: http.NewResponseController(w), progress: now, end: end}
 	u.mu.Lock()
 	u.reading[one] = struct{}{}
 	u.mu.Unlock()
