@@ -37,7 +37,7 @@ type Operation struct {
 	IfMatch bool
 	// WritesWith says that a call of an operation that does not always write does; nil for none.
 	WritesWith func(q *Request) bool
-	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST; the zero Resource for
+	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST, or what Resource or Raw allow; the zero Resource for
 	// a GET or a POST without a body. The error is an *fhir.Error.
 	Run func(ctx context.Context, q *Request) (OperationResponse, error)
 }
