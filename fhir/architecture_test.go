@@ -53,7 +53,7 @@ var imports = map[string][]string{
 	"fhir/server/parameter":      {"fhir", "fhir/definition", "fhir/search", "storage", "fhir/server/job"},
 	"fhir/server/graphql":        {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search"},
 	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation", "fhir/server/job", "fhir/server/parameter"},
-	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/ucum", "storage", "validation", "fhir/server/graphql", "fhir/server/interaction", "fhir/server/parameter"},
+	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/ucum", "storage", "validation", "fhir/server/graphql", "fhir/server/interaction", "fhir/server/job", "fhir/server/parameter"},
 	"fhir/server/rest":           {"fhir", "fhir/xml", "fhir/server/interaction", "fhir/server/operation"},
 }
 
@@ -111,6 +111,8 @@ var allowed = []struct {
 	{"fhir/server/operation/stats.go", []string{"Observation"}, "$stats is of Observations"},
 	{"fhir/server/operation/diff.go", []string{"Patient"}, "an example in a message"},
 	{"fhir/server/operation/graph.go", []string{"GraphDefinition"}, "$graph follows a stored one"},
+	{"fhir/server/operation/purge.go", []string{"Patient"}, "$purge is of patients"},
+	{"fhir/server/interaction/purgejob.go", []string{"AuditEvent"}, "an AuditEvent tells of an erasure"},
 	{"fhir/server/operation/find.go", []string{"List", "Patient"}, "List/$find is of a patient"},
 	{"fhir/terminology", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
 	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},

@@ -12,6 +12,7 @@ type Service interface {
 	Newester
 	Grapher
 	Patcher
+	Purger
 }
 
 // Table returns the operations that are served, by name.
@@ -29,6 +30,8 @@ func Table(s Service, reg *definition.Registry) []interaction.Operation {
 		Meta(s, reg),
 		MetaAdd(s, reg),
 		MetaDelete(s, reg),
+		Purge(s),
+		PurgeStatus(s),
 		ReindexStatus(s),
 		Stats(s, reg),
 		Versions(reg),

@@ -41,7 +41,7 @@ func New(cfg Config) (*Handler, error) {
 	h.typeNames = cfg.Registry.ResourceTypes()
 	h.uploads = &uploads{limit: cfg.Limits.Bodies, stallTime: cfg.stallTime, grace: cfg.stallGrace, reading: map[*upload]struct{}{}}
 	cfg.Service.Serve(interaction.Served{
-		Operations: cfg.Operations, Capabilities: func(base string) []byte { return h.statement(base).body }, Authorize: cfg.Authorize, SearchTime: cfg.Limits.Search,
+		Operations: cfg.Operations, Capabilities: func(base string) []byte { return h.statement(base).body }, Authorize: cfg.Authorize, Administer: cfg.Administer, SearchTime: cfg.Limits.Search,
 	})
 	if h.metrics, err = newMetrics(cfg.Metrics); err != nil {
 		return nil, err
