@@ -54,7 +54,8 @@ var imports = map[string][]string{
 	"fhir/server/graphql":        {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search"},
 	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation", "fhir/server/job", "fhir/server/parameter"},
 	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/ucum", "storage", "validation", "fhir/server/graphql", "fhir/server/interaction", "fhir/server/job", "fhir/server/parameter"},
-	"fhir/server/rest":           {"fhir", "fhir/xml", "fhir/server/interaction", "fhir/server/operation"},
+	"fhir/server/openapi":        {"fhir", "fhir/definition", "fhir/search", "fhir/server/interaction"},
+	"fhir/server/rest":           {"fhir", "fhir/xml", "fhir/server/interaction", "fhir/server/openapi", "fhir/server/operation"},
 }
 
 // beyond are imports that the layout does not have and building has shown to be needed, with the reason. They too lead downwards only.
@@ -80,7 +81,7 @@ var libraries = []struct {
 	{"github.com/vektah/gqlparser", []string{"fhir/server/graphql"}, 0},
 	// What lies below the interactions does not know HTTP. fhir has the one table of statuses, and an interaction needs their names and those
 	// of methods, because the entries of a batch and of a history carry them.
-	{"net/http", []string{"cmd", "fhir", "fhir/server/interaction", "fhir/server/operation", "fhir/server/rest"}, 0},
+	{"net/http", []string{"cmd", "fhir", "fhir/server/interaction", "fhir/server/openapi", "fhir/server/operation", "fhir/server/rest"}, 0},
 }
 
 // everywhere are the resource types that the specification gives a part in the interactions themselves, so that any file may name them.
@@ -102,6 +103,7 @@ var allowed = []struct {
 	{"fhir/definition", []string{"StructureDefinition", "CodeSystem", "ValueSet", "CompartmentDefinition", "OperationDefinition"},
 		"the conformance resources that definitions are"},
 	{"fhir/server/rest", []string{"Location"}, "the HTTP header Location"},
+	{"fhir/server/rest/statement.go", []string{"TerminologyCapabilities"}, "what the server says of its terminology"},
 	{"fhir/server/interaction/bundle.go", []string{"Location"}, "the HTTP header Location, of an operation's response"},
 	{"fhir/server/interaction/bundlerules.go", []string{"Composition", "MessageHeader"}, "what a document and a message begin with"},
 	{"fhir/server/operation/document.go", []string{"Composition", "Location"}, "what $document is defined for, and the HTTP header Location"},

@@ -90,7 +90,7 @@ const (
 	IDPatchValue      IssueID = "patch-value"      // The value is not one that the element takes.
 	IDPatchList       IssueID = "patch-list"       // The path of an insert or move does not select one whole list.
 	IDPatchOperations IssueID = "patch-operations" // The patch has more operations than the server applies.
-	IDPatchSize       IssueID = "patch-size"       // The patch copies more than the server allows.
+	IDPatchSize       IssueID = "patch-size"       // The patch copies more, or makes the resource larger, than the server allows.
 	IDPatchDepth      IssueID = "patch-depth"      // The result would be nested deeper than the server allows.
 	IDPatchCost       IssueID = "patch-cost"       // The operations together cost more than the server allows.
 )

@@ -37,6 +37,7 @@ type settings struct {
 	validate          choice
 	schemaDir         string
 	integrity         bool
+	allowPurge        bool
 	zone              zone
 	conditionalDelete choice
 	handling          choice
@@ -93,6 +94,7 @@ func newServe(p *program) *cobra.Command {
 	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read responses and write; * for all")
 	f.Var(&s.validate, "validate", "validation of writes against the base specification")
 	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file per resource type (Patient.json)")
+	f.BoolVar(&s.allowPurge, "allow-purge", false, "let anyone who can reach the server erase patients for good (Patient/[id]/$purge)")
 	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")
 	f.Var(&s.conditionalDelete, "conditional-delete", "whether a conditional delete with several matches fails (single) or deletes them all (multiple)")
 	f.Var(&s.handling, "handling", "what an unknown search parameter does where the client's Prefer header does not say: strict refuses the request, lenient ignores the parameter and says so in the Bundle")

@@ -11,8 +11,9 @@
 // Diff makes a FHIRPath Patch of two resources: it walks both by their definitions, adds before it deletes, and writes values that Parameters have no
 // value[x] for as parts.
 //
-// Limits bound the number of operations, the depth of the result and the bytes that copies add; a FHIRPath Patch has one limit on steps for all its
-// paths, the parts of its values, and the resource that each operation reads.
+// Limits bound the number of operations, the depth of the result and the bytes that copies add. A patch has one limit on the steps of all its operations:
+// in a JSON Patch the values that they visit, compare, copy or move, in a FHIRPath Patch its paths, the parts of its values, and the resource that each
+// operation reads.
 //
 // A patch that cannot be understood is KindInvalid, one that cannot be applied KindUnprocessable. Both name the operation by its index and
 // path. Nothing is changed then: a patch is applied as a whole or not at all.
