@@ -118,6 +118,8 @@ var allowed = []struct {
 	{"fhir/server/operation/stats.go", []string{"Observation"}, "$stats is of Observations"},
 	{"fhir/server/operation/diff.go", []string{"Patient"}, "an example in a message"},
 	{"fhir/server/operation/graph.go", []string{"GraphDefinition"}, "$graph follows a stored one"},
+	{"fhir/server/operation/purge.go", []string{"Patient"}, "$purge is of patients"},
+	{"fhir/server/interaction/purgejob.go", []string{"AuditEvent"}, "an AuditEvent tells of an erasure"},
 	{"fhir/server/operation/find.go", []string{"List", "Patient"}, "List/$find is of a patient"},
 	{"fhir/terminology", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
 	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},

@@ -96,6 +96,7 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if err != nil {
 		return nil, failure("open", fhir.Key{}, err)
 	}
+	s.jobs.Handle(job.Kind{Name: purgeKind, Run: s.runPurge})
 	s.jobs.Start()
 	return s, nil
 }

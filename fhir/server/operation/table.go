@@ -13,6 +13,7 @@ type Service interface {
 	Newester
 	Grapher
 	Patcher
+	Purger
 }
 
 // Options set what the operations do where a site decides.
@@ -37,6 +38,8 @@ func Table(s Service, reg *definition.Registry, opt Options) []interaction.Opera
 		MetaAdd(s, reg),
 		MetaDelete(s, reg),
 		ProcessMessage(s, reg, opt.Endpoints),
+		Purge(s),
+		PurgeStatus(s),
 		ReindexStatus(s),
 		Stats(s, reg),
 		Summary(s),
