@@ -51,8 +51,9 @@ var imports = map[string][]string{
 	"validation":                 {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/xhtml"},
 	"fhir/server/job":            {"storage"},
 	"fhir/server/parameter":      {"fhir", "fhir/definition", "fhir/search", "storage", "fhir/server/job"},
+	"fhir/server/specification":  {"fhir", "fhir/definition", "fhir/search", "storage"},
 	"fhir/server/graphql":        {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search"},
-	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation", "fhir/server/job", "fhir/server/parameter"},
+	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation", "fhir/server/job", "fhir/server/parameter", "fhir/server/specification"},
 	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/graphql", "fhir/server/interaction", "fhir/server/parameter"},
 	"fhir/server/rest":           {"fhir", "fhir/xml", "fhir/server/interaction", "fhir/server/operation"},
 }
@@ -101,6 +102,8 @@ var allowed = []struct {
 }{
 	{"fhir/definition", []string{"StructureDefinition", "CodeSystem", "ValueSet", "CompartmentDefinition", "OperationDefinition"},
 		"the conformance resources that definitions are"},
+	{"fhir/server/specification", []string{"CodeSystem", "CompartmentDefinition", "ConceptMap", "OperationDefinition", "StructureDefinition", "ValueSet"},
+		"the types of the definitions that are shown"},
 	{"fhir/server/rest", []string{"Location"}, "the HTTP header Location"},
 	{"fhir/server/interaction/bundle.go", []string{"Location"}, "the HTTP header Location, of an operation's response"},
 	{"fhir/server/interaction/bundlerules.go", []string{"Composition", "MessageHeader"}, "what a document and a message begin with"},
