@@ -53,9 +53,11 @@ var imports = map[string][]string{
 	"fhir/server/parameter":      {"fhir", "fhir/definition", "fhir/search", "storage", "fhir/server/job"},
 	"fhir/server/specification":  {"fhir", "fhir/definition", "fhir/search", "storage"},
 	"fhir/server/graphql":        {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search"},
+	"fhir/server/ips":            {"fhir", "fhir/search", "storage"},
 	"fhir/server/interaction":    {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/patch", "fhir/search", "fhir/terminology", "fhir/xhtml", "storage", "validation", "fhir/server/job", "fhir/server/parameter", "fhir/server/specification"},
-	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/graphql", "fhir/server/interaction", "fhir/server/parameter"},
-	"fhir/server/rest":           {"fhir", "fhir/xml", "fhir/server/interaction", "fhir/server/operation"},
+	"fhir/server/operation":      {"fhir", "fhir/definition", "fhir/fhirpath", "fhir/search", "storage", "validation", "fhir/server/graphql", "fhir/server/interaction", "fhir/server/ips", "fhir/server/job", "fhir/server/parameter"},
+	"fhir/server/openapi":        {"fhir", "fhir/definition", "fhir/search", "fhir/server/interaction"},
+	"fhir/server/rest":           {"fhir", "fhir/xml", "fhir/server/interaction", "fhir/server/openapi", "fhir/server/operation"},
 }
 
 // beyond are imports that the layout does not have and building has shown to be needed, with the reason. They too lead downwards only.
@@ -81,7 +83,7 @@ var libraries = []struct {
 	{"github.com/vektah/gqlparser", []string{"fhir/server/graphql"}, 0},
 	// What lies below the interactions does not know HTTP. fhir has the one table of statuses, and an interaction needs their names and those
 	// of methods, because the entries of a batch and of a history carry them.
-	{"net/http", []string{"cmd", "fhir", "fhir/server/interaction", "fhir/server/operation", "fhir/server/rest"}, 0},
+	{"net/http", []string{"cmd", "fhir", "fhir/server/interaction", "fhir/server/openapi", "fhir/server/operation", "fhir/server/rest"}, 0},
 }
 
 // everywhere are the resource types that the specification gives a part in the interactions themselves, so that any file may name them.
@@ -105,11 +107,17 @@ var allowed = []struct {
 	{"fhir/server/specification", []string{"CodeSystem", "CompartmentDefinition", "ConceptMap", "OperationDefinition", "StructureDefinition", "ValueSet"},
 		"the types of the definitions that are shown"},
 	{"fhir/server/rest", []string{"Location"}, "the HTTP header Location"},
+	{"fhir/server/rest/statement.go", []string{"TerminologyCapabilities"}, "what the server says of its terminology"},
 	{"fhir/server/interaction/bundle.go", []string{"Location"}, "the HTTP header Location, of an operation's response"},
 	{"fhir/server/interaction/bundlerules.go", []string{"Composition", "MessageHeader"}, "what a document and a message begin with"},
 	{"fhir/server/operation/document.go", []string{"Composition", "Location"}, "what $document is defined for, and the HTTP header Location"},
+	{"fhir/server/interaction/messageresponse.go", []string{"MessageHeader"}, "what a message begins with"},
+	{"fhir/server/interaction/messageroute.go", []string{"MessageDefinition"}, "what says that messages of an event are processed"},
+	{"fhir/server/operation/summary.go", []string{"Patient"}, "what $summary is defined for"},
+	{"fhir/server/ips/write.go", []string{"Composition", "Device"}, "what a summary begins with, and its author"},
 	{"fhir/server/graphql", []string{"List"}, "the end of the names of searches, PatientList"},
 	{"cmd/fhirgate/load", []string{"Location"}, "the HTTP header Location"},
+	{"fhir/server/operation/lastn.go", []string{"Observation"}, "$lastn is of Observations"},
 	{"fhir/server/operation/find.go", []string{"List", "Patient"}, "List/$find is of a patient"},
 	{"fhir/terminology", []string{"ValueSet", "CodeSystem"}, "stored terminology, which searches look codes up in"},
 	{"fhir/search/compound.go", []string{"Patient"}, "parameters that refer to the patient whom a resource is about get compound keys"},

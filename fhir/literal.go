@@ -9,11 +9,14 @@ import (
 // LiteralFault says what is wrong with the text of Reference.reference, and what is right; "" where nothing is. R4 has relative references, "Type/id"
 // with a version or without, absolute URLs, URNs and fragments (http://hl7.org/fhir/R4/references.html#literal); a search for a resource,
 // "Type?parameters", is a conditional reference, for whoever writes it. What is of no such form points to nothing and is never
-// found. types are all
+// found. Whether a fragment leads to a contained resource is not asked. types are all
 // resource types, targets those that the element may refer to, empty for any. The text is not repeated.
 func LiteralFault(reference string, types iter.Seq[string], targets []string) string {
-	if strings.HasPrefix(reference, "#") || isAbsolute(reference) {
+	if strings.HasPrefix(reference, "#") {
 		return ""
+	}
+	if isAbsolute(reference) {
+		return absoluteFault(reference)
 	}
 	example := "[type]"
 	if len(targets) > 0 && targets[0] != "Resource" {
@@ -27,7 +30,7 @@ func LiteralFault(reference string, types iter.Seq[string], targets []string) st
 		}
 		return false
 	}
-	path, _, _ := strings.Cut(reference, "#")
+	path, _, fragment := strings.Cut(reference, "#")
 	if typ, _, search := strings.Cut(path, "?"); search && !strings.Contains(typ, "/") {
 		if known(typ) {
 			return ""
@@ -49,6 +52,8 @@ func LiteralFault(reference string, types iter.Seq[string], targets []string) st
 	}
 	id, version, versioned := strings.Cut(rest, "/_history/")
 	switch {
+	case ValidID(id) && (!versioned || ValidID(version)) && fragment:
+		return "what another resource contains cannot be referred to from outside of it; the reference is " + typ + "/[id], without a fragment"
 	case ValidID(id) && (!versioned || ValidID(version)):
 		return ""
 	case strings.HasSuffix(rest, "/") && ValidID(strings.TrimRight(rest, "/")):
@@ -61,6 +66,26 @@ func LiteralFault(reference string, types iter.Seq[string], targets []string) st
 // implementation guides for R4 refer to.
 func mistyped(typ string, types iter.Seq[string]) bool {
 	return slices.ContainsFunc(Nearest(typ, types), func(near string) bool { return max(len(near), len(typ))-min(len(near), len(typ)) <= 2 })
+}
+
+// absoluteFault is LiteralFault for what begins with a scheme: a URL has a host, and a URN a name.
+func absoluteFault(reference string) string {
+	scheme, rest, _ := strings.Cut(reference, ":")
+	switch strings.ToLower(scheme) {
+	case "http", "https":
+		host, slashes := strings.CutPrefix(rest, "//")
+		if i := strings.IndexAny(host, "/?#"); i >= 0 {
+			host = host[:i]
+		}
+		if !slashes || host == "" {
+			return "the URL has no host; it is http://[host]/[path], or a relative reference [type]/[id]"
+		}
+	case "urn":
+		if space, name, _ := strings.Cut(rest, ":"); space == "" || name == "" {
+			return "the URN names nothing; it is urn:uuid:[uuid] or urn:oid:[oid]"
+		}
+	}
+	return ""
 }
 
 // isAbsolute reports whether s begins with the scheme of a URI.

@@ -323,9 +323,39 @@ func (w *walker) reference(n fhir.Node, m member) {
 		w.add(ref, "", fhir.IssueValue, fhir.IDReferenceFormat, fault)
 		return
 	}
+	if id, inside := strings.CutPrefix(text, "#"); inside && id != "" && !w.contains(n, id) {
+		w.add(ref, "", fhir.IssueInvariant, fhir.IDReferenceInside, "the reference is to a contained resource that is not there")
+		return
+	}
 	if len(m.ref.Targets) > 0 {
 		w.target(n, text, m)
 	}
+}
+
+// contains reports whether a resource around n contains one with an id (R4 references, invariant ref-1: "SHALL have a contained resource if a local
+// reference is provided").
+func (w *walker) contains(n fhir.Node, id string) bool {
+	for ; n.Valid(); n = n.Parent() {
+		list := n.Get("contained")
+		if !list.Valid() {
+			continue
+		}
+		ids, ok := w.contained[list]
+		if !ok {
+			ids = make(map[string]bool, list.Len())
+			for c := range list.Children() {
+				ids[c.Get("id").Text()] = true
+			}
+			if w.contained == nil {
+				w.contained = make(map[fhir.Node]map[string]bool)
+			}
+			w.contained[list] = ids
+		}
+		if ids[id] {
+			return true
+		}
+	}
+	return false
 }
 
 // isReference reports whether every character of s can stand in a URL. Conditional references are queries, for the server to read; letters

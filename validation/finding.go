@@ -43,7 +43,9 @@ type walker struct {
 	nested   []nested        // resources inside of root, in document order
 	apart    []fhir.Resource // those of nested that google/fhir must read by themselves, in document order
 	weight   int             // bytes of all objects and arrays, each counted with what is inside
-	envelope bool            // what a Bundle carries is left out; see envelope.go
+	// contained are the ids of contained resources, by the list that has them.
+	contained map[fhir.Node]map[string]bool
+	envelope  bool // what a Bundle carries is left out; see envelope.go
 }
 
 // nested is a resource inside of another, with its type.

@@ -25,6 +25,7 @@ var officialErrors = []struct {
 	{`^Error parsing JSON|extra comma|Comma is missing|no quotes`, true, "JSON"},
 	{`^Extension.url is required in order`, true, "cardinality, said a second time"},
 	{`Wrong Display Name`, false, "terminology: displays of code systems that are not part of R4"},
+	{`^Constraint failed: ref-1`, true, "references inside the resource"},
 	{`^Constraint failed`, false, "invariants are not part of Base"},
 	{`The extension .* (could not be found|is not allowed)|extension URL must not|is fixed to`, false, "profiles of extensions"},
 	{`looks? like embedded HTML|appears to be an embedded HTML`, false, "markup in strings is for whoever shows them to escape"},
@@ -50,6 +51,9 @@ func officialPlace(expression, text string) string {
 	expression = regexp.MustCompile(`/\*.*?\*/`).ReplaceAllString(expression, "")
 	if text == "The property 'value' is invalid" {
 		expression += ".value"
+	}
+	if strings.HasPrefix(text, "Constraint failed: ref-1") {
+		expression += ".reference"
 	}
 	if strings.HasPrefix(text, "Extension.url is required") {
 		expression += ".url"

@@ -166,8 +166,18 @@ var faults = []struct{ name, src, want string }{
 	{"a comparator of a SimpleQuantity", observation(`"referenceRange":[{"low":{"value":1,"comparator":"<"}}]`), "model-unknown structure Observation.referenceRange[0].low.comparator"},
 	{"a reference to a type of another release", patient(`"generalPractitioner":[{"reference":"ProcedureRequest/1"}]`), "model-reference value Patient.generalPractitioner[0]"},
 	{"references of every form", `{"resourceType":"List","status":"current","mode":"working","entry":[{"item":{"reference":"Patient/1"}},{"item":{"reference":"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"}},
-		{"item":{"reference":"urn:oid:1.2.3"}},{"item":{"reference":"http://x.org/fhir/Patient/1"}},{"item":{"reference":"#a"}},{"item":{"reference":"Patient?identifier=http://x.org|1"}},
-		{"item":{"reference":"Patient/1/_history/2"}},{"item":{"identifier":{"value":"x"}}},{"item":{"display":"x"}}]}`, ""},
+		{"item":{"reference":"urn:oid:1.2.3"}},{"item":{"reference":"http://x.org/fhir/Patient/1"}},{"item":{"reference":"#a"}},{"item":{"reference":"#"}},{"item":{"reference":"Patient?identifier=http://x.org|1"}},
+		{"item":{"reference":"Patient/1/_history/2"}},{"item":{"identifier":{"value":"x"}}},{"item":{"display":"x"}}],
+		"contained":[{"resourceType":"PractitionerRole","id":"a","practitioner":{"reference":"#b"},"organization":{"reference":"#"}},{"resourceType":"Practitioner","id":"b"}]}`, ""},
+	{"a reference to what is not contained", `{"resourceType":"List","status":"current","mode":"working","entry":[{"item":{"reference":"#a"}},{"item":{"reference":"#A"}},{"item":{"reference":"#c"}}],
+		"contained":[{"resourceType":"PractitionerRole","id":"a","practitioner":{"reference":"#b"}}]}`,
+		"reference-inside invariant List.entry[1].item.reference\nreference-inside invariant List.entry[2].item.reference\nreference-inside invariant List.contained[0].practitioner.reference"},
+	{"a reference to what nothing contains", patient(`"managingOrganization":{"reference":"#o"}`), "reference-inside invariant Patient.managingOrganization.reference"},
+	{"references inside the resources of a bundle", `{"resourceType":"Bundle","type":"collection","entry":[
+		{"resource":{"resourceType":"Patient","managingOrganization":{"reference":"#o"},"contained":[{"resourceType":"Organization","id":"o","name":"x"}]}},
+		{"resource":{"resourceType":"Patient","managingOrganization":{"reference":"#o"}}}]}`, "reference-inside invariant Bundle.entry[1].resource.managingOrganization.reference"},
+	{"references that can be none", `{"resourceType":"List","status":"current","mode":"working","entry":[{"item":{"reference":"http://"}},{"item":{"reference":"Patient/a#b"}},{"item":{"reference":"urn:uuid:"}}]}`,
+		"reference-format value List.entry[0].item.reference\nreference-format value List.entry[1].item.reference\nreference-format value List.entry[2].item.reference"},
 
 	// Nested resources.
 	{"a fault in a contained resource", patient(`"contained":[{"resourceType":"Organization","id":"o","name":"x"},{"resourceType":"Observation","id":"a","status":"done","code":{"text":"x"},"foo":1}]`),

@@ -140,10 +140,12 @@ func (c *copying) index(ctx context.Context, target *gateway, to *settings) erro
 		return err
 	}
 	c.bar = nil
-	if err := target.service.ReindexAll(ctx, func(done, total int64) { c.show("resources indexed", done, total) }); err != nil {
+	failed, err := target.service.ReindexAll(ctx, func(done, total int64) { c.show("resources indexed", done, total) })
+	if err != nil {
 		return err
 	}
 	c.end()
+	tellFailed(c.p.stderr, failed)
 	return setCopyStage(ctx, target.store, "")
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -61,7 +62,7 @@ func reindex(ctx context.Context, p *program, s *settings) (count int64, err err
 		return 0, err
 	}
 	last := time.Now()
-	err = gw.service.ReindexAll(ctx, func(done, total int64) {
+	failed, err := gw.service.ReindexAll(ctx, func(done, total int64) {
 		count = done
 		if time.Since(last) > 5*time.Second {
 			last = time.Now()
@@ -71,10 +72,18 @@ func reindex(ctx context.Context, p *program, s *settings) (count int64, err err
 	if err != nil {
 		return count, err
 	}
+	tellFailed(p.stderr, failed)
 	if err := endZone(ctx, gw.store, z); err != nil {
 		return count, err
 	}
 	return count, gw.close()
+}
+
+// tellFailed tells of resources that could not be indexed.
+func tellFailed(w io.Writer, failed int64) {
+	if failed > 0 {
+		fmt.Fprintf(w, "%s could not be indexed and can't be found by a search; $reindex-status of the server lists them\n", resources(failed))
+	}
 }
 
 // resources returns the number with its noun.

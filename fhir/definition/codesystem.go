@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"bytes"
 	"iter"
 	"strings"
 	"sync"
@@ -12,6 +13,33 @@ import (
 // base specification get in, so that what clients ask for can't make it grow.
 type terminology struct {
 	systems, sets sync.Map
+	listed        sync.Once
+	list          []CodeSystem
+}
+
+// CodeSystem names an embedded code system.
+type CodeSystem struct {
+	URL, Version string
+	// Complete says that all its codes are embedded.
+	Complete bool
+}
+
+// CodeSystems returns the embedded code systems, sorted by URL. The first call reads all documents, which takes some tenths of a second. The slice must
+// not be changed.
+func (r *Registry) CodeSystems() []CodeSystem {
+	t := &r.terminology
+	t.listed.Do(func() {
+		for _, e := range r.documents {
+			doc := r.archive.document(e)
+			if !bytes.HasPrefix(doc, []byte(`{"resourceType":"CodeSystem"`)) {
+				continue
+			}
+			if res, err := fhir.ParseResource(doc, fhir.Limits{}); err == nil {
+				t.list = append(t.list, CodeSystem{res.Get("url").Text(), res.Get("version").Text(), res.Get("content").Text() == "complete"})
+			}
+		}
+	})
+	return t.list
 }
 
 // codeSystem is a CodeSystem with its hierarchy, from nested concepts and from the properties parent, subsumedBy and child (R4 CodeSystem,

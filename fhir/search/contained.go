@@ -129,15 +129,21 @@ func (w Within) EachHeld(entries, outer []Entry, f func(key fhir.Key, inner, out
 		}
 		return
 	}
+	var referred map[string]bool
 	for i := range entries {
-		ref := &entries[i]
-		if ref.Param != name || ref.Type != w.Target {
-			continue
-		}
-		for j := range held {
-			if e := &held[j]; e.Param == holder && e.ID == ref.ID && e.Inner != nil && !one(e) {
-				return
+		if ref := &entries[i]; ref.Param == name && ref.Type == w.Target {
+			if referred == nil {
+				referred = make(map[string]bool)
 			}
+			referred[ref.ID] = true
+		}
+	}
+	if referred == nil {
+		return
+	}
+	for i := range held {
+		if e := &held[i]; e.Param == holder && referred[e.ID] && e.Inner != nil && !one(e) {
+			return
 		}
 	}
 }
@@ -178,13 +184,14 @@ func (q *reading) checkContained(req *Request) error {
 	return nil
 }
 
-// Finds returns what a request finds as conditions on resources that stand on their own: of req.Types, and of all types. Either has no types
-// where there is none.
-func (s *Parameters) Finds(req Request) (own, containers Query) {
-	own = Query{Types: req.Types, Where: req.Where, Sort: req.Sort}
+// Finds returns what a request finds as queries for resources that stand on their own, of which no two find the same resource and all have one
+// order: what matches itself comes by its own values, and what only contains matches by those of what it contains.
+func (s *Parameters) Finds(req Request) []Query {
+	own := Query{Types: req.Types, Where: req.Where, Sort: req.Sort}
 	if req.Contained == ContainedFalse {
-		return own, Query{}
+		return []Query{own}
 	}
+	var containers Query
 	inside := make([]Expr, len(req.Types))
 	for i, typ := range req.Types {
 		inside[i] = Within{Target: typ, Where: req.Where}
@@ -199,20 +206,22 @@ func (s *Parameters) Finds(req Request) (own, containers Query) {
 		containers.Sort = append(containers.Sort, ContainedSort(req.Types[0], o))
 	}
 	if req.Contained == ContainedTrue {
-		return Query{}, containers
+		return []Query{containers}
 	}
-	if req.Where != nil {
-		own.Where = Or{req.Where, containers.Where}
+	if req.Where == nil {
+		return []Query{own, containers}
 	}
-	return own, containers
+	both := containers // of the types searched, which may match themselves too
+	both.Types, both.Where = req.Types, And{containers.Where, Not{Expr: req.Where}}
+	return []Query{own, both, containers}
 }
 
 // ContainedMatches returns the ids of the contained resources of type target that satisfy where, in a container that has the entries.
-func ContainedMatches(target string, where Expr, entries []Entry, lookup Lookup) []string {
-	var ids []string
+func ContainedMatches(target string, where Expr, entries []Entry, lookup Lookup) map[string]bool {
+	ids := make(map[string]bool)
 	Within{Target: target}.EachHeld(entries, entries, func(key fhir.Key, inner, outer []Entry) bool {
-		if match(where, key, inner, outer, lookup) && !slices.Contains(ids, key.ID) {
-			ids = append(ids, key.ID)
+		if !ids[key.ID] && match(where, key, inner, outer, lookup) {
+			ids[key.ID] = true
 		}
 		return true
 	})

@@ -37,9 +37,10 @@ func TestEveryEntryOfAContainedResourceFindsItsContainer(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s?%s=%s: %v", held.Type, p.Code, value, err)
 				}
-				_, q := s.Finds(req)
+				finds := s.Finds(req)
+				q := finds[0]
 				w, ok := q.Where.(search.Within)
-				if !ok || !search.Match(w, r.Key(), entries, nil) || !search.Match(w.Needed(), r.Key(), entries, nil) {
+				if !ok || len(finds) != 1 || !search.Match(w, r.Key(), entries, nil) || !search.Match(w.Needed(), r.Key(), entries, nil) {
 					t.Errorf("%s?%s=%s&_contained=true does not find %s by %+v", held.Type, p.Code, value, r.Key(), q.Where)
 				}
 			}

@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/fhirgate/fhirgate/fhir/search"
@@ -79,18 +81,43 @@ func holders(e search.Expr, out []string) []string {
 // decodeNeeded is decodeEntries for the entries of some parameters; the others are skipped by their length, and not looked into.
 func (n *dictionary) decodeNeeded(row []byte, f *found, needed []uint32) error {
 	d := f.header(row)
-	all := n.all()
-	for len(needed) > 0 && len(d.b) > 0 {
-		num, e := d.next()
-		if num < uint64(len(all)) && !slices.Contains(needed, uint32(num)) {
-			continue
-		}
-		if err := f.add(all, num, e); err != nil {
-			return err
-		}
-	}
 	if d.bad {
 		return errDamaged
 	}
+	if len(needed) == 0 {
+		return nil
+	}
+	all, b := n.all(), d.b
+	// Most of what a search that reads many rows does is in this loop.
+	for len(b) > 0 {
+		num, i := uvarint(b, 0)
+		size, i := uvarint(b, i)
+		if size > uint64(len(b)-i) {
+			return errDamaged
+		}
+		end := i + int(size)
+		if num >= uint64(len(all)) || slices.Contains(needed, uint32(num)) {
+			if err := f.add(all, num, decoder{b: b[i:end:end]}); err != nil {
+				return err
+			}
+		}
+		b = b[end:]
+	}
 	return nil
+}
+
+// uvarint reads the number at i of b and returns where it ends; a number and a length that no row has where there is none.
+func uvarint(b []byte, i int) (v uint64, end int) {
+	if i < len(b) && b[i] < 0x80 {
+		return uint64(b[i]), i + 1
+	}
+	return longUvarint(b, i)
+}
+
+func longUvarint(b []byte, i int) (v uint64, end int) {
+	v, n := binary.Uvarint(b[i:])
+	if n <= 0 {
+		return math.MaxUint64, len(b)
+	}
+	return v, i + n
 }

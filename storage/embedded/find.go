@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -87,6 +88,9 @@ func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *ex
 	if !ok {
 		return nil, nil
 	}
+	if x.told == nil && r.unheard(typ, q.Where) {
+		return nil, nil
+	}
 	p, err := r.newPlanner(ctx, typ, num, q.Where)
 	if err != nil || p.total == 0 {
 		return nil, err
@@ -139,6 +143,18 @@ func (r *reader) findType(ctx context.Context, typ string, q search.Query, x *ex
 	return rows, err
 }
 
+// unheard reports whether a condition is one on parameters that no resource of the type ever had a value of, which needs no plan.
+func (r *reader) unheard(typ string, e search.Expr) bool {
+	switch e := e.(type) {
+	case search.Some:
+		_, ok := r.s.dict.find(typ, e.Param)
+		return !ok
+	case search.Or:
+		return !slices.ContainsFunc(e, func(c search.Expr) bool { return !r.unheard(typ, c) })
+	}
+	return false
+}
+
 // afterID returns where a type's rows continue in an order by _id: the type decides between rows of the same id.
 func afterID(typ string, q search.Query) (from []byte, inclusive bool) {
 	a := q.After
@@ -187,6 +203,7 @@ func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool
 	var err error
 	m := match{found: &fd}
 	entries, all := in.(*allIDs)
+	var names texts
 	ok := false
 	if from == nil {
 		ok = in.next()
@@ -206,7 +223,7 @@ func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool
 				return err
 			}
 		}
-		key := fhir.Key{Type: p.typ, ID: string(in.at())}
+		key := fhir.Key{Type: p.typ, ID: names.text(in.at())}
 		more, err := p.tryOne(ctx, cond, &m, key, covered && in.sure(), x, f)
 		if err != nil || !more {
 			return err
@@ -215,6 +232,24 @@ func (p *planner) try(ctx context.Context, in ids, cond *condition, covered bool
 	}
 	return in.err()
 }
+
+// texts makes strings of bytes, several of one allocation: most of the resources that are tried do not match, and leave nothing but their ids.
+type texts struct{ b strings.Builder }
+
+func (t *texts) text(b []byte) string {
+	start := t.b.Len()
+	if start+len(b) > t.b.Cap() {
+		size := min(2*t.b.Cap(), maxTexts)
+		t.b.Reset()
+		t.b.Grow(max(size, len(b)))
+		start = 0
+	}
+	t.b.Write(b)
+	return t.b.String()[start:]
+}
+
+// maxTexts is how many bytes one string that is kept may hold of others.
+const maxTexts = 1 << 10
 
 // tryOne reads one resource's entries and calls f if it satisfies the conditions.
 func (p *planner) tryOne(ctx context.Context, cond *condition, m *match, key fhir.Key, sure bool, x *explainer, f func(*match) (bool, error)) (more bool, err error) {

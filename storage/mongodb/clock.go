@@ -65,7 +65,8 @@ func (s *Store) catchUp(ctx context.Context) error {
 // pin returns a moment and calls begin, which makes a snapshot, while nothing commits: what is visible is stamped before the moment, and what
 // commits later after it.
 //
-// Where no server answers, those who waited for their turn meanwhile would each wait for one again: what one of them was told holds for all.
+// Where no server answers, those who waited for their turn meanwhile would each wait for one again: what one of them was told holds for all. Any
+// other error is of begin alone.
 func (s *Store) pin(begin func() error) (time.Time, error) {
 	asked := time.Now()
 	s.gate.Lock()
@@ -76,7 +77,7 @@ func (s *Store) pin(begin func() error) (time.Time, error) {
 	}
 	s.pinned.Store(t.UnixMicro())
 	err := begin()
-	if err != nil {
+	if noServer(err) {
 		s.miss()
 	}
 	return t, err

@@ -72,7 +72,7 @@ func wrap(op string, err error) error {
 		return unavailable(op, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return err
-	case mongo.IsNetworkError(err), mongo.IsTimeout(err), errors.Is(err, mongo.ErrClientDisconnected):
+	case poolCleared(err), mongo.IsNetworkError(err), mongo.IsTimeout(err), errors.Is(err, mongo.ErrClientDisconnected):
 		return unavailable(op, err)
 	}
 	return fmt.Errorf("mongodb: %s: %w", op, err)
@@ -108,12 +108,12 @@ func label(err error, name string) bool {
 // that no server can take the first one.
 func commitUnknown(err error) bool {
 	_, failed := writeConcernFailed(err)
-	return failed || noServer(err) || label(err, "UnknownTransactionCommitResult") || label(err, "RetryableWriteError")
+	return failed || noServer(err) || poolCleared(err) || label(err, "UnknownTransactionCommitResult") || label(err, "RetryableWriteError")
 }
 
 // insertUnknown reports whether an insert outside of a transaction, which the driver sends twice where it may, may have been done all the same.
 func insertUnknown(err error) bool {
-	if err == nil || noServer(err) || errors.Is(err, mongo.ErrClientDisconnected) {
+	if err == nil || noServer(err) || poolCleared(err) || errors.Is(err, mongo.ErrClientDisconnected) {
 		return false
 	}
 	var written mongo.WriteException
@@ -129,6 +129,12 @@ func noServer(err error) bool {
 	var selection topology.ServerSelectionError
 	var queue topology.WaitQueueTimeoutError
 	return errors.As(err, &selection) || errors.As(err, &queue)
+}
+
+// poolCleared reports whether err says that a command was not sent because the connection it was to go by was closed with all others to its server.
+func poolCleared(err error) bool {
+	var pool driver.RetryablePoolError
+	return errors.As(err, &pool)
 }
 
 // writeConcernFailed returns the server's word that a command was done but is not known to be on a majority, where the driver passes it on as it

@@ -14,6 +14,12 @@ import (
 	"github.com/fhirgate/fhirgate/fhir"
 )
 
+// clearedPool is as the driver's error of a pool that is cleared while a command waits for a connection.
+type clearedPool struct{}
+
+func (clearedPool) Error() string   { return "connection pool was cleared" }
+func (clearedPool) Retryable() bool { return true }
+
 func TestServerErrorsHaveTheKindsThatClientsUnderstand(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -38,6 +44,10 @@ func TestServerErrorsHaveTheKindsThatClientsUnderstand(t *testing.T) {
 	nobody := topology.ServerSelectionError{Wrapped: context.DeadlineExceeded}
 	if got := fhir.KindOf(wrap("op", nobody)); got != fhir.KindUnavailable || !commitUnknown(nobody) {
 		t.Errorf("no server in time is of the kind %d", got)
+	}
+	cleared := fmt.Errorf("outer: %w", clearedPool{})
+	if got := fhir.KindOf(wrap("op", cleared)); got != fhir.KindUnavailable || !commitUnknown(cleared) || insertUnknown(cleared) {
+		t.Errorf("a connection that was closed with its pool is of the kind %d", got)
 	}
 	// The answer to a commit whose primary steps down, where there is none yet to send it to again.
 	stepped := driver.WriteCommandError{WriteConcernError: &driver.WriteConcernError{Code: 11602, Name: "InterruptedDueToReplStateChange"}}

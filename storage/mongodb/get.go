@@ -133,18 +133,20 @@ func (r *reader) Moment() time.Time {
 	if r.tx == nil && !r.started && !r.pinned {
 		r.pinned = true
 		if err := r.pin(); err != nil { // what a later read would begin is not of the moment
-			r.lost = unavailable("moment", err)
+			if r.lost = err; noServer(err) || errors.Is(err, errMissed) {
+				r.lost = unavailable("moment", err)
+			}
 		}
 	}
 	return r.moment
 }
 
 // pin makes the view begin, and takes its moment. It waits for a server as long as any operation does, and begins again meanwhile where one that
-// began to answer is lost.
+// began to answer is lost. Others have their turn between its tries. An error that is not of a server which is lost is returned at once.
 func (r *reader) pin() error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.s.timeout)
 	defer cancel()
-	for {
+	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		var err error
 		r.moment, err = r.s.pin(func() error {
 			err := r.read(ctx, "", "moment", func(ctx context.Context) error {
@@ -159,8 +161,12 @@ func (r *reader) pin() error {
 		case err == nil || noServer(err) || errors.Is(err, errMissed):
 			return err
 		case ctx.Err() != nil: // which is the time of this read, and not that of the request
+			r.s.miss()
 			return errMissed
+		case fhir.KindOf(err) != fhir.KindUnavailable && !errors.Is(err, context.DeadlineExceeded): // of a connection that is being made
+			return err
 		}
+		time.Sleep(wait)
 		r.end(ctx)
 		if err := r.begin(); err != nil {
 			return err

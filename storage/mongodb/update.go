@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -28,6 +29,8 @@ const (
 	slowTransaction = 3 * time.Second
 	// conflictTries bounds how often an Update is tried again that found another version than it expected.
 	conflictTries = 10
+	// smallTransaction is up to how many bytes of resources and entries a transaction fits in any cache that no other fills.
+	smallTransaction = 512 << 10
 	// fullTries is how often an Update is tried that finds the cache full while no other of this process does.
 	fullTries = 3
 )
@@ -67,7 +70,7 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	var conflicted, looked time.Time // when the first conflict was, and when what it may be with was looked for
 	for try := 0; ; try++ {
 		start := time.Now()
-		err, own := s.try(ctx, f, try)
+		err, own, size := s.try(ctx, f, try)
 		if err == nil || storage.IsUnknown(err) {
 			return err
 		}
@@ -93,6 +96,9 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 			fallthrough
 		case filled:
 			full++
+		}
+		if size <= smallTransaction && slow <= 1 && (full > fullTries || filled && time.Since(begun) > retryFor) {
+			return crowded(err)
 		}
 		if slow > 1 || full > fullTries || filled && time.Since(begun) > retryFor || time.Since(start) > transactionLifetime && label(err, "TransientTransactionError") {
 			return transactionLimit(err)
@@ -134,8 +140,8 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	}
 }
 
-// try runs f once and commits. own tells that the error is f's.
-func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err error, own bool) {
+// try runs f once and commits. own tells that the error is f's, and size about how many bytes it put.
+func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err error, own bool, size int) {
 	t := &tx{puts: map[fhir.Key]*put{}, guards: map[string]bool{}, metas: map[string][]byte{}, seen: map[fhir.Key]bson.Raw{}}
 	t.reader = reader{s: s, moment: s.tick(), tx: t}
 	t.now = s.tick()
@@ -146,20 +152,41 @@ func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err
 		t.end(ctx)
 	}()
 	if err := t.begin(); err != nil {
-		return err, false
+		return err, false, t.size()
 	}
 	if err := f(t); err != nil {
-		return err, true
+		return err, true, t.size()
 	}
 	unlock, err := s.committing(t.now, try)
 	if err != nil {
-		return err, false
+		return err, false, t.size()
 	}
 	defer unlock()
 	if err = t.write(ctx); noServer(err) {
 		s.miss()
 	}
-	return err, false
+	return err, false, t.size()
+}
+
+// size returns about how many bytes of resources and entries were put.
+func (t *tx) size() (n int) {
+	for _, p := range t.puts {
+		n += len(p.rec.Body)
+		n += sizeOf(p.rec.Entries)
+	}
+	return n
+}
+
+// sizeOf returns about how many bytes entries take in a document.
+func sizeOf(entries []search.Entry) (n int) {
+	for i := range entries {
+		e := &entries[i]
+		n += 50 + len(e.System) + len(e.Code) + len(e.Folded) + len(e.Exact) + len(e.URI) + sizeOf(e.Parts)
+		if e.Inner != nil {
+			n += sizeOf(e.Inner.Entries)
+		}
+	}
+	return n
 }
 
 // write commits.
@@ -267,7 +294,7 @@ func (t *tx) commit(ctx context.Context) error {
 	}
 	for {
 		err := t.sess.CommitTransaction(ctx)
-		sent = sent || !noServer(err)
+		sent = sent || !noServer(err) && !poolCleared(err)
 		over := ctx.Err() != nil
 		switch {
 		case err == nil || !over && !commitUnknown(err):

@@ -99,9 +99,8 @@ func (s *scripted) Search(url string) ([]fhir.Key, error) {
 			return err
 		}
 		var all []search.Row
-		own, containers := s.parameters.Finds(req)
-		for _, q := range []search.Query{own, containers} {
-			for q.Limit = scriptPage; len(q.Types) > 0; {
+		for _, q := range s.parameters.Finds(req) {
+			for q.Limit = scriptPage; ; {
 				rows, err := r.Find(s.ctx, q)
 				if err != nil {
 					return err

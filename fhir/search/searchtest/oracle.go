@@ -92,11 +92,8 @@ func (o *Oracle) Search(url string) ([]fhir.Key, error) {
 		return nil, err
 	}
 	var rows []search.Row
-	own, containers := o.Parameters.Finds(req)
-	for _, q := range []search.Query{own, containers} {
-		if len(q.Types) > 0 {
-			rows = append(rows, o.Find(q)...)
-		}
+	for _, q := range o.Parameters.Finds(req) {
+		rows = append(rows, o.Find(q)...)
 	}
 	slices.SortStableFunc(rows, func(a, b search.Row) int { return a.Compare(b.Position, req.Sort) })
 	keys := make([]fhir.Key, len(rows))

@@ -199,7 +199,7 @@ func TestReindexingTakesNothingAwayThatAnotherGatewayHasAdded(t *testing.T) {
 	a, b, _ := openApart(t)
 	put(t, a, "%s", eyeColor)
 	eyed(t, a, "p", "blue")
-	if err := b.ReindexAll(t.Context(), nil); err != nil {
+	if _, err := b.ReindexAll(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	found(t, []*Service{a, b}, "Patient?eye-color=blue", "Patient/p")

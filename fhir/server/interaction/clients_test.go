@@ -91,7 +91,7 @@ func TestWhatClientsAskPassesTheClientsStore(t *testing.T) {
 			t.Errorf("%s with the clients' store shut: %v", name, err)
 		}
 	}
-	if err := s.ReindexAll(ctx, nil); err != nil {
+	if _, err := s.ReindexAll(ctx, nil); err != nil {
 		t.Errorf("indexing with the clients' store shut: %v", err)
 	}
 	// The parameters in force and the indexing have been given the server's own store when the Service was made.

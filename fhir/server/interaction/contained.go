@@ -39,12 +39,20 @@ func (s *Service) containedMatches(ctx context.Context, r storage.Reader, p *sea
 			search.Match(p.request.Where, rec.Key, entries, lookup) {
 			out = append(out, containedMatch{rec: rec, body: rec.Body, typ: rec.Key.Type})
 		}
-		for _, typ := range p.request.Types {
-			ids := search.ContainedMatches(typ, p.request.Where, entries, lookup)
-			for c := tree.Get("contained").First(); c.Valid(); c = c.Next() {
-				if inner, err := fhir.AsResource(c); err == nil && inner.Type() == typ && slices.Contains(ids, inner.ID()) {
-					out = append(out, containedMatch{rec: rec, body: c.Raw(), id: inner.ID(), typ: typ})
-				}
+		matching := make(map[string]map[string]bool) // ids by type
+		for c := tree.Get("contained").First(); c.Valid(); c = c.Next() {
+			inner, err := fhir.AsResource(c)
+			if err != nil || !slices.Contains(p.request.Types, inner.Type()) {
+				continue
+			}
+			typ := inner.Type()
+			ids, ok := matching[typ]
+			if !ok {
+				ids = search.ContainedMatches(typ, p.request.Where, entries, lookup)
+				matching[typ] = ids
+			}
+			if ids[inner.ID()] {
+				out = append(out, containedMatch{rec: rec, body: c.Raw(), id: inner.ID(), typ: typ})
 			}
 		}
 	}
@@ -53,9 +61,5 @@ func (s *Service) containedMatches(ctx context.Context, r storage.Reader, p *sea
 
 // containedFinding returns the queries of a search with _contained.
 func (s *Service) containedFinding(req search.Request) finding {
-	own, containers := s.parameters.Finds(req)
-	if len(own.Types) == 0 {
-		return finding{containers}
-	}
-	return finding{own, containers}
+	return s.parameters.Finds(req)
 }

@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -63,4 +64,42 @@ func TestContainedResourcesAreReturnedAloneOrInTheirContainers(t *testing.T) {
 	}
 	_, err := s.Search(t.Context(), SearchRequest{Base: base, Compartment: key("Patient/p"), Path: "Patient/p/Observation", Types: []string{"Observation"}, Parameters: pairs("_contained=true")})
 	check(t, err, fhir.KindInvalid, "bad-contained")
+}
+
+// TestPagesOfContainedResourcesHaveOneOrder reads pages of each size, of what matches itself, what only contains matches, and what does both.
+func TestPagesOfContainedResourcesHaveOneOrder(t *testing.T) {
+	s := open(t, Options{})
+	practitioner := func(family, gender string) string {
+		return fmt.Sprintf(`"name":[{"family":"%s"}],"gender":"%s"`, family, gender)
+	}
+	put(t, s, `{"resourceType":"Practitioner","id":"own",%s}`, practitioner("Beck", "male"))
+	put(t, s, `{"resourceType":"Practitioner","id":"holder",%s,"contained":[{"resourceType":"Practitioner","id":"in",%s}]}`, practitioner("Zorn", "female"), practitioner("Aaron", "male"))
+	put(t, s, `{"resourceType":"Practitioner","id":"two",%s,"contained":[{"resourceType":"Practitioner","id":"in",%s}]}`, practitioner("Evans", "male"), practitioner("Frey", "male"))
+	put(t, s, `{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"contained":[{"resourceType":"Practitioner","id":"a",%s}],"performer":[{"reference":"#a"}]}`, practitioner("Clark", "male"))
+	put(t, s, `{"resourceType":"Encounter","id":"e","status":"planned","class":{"code":"AMB"},"contained":[{"resourceType":"Practitioner","id":"a",%s}],"participant":[{"individual":{"reference":"#a"}}]}`, practitioner("Dorn", "male"))
+	const container = "Practitioner/holder Practitioner/own Observation/o Encounter/e Practitioner/two"
+	const contained = "Practitioner/holder#in Practitioner/own Observation/o#a Encounter/e#a Practitioner/two Practitioner/two#in"
+	for query, want := range map[string]string{
+		"gender=male&_contained=both&_sort=family":                                 container,
+		"gender=male&_contained=both&_sort=family&_containedType=contained":        contained,
+		"gender=male&_contained=both&_containedType=contained&_sort=-_lastUpdated": "Encounter/e#a Observation/o#a Practitioner/two Practitioner/two#in Practitioner/holder#in Practitioner/own",
+	} {
+		for count := 1; count < 7; count++ {
+			var got []string
+			next := fmt.Sprintf("%s&_count=%d", query, count)
+			for pages := 0; next != "" && pages < 10; pages++ {
+				b := find(t, s, "Practitioner?"+next)
+				for _, e := range b.Entry {
+					got = append(got, strings.TrimPrefix(e.FullURL, base+"/"))
+				}
+				next = b.query("next")
+			}
+			if got := strings.Join(got, " "); got != want {
+				t.Errorf("%s, %d a page: %s, want %s", query, count, got, want)
+			}
+		}
+	}
+	if b := find(t, s, "Practitioner?gender=male&_contained=both&_summary=count"); b.Total == nil || *b.Total != 5 {
+		t.Error("each resource is counted once")
+	}
 }

@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,13 +21,17 @@ import (
 type Served struct {
 	// Operations are the named operations.
 	Operations []Operation
-	// Capabilities returns the CapabilityStatement as it is at the moment, for a client that knows the server by base; nil where there is none.
-	Capabilities func(base string) []byte
+	// Capabilities returns what the server says of itself at the moment; nil where it says nothing.
+	Capabilities func(Capability) []byte
 	// Authorize says whether a request may be performed; nil where everything may. It is asked once for each request that could be read: one that came
 	// by HTTP, and each entry of a batch or transaction. It is asked before the body is read. The error is an *fhir.Error.
 	Authorize func(ctx context.Context, q *Request) error
 	// SearchTime bounds a search, a history and an operation; 0 for no bound.
 	SearchTime time.Duration
+	// Body and Depth bound what a patch makes of a resource as they bound bodies: the bytes, 0 for no bound, and the nested objects and arrays, 0 for
+	// fhir.Limits' default.
+	Body  int64
+	Depth int
 }
 
 // served is what Serve was given, with its routes.
@@ -198,17 +203,6 @@ func (c *Conditions) has(ctx context.Context, r storage.Reader, rec storage.Reco
 	return err == nil && before.Updated.Before(c.ModifiedSince), err
 }
 
-// capabilities returns the CapabilityStatement (R4 http, 3.1.0.10 capabilities, http://hl7.org/fhir/R4/http.html#capabilities). Its modes full and
-// normative are the same statement.
-func (s *Service) capabilities(q *Request) (Response, error) {
-	statement := s.served.Load().Capabilities
-	if statement == nil {
-		return Response{}, fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDNoCapabilities, "there is no CapabilityStatement here")
-	}
-	body, err := s.view(statement(q.Base), &q.View)
-	return Response{Status: http.StatusOK, Resource: body}, err
-}
-
 // operate runs an operation.
 func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
 	o := q.Operation
@@ -218,6 +212,9 @@ func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
 	res, err := o.Run(ctx, q)
 	if err != nil {
 		return Response{}, err
+	}
+	if res.ContentType != "" && !q.Operation.Raw {
+		return Response{}, fmt.Errorf("$%s made a response of type %s, but it is not Raw", q.Operation.Name, res.ContentType)
 	}
 	if res.Status == 0 {
 		res.Status = http.StatusOK
@@ -332,17 +329,8 @@ func (s *Service) checkParameters(q *Request) error {
 			}
 		}
 	case CodeCapabilities:
-		for _, p := range q.Parameters {
-			if p.Name != "mode" {
-				continue
-			}
-			switch p.Value {
-			case "full", "normative":
-			case "terminology":
-				return fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDInvalidParameter, "there is no terminology service, and so no TerminologyCapabilities")
-			default:
-				return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDInvalidParameter, "mode is full, normative or terminology")
-			}
+		if _, err := s.Capability(q); err != nil {
+			return err
 		}
 	case CodeCreate, CodeUpdate, CodePatch, CodeDelete:
 		for _, p := range q.Parameters {

@@ -9,8 +9,8 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// finding is what a search finds: the rows of all its queries, which have one order and no type in common. It is more than one query for a
-// compartment of all types, whose condition differs from type to type.
+// finding is what a search finds: the rows of all its queries, which have one order and find no resource in common. It is more than one query
+// for a compartment of all types, whose condition differs from type to type, and for contained resources.
 type finding []search.Query
 
 // findingOf returns the queries of a request. Types that have no part in the compartment find nothing.

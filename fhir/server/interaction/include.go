@@ -162,20 +162,22 @@ func (in *includer) current(ctx context.Context, keys []fhir.Key) error {
 // versions adds versions that references name. What has no such version, or was deleted by it, adds nothing, as a reference that leads nowhere.
 func (in *includer) versions(ctx context.Context, named []versionKey) error {
 	for _, v := range named {
+		if in.shows(v) {
+			continue
+		}
 		if len(in.found) >= maxIncluded {
 			return errCrowded
 		}
 		rec, err := in.reader.GetVersion(ctx, v.key, v.version)
-		if isNotFound(err) {
-			continue
-		}
-		if err != nil {
+		if err != nil && !isNotFound(err) {
 			return err
 		}
-		if !rec.Deleted {
-			if err := in.show(&rec); err != nil {
-				return err
-			}
+		if err != nil || rec.Deleted {
+			in.shown[v] = true // so that it is not asked for again
+			continue
+		}
+		if err := in.show(&rec); err != nil {
+			return err
 		}
 	}
 	return nil

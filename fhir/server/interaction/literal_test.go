@@ -23,7 +23,7 @@ func TestReferencesThatCanNotBeAnyAreRefused(t *testing.T) {
 	}
 	const observation = `{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"subject":{"reference":"%s"}}`
 	for level, s := range services {
-		for _, reference := range []string{"Patiant/1", "nd1", "Patient/", "patient/x", "Patient/nd1/", "/Patient/x", "Patient"} {
+		for _, reference := range []string{"Patiant/1", "nd1", "Patient/", "patient/x", "Patient/nd1/", "/Patient/x", "Patient", "http://", "Patient/a#b", "urn:uuid:"} {
 			r := resource(t, observation, reference)
 			told := func(what string, err error) {
 				t.Helper()

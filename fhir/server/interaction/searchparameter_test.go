@@ -308,7 +308,7 @@ func TestReindexAll(t *testing.T) {
 		t.Fatalf("%v", got)
 	}
 	var last, total int64
-	if err := s.ReindexAll(t.Context(), func(d, n int64) { last, total = d, n }); err != nil || last != 10 || total != 10 {
+	if _, err := s.ReindexAll(t.Context(), func(d, n int64) { last, total = d, n }); err != nil || last != 10 || total != 10 {
 		t.Errorf("%d of %d, %v", last, total, err)
 	}
 	if got := strings.Join(find(t, s, "Patient?gender=female").names(), " "); got != "Patient/a" {

@@ -116,12 +116,14 @@ func (s *Service) Jobs() *job.Jobs { return s.jobs }
 // Reindexing returns which SearchParameters of clients are being indexed or wait for it, oldest first.
 func (s *Service) Reindexing() []parameter.Progress { return s.custom.Indexing() }
 
-// ReindexAll makes the entries of all current resources again from their content. progress, where not nil, is told how many are done.
-func (s *Service) ReindexAll(ctx context.Context, progress func(done, total int64)) error {
+// ReindexAll makes the entries of all current resources again from their content. progress, where not nil, is told how many are done. failed is how
+// many can't be indexed, which Unindexed tells.
+func (s *Service) ReindexAll(ctx context.Context, progress func(done, total int64)) (failed int64, err error) {
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	return failure("reindex", fhir.Key{}, s.custom.Reindex(ctx, s.registry.ResourceTypes(), progress))
+	failed, err = s.custom.Reindex(ctx, s.registry.ResourceTypes(), progress)
+	return failed, failure("reindex", fhir.Key{}, err)
 }
 
 // Ready returns nil when requests can be served, or says what is waited for.

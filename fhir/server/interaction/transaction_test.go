@@ -73,17 +73,17 @@ func TestTransactionRewritesReferencesEverywhere(t *testing.T) {
 			"text":{"div":"<div><a href=\"urn:uuid:p\">urn:uuid:p</a><img src='urn:oid:1.2.3'/></div>"},
 			"identifier":{"system":"urn:oid:1.2.4","value":"urn:uuid:p"},
 			"subject":{"reference":"urn:uuid:p"},
-			"author":[{"reference":"urn:uuid:p#name","display":"urn:uuid:p"}],
+			"author":[{"reference":"urn:uuid:p","display":"urn:uuid:p"}],
 			"contained":[{"resourceType":"DocumentReference","id":"d","content":[{"attachment":{"url":"urn:oid:1.2.3"}}]}],
 			"extension":[{"url":"http://x","valueUri":"urn:uuid:p"},{"url":"http://x","valueCanonical":"urn:uuid:p"},{"url":"http://x","valueUuid":"urn:uuid:p"},
-				{"url":"http://x","valueOid":"urn:oid:1.2.3"},{"url":"http://x","valueUrl":"urn:uuid:p"},{"url":"http://x","valueString":"urn:uuid:p"},{"url":"http://x","valueReference":{"reference":"urn:uuid:p"}}]}`))
+				{"url":"http://x","valueOid":"urn:oid:1.2.3"},{"url":"http://x","valueUrl":"urn:uuid:p#name"},{"url":"http://x","valueString":"urn:uuid:p"},{"url":"http://x","valueReference":{"reference":"urn:uuid:p"}}]}`))
 	p, bin := b.location(0).String(), b.location(1).String()
 	got := body(t, s, b.location(2))
 	want := strings.NewReplacer("P!", p, "B!", bin).Replace(`"text":{"div":"<div><a href=\"P!\">urn:uuid:p</a><img src='B!'/></div>"},` +
-		`"identifier":{"system":"urn:oid:1.2.4","value":"urn:uuid:p"},"subject":{"reference":"P!"},"author":[{"reference":"P!#name","display":"urn:uuid:p"}],` +
+		`"identifier":{"system":"urn:oid:1.2.4","value":"urn:uuid:p"},"subject":{"reference":"P!"},"author":[{"reference":"P!","display":"urn:uuid:p"}],` +
 		`"contained":[{"resourceType":"DocumentReference","id":"d","content":[{"attachment":{"url":"B!"}}]}],` +
 		`"extension":[{"url":"http://x","valueUri":"P!"},{"url":"http://x","valueCanonical":"urn:uuid:p"},{"url":"http://x","valueUuid":"urn:uuid:p"},` +
-		`{"url":"http://x","valueOid":"urn:oid:1.2.3"},{"url":"http://x","valueUrl":"P!"},{"url":"http://x","valueString":"urn:uuid:p"},{"url":"http://x","valueReference":{"reference":"P!"}}]}`)
+		`{"url":"http://x","valueOid":"urn:oid:1.2.3"},{"url":"http://x","valueUrl":"P!#name"},{"url":"http://x","valueString":"urn:uuid:p"},{"url":"http://x","valueReference":{"reference":"P!"}}]}`)
 	if !strings.HasSuffix(got, want) {
 		t.Errorf("stored %s\nwant   %s", got, want)
 	}

@@ -28,8 +28,11 @@ func namedVersions(ctx context.Context, r storage.Reader, f finding) ([]fhir.Iss
 				return nil, err
 			}
 			for _, link := range naming {
-				issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDVersionNotFollowed,
-					Text: fmt.Sprintf("some references of %s name a version; this search follows them to the current version of the resource, and not to the one named", link)})
+				issue := fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDVersionNotFollowed,
+					Text: fmt.Sprintf("some references of %s name a version; this search follows them to the current version of the resource, and not to the one named", link)}
+				if !slices.Contains(issues, issue) {
+					issues = append(issues, issue)
+				}
 			}
 			links = links[n:]
 		}

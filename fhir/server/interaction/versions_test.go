@@ -1,12 +1,14 @@
 package interaction
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/storage"
 )
 
 // shown are the resources of a page with their versions and modes, and the ids of what its outcomes say.
@@ -77,6 +79,44 @@ func TestIncludesBringTheVersionThatAReferenceNames(t *testing.T) {
 	all, _ := shown(t, s, SearchRequest{Base: base, Parameters: pairs("_type=Observation,Patient&_id=p,two&_include=*")})
 	if got := strings.Join(all, " "); got != "Observation/two/1 match Organization/new/1 include Patient/p/2 match" {
 		t.Errorf("%s", got)
+	}
+}
+
+// versionReads counts the versions that are read from a store.
+type versionReads struct {
+	storage.Store
+	n *int
+}
+
+type versionReader struct {
+	storage.Reader
+	n *int
+}
+
+// View implements storage.Store.
+func (v versionReads) View(ctx context.Context, f func(storage.Reader) error) error {
+	return v.Store.View(ctx, func(r storage.Reader) error { return f(versionReader{r, v.n}) })
+}
+
+// GetVersion implements storage.Reader.
+func (v versionReader) GetVersion(ctx context.Context, key fhir.Key, version int64) (storage.Record, error) {
+	*v.n++
+	return v.Reader.GetVersion(ctx, key, version)
+}
+
+// TestAVersionThatManyReferencesNameIsReadOnce includes one that is there and one that is not.
+func TestAVersionThatManyReferencesNameIsReadOnce(t *testing.T) {
+	var reads int
+	s := openOn(t, versionReads{openStore(t), &reads}, Options{})
+	put(t, s, `{"resourceType":"Patient","id":"p"}`)
+	put(t, s, `{"resourceType":"Patient","id":"p","active":true}`)
+	for i := range 20 {
+		put(t, s, `{"resourceType":"Observation","id":"o%d","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p/_history/1"},"focus":[{"reference":"Patient/p/_history/9"}]}`, i)
+	}
+	reads = 0
+	all, _ := shown(t, s, SearchRequest{Base: base, Path: "Observation", Types: []string{"Observation"}, Parameters: pairs("_count=50&_include=Observation:subject&_include=Observation:focus")})
+	if len(all) != 21 || reads != 2 {
+		t.Errorf("%d entries, %d versions read; want 21 and 2", len(all), reads)
 	}
 }
 

@@ -52,11 +52,11 @@ func (s *Service) walk(ctx context.Context, r storage.Reader, q Walk, f func(sto
 	if query.Sort == nil {
 		query.Sort = search.NaturalOrder(types, where)
 	}
-	return s.walkQuery(ctx, r, query, f)
+	return s.walkQuery(ctx, r, query, func(_ search.Row, rec storage.Record) (bool, error) { return f(rec) })
 }
 
-// walkQuery calls f for each resource that a query finds.
-func (s *Service) walkQuery(ctx context.Context, r storage.Reader, query search.Query, f func(storage.Record) (more bool, err error)) error {
+// walkQuery calls f for each resource that a query finds, in its order, until f returns false or an error.
+func (s *Service) walkQuery(ctx context.Context, r storage.Reader, query search.Query, f func(search.Row, storage.Record) (more bool, err error)) error {
 	for query.Limit = walkAtOnce / 10; ; query.Limit = walkAtOnce {
 		rows, err := r.Find(ctx, query)
 		if err != nil {
@@ -74,7 +74,7 @@ func (s *Service) walkQuery(ctx context.Context, r storage.Reader, query search.
 			}
 			for i := range records {
 				s.sizes.see(records[i].Key.Type, len(records[i].Body))
-				if more, err := f(records[i]); err != nil || !more {
+				if more, err := f(rows[start+i], records[i]); err != nil || !more {
 					return err
 				}
 			}

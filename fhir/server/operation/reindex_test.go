@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -14,18 +15,34 @@ type jobs []parameter.Progress
 
 func (j jobs) Reindexing() []parameter.Progress { return j }
 
+// Unindexed implements Indexer.
+func (jobs) Unindexed(context.Context) ([]interaction.Unindexed, error) { return nil, nil }
+
+// failing is an Indexer that could not index all.
+type failing struct {
+	jobs
+	failed []interaction.Unindexed
+}
+
+// Unindexed implements Indexer.
+func (f failing) Unindexed(context.Context) ([]interaction.Unindexed, error) { return f.failed, nil }
+
 func TestReindexStatus(t *testing.T) {
 	since := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		name string
-		jobs jobs
+		jobs Indexer
 		want string
 	}{
-		{"nothing to do", nil, `{"resourceType":"Parameters"}`},
+		{"nothing to do", jobs{}, `{"resourceType":"Parameters"}`},
 		{"two", jobs{{URL: "http://a", Code: "a", Types: []string{"Patient", "Group"}, Since: since, Done: 1, Total: 2, Counted: true}, {URL: "http://b", Code: "b", Since: since, Removed: true}},
 			`{"resourceType":"Parameters","parameter":[` +
 				`{"name":"indexing","part":[{"name":"url","valueUri":"http://a"},{"name":"code","valueCode":"a"},{"name":"type","valueCode":"Patient"},{"name":"type","valueCode":"Group"},{"name":"since","valueInstant":"2026-11-23T09:00:00.000000Z"},{"name":"done","valueInteger":1},{"name":"total","valueInteger":2}]},` +
 				`{"name":"indexing","part":[{"name":"url","valueUri":"http://b"},{"name":"code","valueCode":"b"},{"name":"since","valueInstant":"2026-11-23T09:00:00.000000Z"},{"name":"removed","valueBoolean":true}]}]}`},
+		{"failed", failing{jobs{{URL: "http://a", Code: "a", Since: since}}, []interaction.Unindexed{{Type: "Group", Count: 1 << 40}, {Type: "Patient", Count: 3, IDs: []string{"a", "b"}}}},
+			`{"resourceType":"Parameters","parameter":[{"name":"indexing","part":[{"name":"url","valueUri":"http://a"},{"name":"code","valueCode":"a"},{"name":"since","valueInstant":"2026-11-23T09:00:00.000000Z"}]},` +
+				`{"name":"failed","part":[{"name":"type","valueCode":"Group"},{"name":"count","valueInteger":2147483647}]},` +
+				`{"name":"failed","part":[{"name":"type","valueCode":"Patient"},{"name":"count","valueInteger":3},{"name":"resource","valueReference":{"reference":"Patient/a"}},{"name":"resource","valueReference":{"reference":"Patient/b"}}]}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := call(t, ReindexStatus(c.jobs), "")

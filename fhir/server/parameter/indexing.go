@@ -25,6 +25,8 @@ type worklist struct {
 	// Count is that of the changes of the list, which tells the later one of two.
 	Count int64  `json:"count"`
 	Items []item `json:"items,omitempty"`
+	// Failed are, by type, the resources that the last pass over the type could not index.
+	Failed map[string]Failures `json:"failed,omitempty"`
 }
 
 // item is the indexing of one parameter.
@@ -202,6 +204,8 @@ type position struct {
 	After fhir.Key `json:"after"`
 	// Count is that of the worklist when the pass began.
 	Count int64 `json:"count"`
+	// Failed are the resources that it could not index.
+	Failed Failures `json:"failed,omitzero"`
 }
 
 // index is the job: it goes through the resources of one type after the other, once for all parameters that wait for that type, until nothing
@@ -231,10 +235,12 @@ func (s *Set) index(ctx context.Context, run *job.Run) error {
 		if from.Type != typ || from.Count != w.Count {
 			from = position{Type: typ, Count: w.Count}
 		}
-		if done, err = s.pass(ctx, run, w, from, done); err != nil {
+		if done, err = s.pass(ctx, run, w, &from, done); err != nil {
 			return err
 		}
+		s.tell(typ, from.Failed)
 		if w, err = s.change(ctx, run, func(now *worklist) {
+			now.fail(typ, from.Failed)
 			for i := range now.Items {
 				if slices.ContainsFunc(begun, now.Items[i].same) {
 					now.Items[i].Left = slices.DeleteFunc(slices.Clone(now.Items[i].Left), func(t string) bool { return t == typ })
@@ -276,8 +282,8 @@ func next(items []item) string {
 	return items[least].Left[0]
 }
 
-// pass goes through the resources of one type.
-func (s *Set) pass(ctx context.Context, run *job.Run, w worklist, from position, done int64) (int64, error) {
+// pass goes through the resources of one type, and moves from on.
+func (s *Set) pass(ctx context.Context, run *job.Run, w worklist, from *position, done int64) (int64, error) {
 	types := []string{}
 	for _, it := range w.Items {
 		types = append(types, it.Left...)
@@ -293,14 +299,14 @@ func (s *Set) pass(ctx context.Context, run *job.Run, w worklist, from position,
 	}
 	tell(done)
 	saved := time.Now()
-	n, err := s.through(ctx, from.Type, nil, from.After, func(n int64, last fhir.Key) error {
+	n, err := s.through(ctx, from.Type, nil, from.After, &from.Failed, func(n int64, last fhir.Key) error {
 		tell(done + n)
 		if time.Since(saved) < savePosition {
 			return nil
 		}
 		saved = time.Now()
 		from.After = last
-		return run.Save(ctx, from)
+		return run.Save(ctx, *from)
 	})
 	return done + n, err
 }
@@ -311,7 +317,8 @@ const savePosition = 2 * time.Second
 // finish strikes off the items of w, which all have been gone through. Where there are other gateways, what was written since the parameters came
 // is first indexed once more: by gateways that had not heard of them and ended before they could make the entries again.
 func (s *Set) finish(ctx context.Context, run *job.Run, w worklist) (worklist, error) {
-	if err := s.containers(ctx, w); err != nil {
+	failed := make(map[string]Failures)
+	if err := s.containers(ctx, w, failed); err != nil {
 		return w, err
 	}
 	if s.opt.Shared {
@@ -331,19 +338,37 @@ func (s *Set) finish(ctx context.Context, run *job.Run, w worklist) (worklist, e
 		last := search.LastUpdated(since)
 		written := search.Some{Param: last.Param, Where: []search.Comparison{{Field: search.Lo, Op: search.Ge, Value: last.Lo}}}
 		for _, typ := range sorted(types) {
-			if _, err := s.through(ctx, typ, written, fhir.Key{}, func(int64, fhir.Key) error { return nil }); err != nil {
+			if err := s.some(ctx, typ, written, failed); err != nil {
 				return w, err
 			}
 		}
 	}
+	for typ, f := range failed {
+		s.tell(typ, f)
+	}
 	finished := w.Items
 	return s.change(ctx, run, func(now *worklist) {
 		now.Items = slices.DeleteFunc(now.Items, func(it item) bool { return slices.ContainsFunc(finished, it.same) })
+		for typ, f := range failed {
+			all := now.Failed[typ]
+			all.join(f)
+			now.fail(typ, all)
+		}
 	})
 }
 
+// some is through for those of a type that satisfy where. What can't be indexed is added to failed.
+func (s *Set) some(ctx context.Context, typ string, where search.Expr, failed map[string]Failures) error {
+	var f Failures
+	_, err := s.through(ctx, typ, where, fhir.Key{}, &f, func(int64, fhir.Key) error { return nil })
+	if f.Count > 0 {
+		failed[typ] = f
+	}
+	return err
+}
+
 // containers indexes what contains resources of the types of w's items, or has them in place: it is found by their parameters.
-func (s *Set) containers(ctx context.Context, w worklist) error {
+func (s *Set) containers(ctx context.Context, w worklist, failed map[string]Failures) error {
 	var types []string
 	for _, it := range w.Items {
 		types = append(types, it.Types...)
@@ -353,7 +378,7 @@ func (s *Set) containers(ctx context.Context, w worklist) error {
 		if slices.Contains(types, typ) { // all of them have been gone through
 			continue
 		}
-		if _, err := s.through(ctx, typ, search.Holding(types), fhir.Key{}, func(int64, fhir.Key) error { return nil }); err != nil {
+		if err := s.some(ctx, typ, search.Holding(types), failed); err != nil {
 			return err
 		}
 	}

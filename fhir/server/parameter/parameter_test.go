@@ -1,9 +1,11 @@
 package parameter
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -52,16 +54,26 @@ type gateway struct {
 	extracted  atomic.Int64 // how often the indexing made entries
 	// onEntries, where not nil, is told before it makes those of a version.
 	onEntries func(storage.Record)
+	// bad, where not nil, is the error of those of a version.
+	bad func(storage.Record) error
+	log bytes.Buffer
 }
 
 func open(t *testing.T, store storage.Store) *gateway {
 	t.Helper()
-	g := &gateway{t: t, store: store, parameters: search.NewParameters(definition.R4(), search.Options{}), jobs: job.New(store, job.Options{Retry: time.Millisecond})}
+	g := &gateway{t: t, store: store, parameters: search.NewParameters(definition.R4(), search.Options{})}
+	log := slog.New(slog.NewTextHandler(&g.log, nil)) // which writes under a lock
+	g.jobs = job.New(store, job.Options{Retry: time.Millisecond, Logger: log})
 	var err error
-	g.Set, err = Open(t.Context(), Options{Store: store, Parameters: g.parameters, Jobs: g.jobs, Retry: time.Millisecond, Entries: func(rec storage.Record) ([]search.Entry, error) {
+	g.Set, err = Open(t.Context(), Options{Store: store, Logger: log, Parameters: g.parameters, Jobs: g.jobs, Retry: time.Millisecond, Entries: func(rec storage.Record) ([]search.Entry, error) {
 		g.extracted.Add(1)
 		if g.onEntries != nil {
 			g.onEntries(rec)
+		}
+		if g.bad != nil {
+			if err := g.bad(rec); err != nil {
+				return nil, err
+			}
 		}
 		r, err := fhir.ParseResource(rec.Body, fhir.Limits{})
 		if err != nil {

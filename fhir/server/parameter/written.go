@@ -48,6 +48,7 @@ func (s *Set) check(ctx context.Context, versions []Version) error {
 			keys = append(keys, v.Key)
 		}
 	}
+	var failed Failures
 	for chunk := range slices.Chunk(keys, reindexChunk) {
 		var records []storage.Record
 		err := s.opt.Store.View(ctx, func(r storage.Reader) (err error) {
@@ -57,9 +58,12 @@ func (s *Set) check(ctx context.Context, versions []Version) error {
 		if err != nil {
 			return err
 		}
-		if err := s.reindexRecords(ctx, records); err != nil {
+		if err := s.reindexRecords(ctx, records, &failed); err != nil {
 			return err
 		}
+	}
+	if failed.Count > 0 {
+		s.opt.Logger.Warn("resources that were just stored can't be indexed by a search parameter that came meanwhile", "count", failed.Count)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 )
 
 // capability holds the rendered CapabilityStatement. It is made at its first use, and again after a client has changed a SearchParameter.
@@ -40,6 +41,21 @@ type statement struct {
 	etag   string
 }
 
+// capabilities returns what the server says of itself. What is not asked for often is made at each request.
+func (h *Handler) capabilities(c interaction.Capability) *statement {
+	var r rendered
+	switch {
+	case c.Terminology:
+		r.before, r.after = h.renderTerminology()
+	case c.Types != nil:
+		r.before, r.after = h.renderCapability(c.Types)
+	default:
+		return h.statement(c.Base)
+	}
+	r.sum = sha256.Sum256(append(slices.Clip(r.before), r.after...))
+	return r.statement(c.Base)
+}
+
 // statement returns the CapabilityStatement as it is now, for a client that knows the server by base.
 func (h *Handler) statement(base string) *statement {
 	key := customKey(h.cfg.Search.Custom())
@@ -56,7 +72,7 @@ func (h *Handler) statement(base string) *statement {
 	defer h.capability.mu.Unlock()
 	if r = h.capability.current.Load(); r == nil || r.custom != key {
 		r = &rendered{custom: key}
-		r.before, r.after = h.renderCapability()
+		r.before, r.after = h.renderCapability(nil)
 		r.sum = sha256.Sum256(append(slices.Clip(r.before), r.after...))
 	} else if s := r.byBase[base]; s != nil {
 		return s

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fhirgate/fhirgate/fhir/definition"
 	"github.com/fhirgate/fhirgate/fhir/server/rest"
 )
@@ -19,17 +21,24 @@ type capabilities struct {
 		Documentation string
 		Resource      []struct {
 			Type, Profile, Versioning, ConditionalDelete string
-			Interaction                                  []struct{ Code string }
+			Interaction                                  []declaredCode
 			SearchInclude, SearchRevInclude              []string
-			SearchParam                                  []struct{ Name, Definition, Type string }
-			Operation                                    []struct{ Name, Definition string }
+			SearchParam                                  []declaredParameter
+			Operation                                    []declaredOperation
 		}
-		Interaction []struct{ Code string }
-		SearchParam []struct{ Name, Definition, Type string }
-		Operation   []struct{ Name, Definition string }
+		Interaction []declaredCode
+		SearchParam []declaredParameter
+		Operation   []declaredOperation
 		Compartment []string
 	}
 }
+
+// What a CapabilityStatement declares: interactions, search parameters and operations.
+type (
+	declaredCode      struct{ Code string }
+	declaredParameter struct{ Name, Definition, Type string }
+	declaredOperation struct{ Name, Definition string }
+)
 
 func TestCapabilityStatementSaysWhatIsServed(t *testing.T) {
 	s := newServer(t, func(c *rest.Config) { c.BaseURL = "https://fhir.example.org/fhir" })
@@ -94,6 +103,49 @@ func TestCapabilityStatementSaysWhatIsServed(t *testing.T) {
 				t.Errorf("%s?_include=%s: %d %.200s", res.Type, inc, a.status, a.body)
 			}
 		}
+	}
+}
+
+// TestTheCapabilitiesThatAreAskedFor holds that a part of the statement is that part, and small, and that the code systems are listed.
+func TestTheCapabilitiesThatAreAskedFor(t *testing.T) {
+	s := newServer(t)
+	whole := s.do(t, "GET", "/fhir/metadata", nil, "")
+	var full, part capabilities
+	decodeInto(t, whole.body, &full)
+	a := s.do(t, "GET", "/fhir/metadata?_type=Patient,Observation&mode=normative", nil, "")
+	decodeInto(t, a.body, &part)
+	if n := len(part.Rest[0].Resource); n != 2 || len(a.body) > len(whole.body)/20 {
+		t.Errorf("two types: %d of them, %d of %d bytes", n, len(a.body), len(whole.body))
+	}
+	for _, r := range full.Rest[0].Resource {
+		for _, p := range part.Rest[0].Resource {
+			if r.Type == p.Type && !cmp.Equal(r, p) {
+				t.Errorf("%s differs: %s", r.Type, cmp.Diff(r, p))
+			}
+		}
+	}
+	if a.header.Get("Etag") == whole.header.Get("Etag") {
+		t.Error("one entity tag for two statements")
+	}
+	if a := s.do(t, "GET", "/fhir/metadata?_summary=true", nil, ""); len(a.body) > len(whole.body)/5 {
+		t.Errorf("the summary has %d of %d bytes", len(a.body), len(whole.body))
+	}
+	var terminology struct {
+		ResourceType, Kind string
+		Implementation     struct{ URL string }
+		CodeSystem         []struct{ URI string }
+	}
+	decodeInto(t, s.do(t, "GET", "/fhir/metadata?mode=terminology", nil, "").body, &terminology)
+	if terminology.ResourceType != "TerminologyCapabilities" || terminology.Kind != "instance" || terminology.Implementation.URL != s.url+"/fhir" || len(terminology.CodeSystem) < 1000 {
+		t.Errorf("%s with %d code systems", terminology.ResourceType, len(terminology.CodeSystem))
+	}
+}
+
+// decodeInto reads JSON.
+func decodeInto(t *testing.T, body []byte, to any) {
+	t.Helper()
+	if err := json.Unmarshal(body, to); err != nil {
+		t.Fatalf("%v: %.300s", err, body)
 	}
 }
 

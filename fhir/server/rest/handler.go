@@ -26,8 +26,10 @@ type Handler struct {
 	corsMethods string
 	// lastBase is the base URL that was made last: most requests have the same.
 	lastBase atomic.Pointer[namedBase]
-	formats  *formats
-	uploads  *uploads
+	// described is the OpenAPI document that was made last.
+	described atomic.Pointer[described]
+	formats   *formats
+	uploads   *uploads
 }
 
 // New builds the handler. It reads nothing but its configuration; whatever costs time is made at its first use.
@@ -41,7 +43,8 @@ func New(cfg Config) (*Handler, error) {
 	h.typeNames = cfg.Registry.ResourceTypes()
 	h.uploads = &uploads{limit: cfg.Limits.Bodies, stallTime: cfg.stallTime, grace: cfg.stallGrace, reading: map[*upload]struct{}{}}
 	cfg.Service.Serve(interaction.Served{
-		Operations: cfg.Operations, Capabilities: func(base string) []byte { return h.statement(base).body }, Authorize: cfg.Authorize, SearchTime: cfg.Limits.Search,
+		Operations: cfg.Operations, Capabilities: func(c interaction.Capability) []byte { return h.capabilities(c).body }, Authorize: cfg.Authorize, SearchTime: cfg.Limits.Search,
+		Body: cfg.Limits.Body, Depth: cfg.Limits.Depth,
 	})
 	if h.metrics, err = newMetrics(cfg.Metrics); err != nil {
 		return nil, err

@@ -123,7 +123,7 @@ var hostiles = []hostile{
 	{"_include on a conditional update", "PUT", "/fhir/Patient?_id=1&_include=*", ct(jsonType), patient, 400, "not-supported", "misplaced-parameter"},
 	{"unknown search parameter", "GET", "/fhir/Patient?nonsense=1", nil, "", 400, "", "unknown-parameter"},
 	{"unknown mode", "GET", "/fhir/metadata?mode=x", nil, "", 400, "value", "invalid-parameter"},
-	{"mode terminology", "GET", "/fhir/metadata?mode=terminology", nil, "", 501, "not-supported", "invalid-parameter"},
+	{"capabilities of no type", "GET", "/fhir/metadata?_type=Nobody", nil, "", 404, "not-supported", "unknown-type"},
 	{"a number of a billion digits", "GET", "/fhir/Observation?value-quantity=1e999999999", nil, "", 400, "", ""},
 	{"negative _count", "GET", "/fhir/Patient?_count=-1", nil, "", 400, "", ""},
 	{"_count of history", "GET", "/fhir/_history?_count=x", nil, "", 400, "", ""},

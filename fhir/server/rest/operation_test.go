@@ -45,7 +45,7 @@ type bundle struct {
 }
 
 // page reads a Bundle and returns its path to the next page.
-func (s *server) page(t *testing.T, path string) (b bundle, next string) {
+func (s *server) page(t testing.TB, path string) (b bundle, next string) {
 	t.Helper()
 	a := s.do(t, "GET", path, nil, "")
 	if a.status != 200 {

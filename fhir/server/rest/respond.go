@@ -128,11 +128,16 @@ func (x *exchange) write(status int, resource []byte) (whole bool) {
 
 // writeParts writes a body in the negotiated format as it is, compressed if it pays, and reports whether all was written.
 func (x *exchange) writeParts(status int, parts [][]byte) (whole bool) {
+	return x.writeAs(x.format.header, status, parts)
+}
+
+// writeAs writes a body with a Content-Type, compressed if it pays, and reports whether all was written.
+func (x *exchange) writeAs(contentType []string, status int, parts [][]byte) (whole bool) {
 	head, size := x.w.Header(), 0
 	for _, p := range parts {
 		size += len(p)
 	}
-	head["Content-Type"] = x.format.header
+	head["Content-Type"] = contentType
 	head["Vary"] = varyHeader
 	head["X-Content-Type-Options"] = sniffHeader
 	if c := x.coding(size); c != nil {
@@ -231,7 +236,11 @@ func (x *exchange) empty(status int) {
 
 // capabilities responds with the CapabilityStatement, packed once in each coding.
 func (x *exchange) capabilities(res *interaction.Response) error {
-	s := x.h.statement(x.q.Base)
+	asked, err := x.h.cfg.Service.Capability(&x.q)
+	if err != nil {
+		return err
+	}
+	s := x.h.capabilities(asked)
 	head := x.w.Header()
 	head["Etag"] = []string{s.etag}
 	head["Cache-Control"] = revalidate

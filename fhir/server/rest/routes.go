@@ -21,6 +21,9 @@ func (h *Handler) routes() {
 	beside("/healthz", "healthz", h.healthz)
 	beside("/readyz", "readyz", h.readyz)
 	beside("/metrics", "metrics", h.showMetrics)
+	beside("/openapi.json", "openapi", h.openAPI)
+	beside("/openapi", "openapi", h.openAPIPage)
+	beside("/openapi.css", "openapi", h.openAPIStyle)
 
 	serve := h.handle("unknown", h.serve)
 	methods := map[string]bool{}

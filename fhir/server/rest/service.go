@@ -20,6 +20,8 @@ type Service interface {
 	// Locate sets what a method and a path say of a request, and ReadConditions its conditions.
 	Locate(q *interaction.Request, method string, path []string) error
 	ReadConditions(q *interaction.Request, stated *interaction.Stated) error
+	// Capability reads what a request for the capabilities asks for.
+	Capability(q *interaction.Request) (interaction.Capability, error)
 	// Do performs a request that was read.
 	Do(ctx context.Context, q *interaction.Request) (interaction.Response, error)
 	// Ready returns nil when requests can be served, or says what is waited for.

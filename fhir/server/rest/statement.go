@@ -23,15 +23,14 @@ func renderCodes(w *fhir.JSONWriter, name string, codes []string) {
 	w.Close(']')
 }
 
-// renderCapability computes the CapabilityStatement, in the two parts before and after implementation.url.
-func (h *Handler) renderCapability() (before, after []byte) {
-	w := &fhir.JSONWriter{Bytes: make([]byte, 0, 1<<20)}
+// renderHead begins a resource of a type that says what the server is. It returns the place of implementation.url.
+func (h *Handler) renderHead(w *fhir.JSONWriter, typ, title string) (url int) {
 	w.Open('{')
-	w.String("resourceType", "CapabilityStatement")
+	w.String("resourceType", typ)
 	w.String("id", "fhirgate")
 	w.String("version", h.cfg.Version)
 	w.String("name", "Fhirgate")
-	w.String("title", "fhirgate, an HL7 FHIR R4 data gateway")
+	w.String("title", title)
 	w.String("status", "active")
 	w.String("date", h.cfg.Released)
 	w.String("kind", "instance")
@@ -44,8 +43,47 @@ func (h *Handler) renderCapability() (before, after []byte) {
 	w.Open('{')
 	w.String("description", strings.TrimSpace("FHIR R4 server over one store. "+h.validation()))
 	w.Name("url")
-	url := len(w.Bytes)
+	url = len(w.Bytes)
 	w.Close('}')
+	return url
+}
+
+// renderTerminology computes the TerminologyCapabilities (R4 terminologycapabilities), in the two parts before and after implementation.url: the code
+// systems of R4 that searches know by :in, :not-in, :below and :above.
+func (h *Handler) renderTerminology() (before, after []byte) {
+	w := &fhir.JSONWriter{Bytes: make([]byte, 0, 1<<18)}
+	url := h.renderHead(w, "TerminologyCapabilities", "The terminology of fhirgate")
+	w.Bool("lockedDate", false)
+	w.Name("codeSystem")
+	w.Open('[')
+	for _, c := range h.cfg.Registry.CodeSystems() {
+		w.Open('{')
+		w.String("uri", c.URL)
+		if c.Version != "" {
+			w.Name("version")
+			w.Open('[')
+			w.Open('{')
+			w.String("code", c.Version)
+			w.Bool("isDefault", true)
+			w.Close('}')
+			w.Close(']')
+		}
+		w.Bool("subsumption", c.Complete)
+		w.Close('}')
+	}
+	w.Close(']')
+	w.Close('}')
+	return w.Bytes[:url:url], w.Bytes[url:]
+}
+
+// renderCapability computes the CapabilityStatement of resource types, of all where types is nil, in the two parts before and after
+// implementation.url.
+func (h *Handler) renderCapability(types []string) (before, after []byte) {
+	if types == nil {
+		types = h.typeNames
+	}
+	w := &fhir.JSONWriter{Bytes: make([]byte, 0, 1<<13*len(types))}
+	url := h.renderHead(w, "CapabilityStatement", "fhirgate, an HL7 FHIR R4 data gateway")
 	w.String("fhirVersion", "4.0.1")
 	w.Strings("format", h.formats.names())
 	w.Strings("patchFormat", slices.Concat(interaction.PatchTypes, h.formats.offers))
@@ -65,7 +103,7 @@ func (h *Handler) renderCapability() (before, after []byte) {
 	includes, referring := h.includes()
 	w.Name("resource")
 	w.Open('[')
-	for _, t := range h.typeNames {
+	for _, t := range types {
 		h.renderType(w, t, includes[t], referring[t])
 	}
 	w.Close(']')
