@@ -90,7 +90,7 @@ const (
 	IDPatchValue      IssueID = "patch-value"      // The value is not one that the element takes.
 	IDPatchList       IssueID = "patch-list"       // The path of an insert or move does not select one whole list.
 	IDPatchOperations IssueID = "patch-operations" // The patch has more operations than the server applies.
-	IDPatchSize       IssueID = "patch-size"       // The patch copies more than the server allows.
+	IDPatchSize       IssueID = "patch-size"       // The patch copies more, or makes the resource larger, than the server allows.
 	IDPatchDepth      IssueID = "patch-depth"      // The result would be nested deeper than the server allows.
 	IDPatchCost       IssueID = "patch-cost"       // The operations together cost more than the server allows.
 )
@@ -232,6 +232,10 @@ const (
 const (
 	IDDocumentForeign     IssueID = "document-foreign"     // A document would have to hold a resource of another server, which is not asked.
 	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources than the server puts into one.
+	IDMessageHeader       IssueID = "message-header"       // The Bundle is not a message that could be responded to.
+	IDMessageEvent        IssueID = "message-event"        // Messages of this event are not processed here, or carry something else.
+	IDMessageReused       IssueID = "message-reused"       // An id of a message that has come before is used again for another.
+	IDMessageEndpoint     IssueID = "message-endpoint"     // The response to a message would go to an endpoint that the site has not named.
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
 	IDOperationCost       IssueID = "operation-cost"       // The operation would return or read more than the server allows.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.

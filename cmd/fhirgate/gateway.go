@@ -142,7 +142,7 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 		Service:        g.service,
 		Registry:       definition.R4(),
 		Search:         g.parameters,
-		Operations:     operation.Table(g.service, definition.R4()),
+		Operations:     operation.Table(g.service, definition.R4(), operation.Options{Endpoints: s.messageEndpoints}),
 		BaseURL:        s.baseURL,
 		TrustProxy:     s.trustProxy,
 		LoopbackOnly:   !s.insecureListen,

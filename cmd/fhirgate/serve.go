@@ -18,21 +18,23 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fhirgate/fhirgate/fhir/server/operation"
 	"github.com/fhirgate/fhirgate/fhir/server/rest"
 )
 
 // settings are the settings of serve.
 type settings struct {
-	listen         string
-	insecureListen bool
-	data           string
-	existing       bool // the data folder must have a store: none is made
-	mongodb        string
-	mongodbPool    int
-	mongodbTimeout time.Duration
-	baseURL        string
-	trustProxy     bool
-	origins        []string
+	listen           string
+	insecureListen   bool
+	data             string
+	existing         bool // the data folder must have a store: none is made
+	mongodb          string
+	mongodbPool      int
+	mongodbTimeout   time.Duration
+	baseURL          string
+	trustProxy       bool
+	origins          []string
+	messageEndpoints []string
 
 	validate          choice
 	schemaDir         string
@@ -91,6 +93,7 @@ func newServe(p *program) *cobra.Command {
 	f.StringVar(&s.baseURL, "base-url", "", "`URL` that links in responses start with, for example https://example.org/fhir; default is the address that the client used")
 	f.BoolVar(&s.trustProxy, "trust-proxy", false, "take the address that the client used from Forwarded and X-Forwarded-* headers")
 	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read responses and write; * for all")
+	f.StringSliceVar(&s.messageEndpoints, "message-endpoints", nil, "`URLs` below which responses to asynchronous messages may be sent, for example https://example.org/fhir; none by default")
 	f.Var(&s.validate, "validate", "validation of writes against the base specification")
 	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file per resource type (Patient.json)")
 	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")
@@ -274,6 +277,11 @@ func (s *settings) check() error {
 	for _, o := range s.origins {
 		if u, err := url.Parse(strings.TrimSuffix(o, ":*")); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
 			return fmt.Errorf("--cors-origins must be origins such as https://app.example.org or http://localhost:*, or *, but one is %q", o)
+		}
+	}
+	for _, e := range s.messageEndpoints {
+		if _, err := operation.ParseEndpoint(e); err != nil {
+			return fmt.Errorf("--message-endpoints must be URLs of http or https with a host, and without a query, but one is %q", e)
 		}
 	}
 	host, port, err := net.SplitHostPort(s.listen)

@@ -49,6 +49,8 @@ type encoder struct {
 	pretty bool
 	// members is a stack of the members of the objects that are being written.
 	members []member
+	// div reads the narratives, one after the other.
+	div scanner
 }
 
 // encoders are encoders whose stacks are used again.
@@ -64,7 +66,8 @@ func newEncoder(f *Format, opt Options) *encoder {
 func (e *encoder) release() {
 	members := e.members[:cap(e.members)]
 	clear(members)
-	if *e = (encoder{members: members[:0]}); cap(members) <= 1000 {
+	div := scanner{buf: e.div.buf, names: e.div.names, open: e.div.open, spaces: e.div.spaces, bindings: e.div.bindings, tok: token{attrs: e.div.tok.attrs}}
+	if *e = (encoder{members: members[:0], div: div}); cap(members) <= 1000 && cap(div.buf) <= 4*chunk {
 		encoders.Put(e)
 	}
 }
@@ -318,8 +321,8 @@ func (e *encoder) narrative(n fhir.Node) error {
 	if n.Kind() != fhir.String {
 		return fail(n, "a narrative is a string")
 	}
-	s := &scanner{buf: []byte(n.Text()), lim: Limits{}.withDefaults(), begun: true, ended: true, entities: true}
-	s.end = len(s.buf)
+	s := &e.div
+	s.within(n.Text())
 	failed := func(err error) error {
 		text := "the narrative is not one well-formed div"
 		if fe, ok := err.(*fhir.Error); ok && len(fe.Issues) > 0 {

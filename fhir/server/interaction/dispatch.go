@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,6 +28,10 @@ type Served struct {
 	Authorize func(ctx context.Context, q *Request) error
 	// SearchTime bounds a search, a history and an operation; 0 for no bound.
 	SearchTime time.Duration
+	// Body and Depth bound what a patch makes of a resource as they bound bodies: the bytes, 0 for no bound, and the nested objects and arrays, 0 for
+	// fhir.Limits' default.
+	Body  int64
+	Depth int
 }
 
 // served is what Serve was given, with its routes.
@@ -206,6 +211,9 @@ func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
 	res, err := o.Run(ctx, q)
 	if err != nil {
 		return Response{}, err
+	}
+	if res.ContentType != "" && !q.Operation.Raw {
+		return Response{}, fmt.Errorf("$%s made a response of type %s, but it is not Raw", q.Operation.Name, res.ContentType)
 	}
 	if res.Status == 0 {
 		res.Status = http.StatusOK

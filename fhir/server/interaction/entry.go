@@ -233,6 +233,10 @@ func (s *Service) readCarried(e *bundleEntry) error {
 			return badEntry(fhir.IDEntryRequest, "a search in a Bundle has its parameters in request.url; a resource beside it is not read", ".resource")
 		}
 	case CodeOperation:
+		if e.Operation.Raw {
+			return whereNone(fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDEntryStream,
+				"the result of this operation is not a resource and cannot be in a Bundle; send the request by itself"), ".request.url")
+		}
 		e.Resource = e.resource
 	case CodeCreate:
 		if !e.resource.Valid() {
