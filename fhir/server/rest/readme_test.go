@@ -116,7 +116,7 @@ func supported(c capabilities, routes []interaction.Route) string {
 }
 
 // codes joins the codes of interactions.
-func codes(list []struct{ Code string }) string {
+func codes(list []declaredCode) string {
 	var out []string
 	for _, i := range list {
 		out = append(out, i.Code)
