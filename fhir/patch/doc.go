@@ -8,8 +8,9 @@
 // JSON Patch finds its places by JSON Pointer. FHIRPath Patch evaluates each path on the tree that the operations before it have made, finds
 // the element's place in the definitions, and keeps a primitive together with its "_" sibling.
 //
-// Limits bound the number of operations, the depth of the result and the bytes that copies add; a FHIRPath Patch has one limit on steps for all its
-// paths, the parts of its values, and the resource that each operation reads.
+// Limits bound the number of operations, the depth of the result and the bytes that copies add. A patch has one limit on the steps of all its operations:
+// in a JSON Patch the values that they visit, compare, copy or move, in a FHIRPath Patch its paths, the parts of its values, and the resource that each
+// operation reads.
 //
 // A patch that cannot be understood is KindInvalid, one that cannot be applied KindUnprocessable. Both name the operation by its index and
 // path. Nothing is changed then: a patch is applied as a whole or not at all.

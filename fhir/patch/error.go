@@ -48,6 +48,16 @@ func tooLarge(id fhir.IssueID, text string) error {
 	return fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, id, text)
 }
 
+// tooCostly is the error of operations whose steps are used up.
+func tooCostly() error {
+	return tooLarge(fhir.IDPatchCost, "the operations cost more than a patch may take; send fewer or smaller ones")
+}
+
+// tooDeep is the error of a result past the limit of depth.
+func (l Limits) tooDeep() error {
+	return tooLarge(fhir.IDPatchDepth, fmt.Sprintf("the result is nested deeper than %d", l.Depth))
+}
+
 // tooMany checks the number of a patch's operations.
 func (l Limits) tooMany(n int) error {
 	if n > l.Operations {

@@ -143,13 +143,16 @@ func (p *FHIRPath) Apply(current fhir.Resource) ([]byte, error) {
 		if i > 0 {
 			t, err := fhir.Parse(body, fhir.Limits{Depth: p.lim.Depth})
 			if err != nil {
-				return nil, at(err, i-1, p.ops[i-1].typ, p.ops[i-1].path, p.ops[i-1].where)
+				return nil, err
 			}
 			current = fhir.Resource{Node: t.Root()}
 		}
 		e := editor{reg: p.reg, resource: current, root: parsed(current.Node), env: fhirpath.Env{Spent: &spent}, steps: p.steps}
 		if err := e.run(o); err != nil {
 			return nil, at(err, i, o.typ, o.path, o.where)
+		}
+		if e.root.measure().depth > p.lim.Depth {
+			return nil, at(p.lim.tooDeep(), i, o.typ, o.path, o.where)
 		}
 		// What an operation leaves costs its size again when the next one reads it.
 		if err := e.charge(len(body) / 16); err != nil {
@@ -163,7 +166,7 @@ func (p *FHIRPath) Apply(current fhir.Resource) ([]byte, error) {
 // charge takes steps of those that all operations have together.
 func (e *editor) charge(steps int) error {
 	if *e.env.Spent += steps; *e.env.Spent > e.steps {
-		return tooLarge(fhir.IDPatchCost, "the operations cost more than a patch may take")
+		return tooCostly()
 	}
 	return nil
 }

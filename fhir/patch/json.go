@@ -12,6 +12,9 @@ type JSON struct {
 	lim Limits
 }
 
+// jsonSteps is the limit on the steps of all operations of a JSON Patch together (DECISIONS.md).
+const jsonSteps = 20_000_000
+
 // operation is one operation of a JSON Patch.
 type operation struct {
 	op, path   string
@@ -87,7 +90,7 @@ func (o *operation) read(n fhir.Node) error {
 func (p *JSON) Apply(current fhir.Resource) ([]byte, error) { return p.apply(current.Node) }
 
 func (p *JSON) apply(n fhir.Node) ([]byte, error) {
-	d := document{root: parsed(n), lim: p.lim}
+	d := document{root: parsed(n), lim: p.lim, steps: jsonSteps}
 	for i := range p.ops {
 		o := &p.ops[i]
 		if err := d.run(o); err != nil {
@@ -102,6 +105,64 @@ type document struct {
 	root  *value
 	lim   Limits
 	grown int // bytes that copies have added
+	steps int // that are left for all operations
+}
+
+// What operations cost in steps: a value that is made holds some hundred bytes, a value that is only visited or compared costs one step, and children that
+// move aside in memory are cheap.
+const (
+	stepsOfMade  = 8
+	movedPerStep = 4
+)
+
+// charge takes steps of those that all operations have together.
+func (d *document) charge(steps int) error {
+	if d.steps -= steps; d.steps < 0 {
+		return tooCostly()
+	}
+	return nil
+}
+
+// open is value.open at its cost.
+func (d *document) open(v *value) error {
+	if v.node.Valid() && v.container() {
+		if err := d.charge(v.node.Len() * stepsOfMade); err != nil {
+			return err
+		}
+	}
+	v.open()
+	return nil
+}
+
+// child opens v and returns the position that a token names in it, as value.child does.
+func (d *document) child(v *value, token string) (int, error) {
+	if err := d.open(v); err != nil {
+		return 0, err
+	}
+	steps := 1
+	if v.kind == fhir.Object {
+		steps += len(v.kids) // whose names are compared
+	}
+	if err := d.charge(steps); err != nil {
+		return 0, err
+	}
+	return v.child(token)
+}
+
+// walk returns the value that tokens lead to from the root.
+func (d *document) walk(tokens []string) (*value, error) {
+	v := d.root
+	for depth, token := range tokens {
+		i, err := d.child(v, token)
+		if err != nil {
+			return nil, err
+		}
+		if i < 0 || i >= len(v.kids) {
+			return nil, absent(depth)
+		}
+		v = v.kids[i].v
+	}
+	return v, nil
 }
 
 func (d *document) run(o *operation) error {
@@ -116,49 +177,56 @@ func (d *document) run(o *operation) error {
 	case "move":
 		return d.move(o)
 	case "copy":
-		v, err := d.root.walk(o.source)
+		v, err := d.walk(o.source)
 		if err != nil {
 			return fromAbsent(err)
 		}
-		size, _ := v.measure()
-		if d.grown += size; d.grown > d.lim.Growth {
+		m := v.measure()
+		if d.grown += m.size; d.grown > d.lim.Growth {
 			return tooLarge(fhir.IDPatchSize, fmt.Sprintf("the patch copies more than %d bytes", d.lim.Growth))
+		}
+		if err := d.charge(m.visited + m.made*stepsOfMade); err != nil {
+			return err
 		}
 		return d.add(o.to, v.clone())
 	}
-	v, err := d.root.walk(o.to)
+	v, err := d.walk(o.to)
 	if err != nil {
 		return err
 	}
+	// A comparison visits no more values than the patch has.
 	if !equal(v, o.value) {
 		return unprocessable(fhir.IDPatchTest, "the value is not the one that the test expects")
 	}
 	return nil
 }
 
-// fromAbsent says of an error of walk that it is about from.
+// fromAbsent says of an error of walk that it is about from, unless it is one of cost.
 func fromAbsent(err error) error {
 	e := err.(*fhir.Error)
+	if e.Kind == fhir.KindTooLarge {
+		return err
+	}
 	return unprocessable(e.Issues[0].ID, "from: "+e.Issues[0].Text)
 }
 
 // fits checks the depth of what is put at the end of tokens.
 func (d *document) fits(tokens []string, v *value) error {
-	if _, depth := v.measure(); len(tokens)+depth > d.lim.Depth {
-		return tooLarge(fhir.IDPatchDepth, fmt.Sprintf("the result is nested deeper than %d", d.lim.Depth))
+	m := v.measure()
+	if len(tokens)+m.depth > d.lim.Depth {
+		return d.lim.tooDeep()
 	}
-	return nil
+	return d.charge(m.visited)
 }
 
 // parent returns the open object or array that the last token names a child of, and the child's position.
 func (d *document) parent(tokens []string) (*value, int, error) {
 	last := len(tokens) - 1
-	v, err := d.root.walk(tokens[:last])
+	v, err := d.walk(tokens[:last])
 	if err != nil {
 		return nil, 0, err
 	}
-	v.open()
-	i, err := v.child(tokens[last])
+	i, err := d.child(v, tokens[last])
 	return v, i, err
 }
 
@@ -175,10 +243,17 @@ func (d *document) add(tokens []string, v *value) error {
 	case err != nil:
 		return err
 	case in.kind == fhir.Object:
-		in.set(tokens[len(tokens)-1], v)
+		if i >= 0 {
+			in.kids[i].v = v
+		} else {
+			in.kids = append(in.kids, member{name: tokens[len(tokens)-1], v: v})
+		}
 	case i > len(in.kids):
 		return unprocessable(fhir.IDPatchIndex, fmt.Sprintf("the index is past the array's end; it has %d items", len(in.kids)))
 	default:
+		if err := d.charge((len(in.kids) - i) / movedPerStep); err != nil {
+			return err
+		}
 		in.insert(i, v)
 	}
 	return nil
@@ -214,6 +289,9 @@ func (d *document) remove(tokens []string) (*value, error) {
 	if i < 0 || i >= len(in.kids) {
 		return nil, absent(len(tokens) - 1)
 	}
+	if err := d.charge((len(in.kids) - i) / movedPerStep); err != nil {
+		return nil, err
+	}
 	return in.removeAt(i), nil
 }
 
@@ -222,7 +300,7 @@ func (d *document) move(o *operation) error {
 		if len(o.to) > len(o.source) {
 			return unprocessable(fhir.IDPatchMove, "a value cannot be moved into itself")
 		}
-		_, err := d.root.walk(o.source) // to where it is
+		_, err := d.walk(o.source) // to where it is
 		if err != nil {
 			return fromAbsent(err)
 		}

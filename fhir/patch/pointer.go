@@ -43,22 +43,6 @@ func index(token string) (int, bool) {
 	return i, err == nil
 }
 
-// walk returns the value that tokens lead to from v.
-func (v *value) walk(tokens []string) (*value, error) {
-	for depth, token := range tokens {
-		v.open()
-		i, err := v.child(token)
-		if err != nil {
-			return nil, err
-		}
-		if i < 0 || i >= len(v.kids) {
-			return nil, absent(depth)
-		}
-		v = v.kids[i].v
-	}
-	return v, nil
-}
-
 func absent(depth int) error {
 	return unprocessable(fhir.IDPatchPath, "step "+strconv.Itoa(depth+1)+" of the path leads to nothing")
 }

@@ -120,32 +120,49 @@ func (v *value) clone() *value {
 	return &c
 }
 
-// measure returns the bytes of v and how many objects and arrays are nested in it, v included.
-func (v *value) measure() (size, depth int) {
-	if v.node.Valid() {
-		return len(v.node.Raw()), depthOf(v.node)
-	}
-	if !v.container() {
-		return len("null"), 0
-	}
-	size = 2
-	for i := range v.kids {
-		n, d := v.kids[i].v.measure()
-		size += n + len(v.kids[i].name) + 4
-		depth = max(depth, d)
-	}
-	return size, depth + 1
+// extent is what measure tells of a value.
+type extent struct {
+	size    int // bytes
+	depth   int // objects and arrays nested in it, itself included
+	visited int // values in it, itself included
+	made    int // values among them that a clone makes
 }
 
-func depthOf(n fhir.Node) int {
+// measure walks over all of v.
+func (v *value) measure() extent {
+	if v.node.Valid() {
+		m := extent{size: len(v.node.Raw()), made: 1}
+		m.depth, m.visited = depthOf(v.node)
+		return m
+	}
+	m := extent{size: len("null"), visited: 1, made: 1}
+	if !v.container() {
+		return m
+	}
+	m.size = len("{}")
+	for i := range v.kids {
+		k := v.kids[i].v.measure()
+		m.size += k.size + len(v.kids[i].name) + 4
+		m.depth = max(m.depth, k.depth)
+		m.visited += k.visited
+		m.made += k.made
+	}
+	m.depth++
+	return m
+}
+
+// depthOf returns how many objects and arrays are nested in n, n included, and the number of its values.
+func depthOf(n fhir.Node) (depth, values int) {
 	if k := n.Kind(); k != fhir.Object && k != fhir.Array {
-		return 0
+		return 0, 1
 	}
-	deepest := 0
+	values = 1
 	for c := range n.Children() {
-		deepest = max(deepest, depthOf(c))
+		d, v := depthOf(c)
+		depth = max(depth, d)
+		values += v
 	}
-	return deepest + 1
+	return depth + 1, values
 }
 
 // gone reports whether operations have emptied v, so that FHIR's JSON cannot have it.

@@ -123,6 +123,7 @@ type scanner struct {
 	failed   error
 	lim      Limits
 	read     int // bytes taken from r
+	repeated int // bytes that were scanned in vain, because their token had not come whole
 
 	line, column int // of buf[0], counted from 0
 	// entities reads the named entities of HTML too.
@@ -159,6 +160,12 @@ func (s *scanner) reset() {
 	*s = scanner{buf: s.buf, names: s.names[:0], open: s.open[:0], spaces: s.spaces[:0], bindings: s.bindings[:0], tok: token{attrs: s.tok.attrs[:0]}}
 }
 
+// within begins anew with the text of a narrative, and keeps it.
+func (s *scanner) within(text []byte) {
+	s.reset()
+	s.buf, s.end, s.lim, s.begun, s.ended, s.entities = text, len(text), Limits{}.withDefaults(), true, true, true
+}
+
 // scanners are scanners whose buffers are used again.
 var scanners = sync.Pool{New: func() any { return &scanner{buf: make([]byte, chunk)} }}
 
@@ -170,7 +177,9 @@ func (s *scanner) release() {
 	}
 }
 
-// more makes room behind what begins at pos and reads into it. It reports whether anything came.
+// more makes room behind what begins at pos and reads into it. It reports whether anything came. What begins at pos is scanned again afterwards, so more
+// reads as much as is there already, or until the buffer is full, which doubles it next time: a token costs its length, however small the pieces are that
+// a client sends.
 func (s *scanner) more() bool {
 	if s.ended {
 		return false
@@ -189,6 +198,16 @@ func (s *scanner) more() bool {
 		copy(grown, s.buf)
 		s.buf = grown
 	}
+	before := s.end
+	s.repeated += before
+	for !s.ended && s.end < len(s.buf) && (s.end == before || s.end < 2*before) {
+		s.fill()
+	}
+	return s.failed == nil && s.end > before
+}
+
+// fill reads once into the free end of the buffer.
+func (s *scanner) fill() {
 	for range 100 {
 		n, err := s.r.Read(s.buf[s.end:])
 		s.end += n
@@ -196,7 +215,7 @@ func (s *scanner) more() bool {
 		if s.read > s.lim.Size {
 			s.failed = fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, fhir.IDXMLSize, fmt.Sprintf("the document is larger than %d bytes", s.lim.Size))
 			s.ended, s.end = true, s.pos
-			return false
+			return
 		}
 		if err != nil {
 			s.ended = true
@@ -205,11 +224,10 @@ func (s *scanner) more() bool {
 			}
 		}
 		if n > 0 || err != nil {
-			return n > 0 && s.failed == nil
+			return
 		}
 	}
 	s.failed, s.ended, s.end = io.ErrNoProgress, true, s.pos
-	return false
 }
 
 // forget counts the lines and columns of bytes that leave the buffer.

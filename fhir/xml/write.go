@@ -43,8 +43,8 @@ type encoder struct {
 	parts []part
 	// scratch is room for parts that change places, and for the text of a narrative.
 	scratch []byte
-	// scan reads narratives.
-	scan scanner
+	// div reads the narratives, one after the other.
+	div scanner
 }
 
 // encoders are encoders whose room is used again.
@@ -53,7 +53,7 @@ var encoders = sync.Pool{New: func() any { return new(encoder) }}
 // release gives the room back; it keeps nothing of a resource that is reachable.
 func (e *encoder) release() {
 	e.f, e.src, e.i, e.out, e.parts = nil, nil, 0, nil, e.parts[:0]
-	e.scan.buf = nil
+	e.div.buf = nil
 	if cap(e.parts) <= 1000 && cap(e.scratch) <= 4*chunk {
 		encoders.Put(e)
 	}
@@ -336,9 +336,8 @@ func (e *encoder) narrative() error {
 	}
 	e.skip()
 	e.scratch = appendUnescaped(e.scratch[:0], e.src[at+1:max(e.i-1, at+1)])
-	s := &e.scan
-	s.reset()
-	s.buf, s.end, s.lim, s.begun, s.ended, s.entities = e.scratch, len(e.scratch), Limits{}.withDefaults(), true, true, true
+	s := &e.div
+	s.within(e.scratch)
 	m := markup{s: s, out: &e.out}
 	failed := func(err error) error {
 		text := "the narrative is not one well-formed div"

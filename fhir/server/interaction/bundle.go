@@ -81,11 +81,6 @@ func (e *bundleEntry) replied(r Response) reply {
 	if !e.read() && (e.Prefer.Return == "OperationOutcome" || len(r.Issues) > 0) {
 		out.outcome = fhir.AppendOutcome(nil, r.Issues)
 	}
-	if o := r.Operation; o != nil && o.Stream != nil {
-		out.Response = Response{Status: http.StatusNotImplemented}
-		out.outcome = fhir.AppendOutcome(nil, []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotSupported, ID: fhir.IDEntryStream,
-			Text: "the result of this operation is not a resource and cannot be in a Bundle; send the request by itself"}})
-	}
 	return out
 }
 

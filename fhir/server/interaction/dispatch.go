@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,6 +28,10 @@ type Served struct {
 	Authorize func(ctx context.Context, q *Request) error
 	// SearchTime bounds a search, a history and an operation; 0 for no bound.
 	SearchTime time.Duration
+	// Body and Depth bound what a patch makes of a resource as they bound bodies: the bytes, 0 for no bound, and the nested objects and arrays, 0 for
+	// fhir.Limits' default.
+	Body  int64
+	Depth int
 }
 
 // served is what Serve was given, with its routes.
@@ -154,6 +159,7 @@ func (s *Service) readIn(ctx context.Context, r storage.Reader, q *Request) (Res
 
 // readVersion performs a read or vread, with its conditions (R4 http, 3.1.0.2 and 3.1.0.3).
 func (s *Service) readVersion(ctx context.Context, r storage.Reader, q *Request) (Response, error) {
+	r = s.specification.Beside(r)
 	var rec storage.Record
 	var err error
 	if q.Code == CodeVRead {
@@ -206,6 +212,9 @@ func (s *Service) operate(ctx context.Context, q *Request) (Response, error) {
 	res, err := o.Run(ctx, q)
 	if err != nil {
 		return Response{}, err
+	}
+	if res.ContentType != "" && !q.Operation.Raw {
+		return Response{}, fmt.Errorf("$%s made a response of type %s, but it is not Raw", q.Operation.Name, res.ContentType)
 	}
 	if res.Status == 0 {
 		res.Status = http.StatusOK

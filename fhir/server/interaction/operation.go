@@ -26,7 +26,8 @@ type Operation struct {
 	Types []string
 	// Get and Post are the methods it can be called with. Only what changes nothing may be called with GET.
 	Get, Post bool
-	// Raw says that the body of a POST may be of any type: what is not a resource by its media type reaches Run as a Binary.
+	// Raw says that neither body nor result is a resource: the body of a POST may be of any type, and what is not a resource by its media type reaches Run
+	// as a Binary; the result is a Stream of a ContentType. Such an operation cannot be in a Bundle, where it is refused before anything is done.
 	Raw bool
 	// Resource says that the body of a POST may be any resource: that of the operation's one parameter which is a resource.
 	Resource bool
@@ -36,13 +37,12 @@ type Operation struct {
 	IfMatch bool
 	// WritesWith says that a call of an operation that does not always write does; nil for none.
 	WritesWith func(q *Request) bool
-	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST; the zero Resource for
+	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST, or what Resource or Raw allow; the zero Resource for
 	// a GET or a POST without a body. The error is an *fhir.Error.
 	Run func(ctx context.Context, q *Request) (OperationResponse, error)
 }
 
-// OperationResponse is what an operation responds with. In a Bundle, an entry shows Status, Header's Location and Body; a stream that is not a resource
-// cannot be there and is refused.
+// OperationResponse is what an operation responds with. In a Bundle, an entry shows Status, Header's Location and Body.
 type OperationResponse struct {
 	// Status is that of HTTP; 0 means 200.
 	Status int
@@ -50,8 +50,8 @@ type OperationResponse struct {
 	Header http.Header
 	// Body is the JSON of a resource, written in the format that the client negotiated; nil for none.
 	Body []byte
-	// Stream writes a body of ContentType piece by piece, in place of Body; nil where Body is all. It is called once. Without a ContentType it writes the
-	// JSON of a resource, which is collected where it is needed in one piece.
+	// Stream writes a body of ContentType piece by piece, in place of Body; nil where Body is all. It is called once. Without a ContentType, which only
+	// a Raw operation has, it writes the JSON of a resource, which is collected where it is needed in one piece.
 	Stream      func(ctx context.Context, w io.Writer) error
 	ContentType string
 }

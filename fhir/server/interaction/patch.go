@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -54,7 +55,7 @@ func (s *Service) patch(ctx context.Context, p Patch, c Conditions, find func(st
 		if err != nil {
 			return err
 		}
-		cur, err = r.Get(ctx, key)
+		cur, err = s.patchable(ctx, r, key)
 		return failure("patch", key, err)
 	})
 	for range patchAttempts {
@@ -107,7 +108,8 @@ func (s *Service) patch(ctx context.Context, p Patch, c Conditions, find func(st
 	return Result{}, storage.ErrConflict
 }
 
-// patched applies p to a version and prepares what it makes.
+// patched applies p to a version and prepares what it makes. That is held to the limits of bodies; one that was past the limit of bytes before may
+// shrink.
 func (s *Service) patched(p Patch, cur storage.Record) (*draft, error) {
 	before, err := fhir.ParseResource(cur.Body, fhir.Limits{})
 	if err != nil {
@@ -117,7 +119,12 @@ func (s *Service) patched(p Patch, cur storage.Record) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, err := fhir.ParseResource(body, fhir.Limits{})
+	served := s.served.Load()
+	if size := int64(len(body)); served.Body > 0 && size > served.Body && size > int64(len(cur.Body)) {
+		return nil, fhir.NewError(fhir.KindTooLarge, fhir.IssueTooLong, fhir.IDPatchSize,
+			fmt.Sprintf("the patch makes the resource %d bytes long; a resource is at most %d bytes", size, served.Body))
+	}
+	after, err := fhir.ParseResource(body, fhir.Limits{Depth: served.Depth})
 	if err != nil {
 		return nil, err
 	}

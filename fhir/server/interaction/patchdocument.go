@@ -17,9 +17,10 @@ var PatchTypes = []string{jsonPatch}
 // readPatch reads the patch that a request carries (R4 http, 3.1.0.7 patch): Parameters are a FHIRPath Patch, and a Binary has a JSON Patch as its
 // content.
 func (s *Service) readPatch(document fhir.Resource) (Patch, error) {
+	limits := patch.Limits{Depth: s.served.Load().Depth}
 	switch document.Type() {
 	case "Parameters":
-		p, err := patch.ParseFHIRPath(s.registry, document, patch.Limits{})
+		p, err := patch.ParseFHIRPath(s.registry, document, limits)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +42,7 @@ func (s *Service) readPatch(document fhir.Resource) (Patch, error) {
 			return nil, &fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueValue, ID: fhir.IDPatchMalformed,
 				Text: "the Binary's data is not base64", Expression: "Binary.data"}}}
 		}
-		p, err := patch.ParseJSON(content, patch.Limits{})
+		p, err := patch.ParseJSON(content, limits)
 		if err != nil {
 			return nil, err
 		}

@@ -7,7 +7,8 @@ import (
 
 // Service is what the operations need of the interactions; *interaction.Service is one.
 type Service interface {
-	Assembler
+	Summarizer
+	Messenger
 	Indexer
 	Knower
 	Newester
@@ -15,8 +16,14 @@ type Service interface {
 	Patcher
 }
 
+// Options set what the operations do where a site decides.
+type Options struct {
+	// Endpoints are the bases of the URLs that response messages may be sent to; none for no asynchronous messages.
+	Endpoints []string
+}
+
 // Table returns the operations that are served, by name.
-func Table(s Service, reg *definition.Registry) []interaction.Operation {
+func Table(s Service, reg *definition.Registry, opt Options) []interaction.Operation {
 	return []interaction.Operation{
 		Convert(reg),
 		Document(s, reg),
@@ -28,7 +35,9 @@ func Table(s Service, reg *definition.Registry) []interaction.Operation {
 		Meta(s, reg),
 		MetaAdd(s, reg),
 		MetaDelete(s, reg),
+		ProcessMessage(s, reg, opt.Endpoints),
 		ReindexStatus(s),
+		Summary(s),
 		Versions(reg),
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+
+	"github.com/fhirgate/fhirgate/fhir/server/rest"
 )
 
 const (
@@ -89,5 +91,38 @@ func TestPatchesInBundles(t *testing.T) {
 		{"no patch", "POST", "/fhir", ct(jsonType), bundle("transaction", patch("Patient/jane", `{"resourceType":"Patient"}`, "")), 400, nil, []string{"patch-malformed"}},
 		{"no base64", "POST", "/fhir", ct(jsonType), bundle("transaction", patch("Patient/jane", `{"resourceType":"Binary","contentType":"application/json-patch+json","data":"!"}`, "")), 400, nil, []string{"Bundle.entry[0].resource.data"}},
 		{"the last version is there", "GET", "/fhir/Patient/jane", nil, "", 200, []string{"Etag", `W/"5"`}, nil},
+	})
+}
+
+// TestPatchesAreHeldToTheLimitsOfBodies patches a resource past what a body may be, by every way that a patch can come.
+func TestPatchesAreHeldToTheLimitsOfBodies(t *testing.T) {
+	cfg := newConfig(t)
+	const limit = 2_000
+	text := strings.Repeat("x", 1_200)
+	small := func(c *rest.Config) { c.Limits.Body, c.Limits.Depth = limit, 12 }
+	twice := `[{"op":"copy","from":"/name/0","path":"/name/-"}]`
+	added := func(name, value string) string {
+		return `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"add"},{"name":"path","valueString":"Patient"},{"name":"name","valueString":"` + name + `"},{"name":"value",` + value + `}]}]}`
+	}
+	large, deep := added("name", `"valueHumanName":{"text":"`+text+`"}`), `{"url":"u","extension":[{"url":"u","extension":[{"url":"u","extension":[{"url":"u"}]}]}]}`
+	deeper := `[{"op":"add","path":"/extension","value":[` + deep + `]},{"op":"copy","from":"/extension/0","path":"/extension/0/extension/0/extension/-"}]`
+	entry := func(typ, json string) string {
+		return `{"resourceType":"Bundle","type":"` + typ + `","entry":[{"resource":{"resourceType":"Binary","contentType":"application/json-patch+json","data":"` + base64.StdEncoding.EncodeToString([]byte(json)) + `"},"request":{"method":"PATCH","url":"Patient/p"}}]}`
+	}
+	runOn(t, newServerOf(t, cfg), []call{
+		{"put", "PUT", "/fhir/Patient/p", ct(jsonType), `{"resourceType":"Patient","id":"p","name":[{"text":"` + text + `"}]}`, 201, nil, nil},
+		{"put what will be past the limit", "PUT", "/fhir/Patient/q", ct(jsonType), `{"resourceType":"Patient","id":"q","name":[{"text":"` + text + text + text + `"},{"text":"` + text + `"}]}`, 201, nil, nil},
+	})
+	runOn(t, newServerOf(t, cfg, small), []call{
+		{"JSON Patch", "PATCH", "/fhir/Patient/p", ct(patchType), twice, 413, nil, []string{"patch-size", "at most 2000 bytes"}},
+		{"FHIRPath Patch", "PATCH", "/fhir/Patient/p", ct(jsonType), large, 413, nil, []string{"patch-size"}},
+		{"conditional", "PATCH", "/fhir/Patient?_id=p", ct(patchType), twice, 413, nil, []string{"patch-size"}},
+		{"in a batch", "POST", "/fhir", ct(jsonType), entry("batch", twice), 200, nil, []string{`"status":"413`, "patch-size"}},
+		{"in a transaction", "POST", "/fhir", ct(jsonType), entry("transaction", twice), 413, nil, []string{"patch-size", "Bundle.entry[0]"}},
+		{"nested too deep", "PATCH", "/fhir/Patient/p", ct(patchType), deeper, 413, nil, []string{"patch-depth", "operation 1"}},
+		{"nested not too deep by FHIRPath", "PATCH", "/fhir/Patient/p", ct(jsonType), strings.Replace(added("extension", `"part":[{"name":"url","valueUri":"u"},{"name":"extension","part":[{"name":"url","valueUri":"u"}]}]`), "Patient", "Patient.name[0]", 1), 200, []string{"Etag", `W/"2"`}, nil},
+		{"nothing else was stored", "GET", "/fhir/Patient/p", nil, "", 200, []string{"Etag", `W/"2"`}, nil},
+		{"what is past the limit may shrink", "PATCH", "/fhir/Patient/q", ct(patchType), `[{"op":"remove","path":"/name/1"}]`, 200, []string{"Etag", `W/"2"`}, nil},
+		{"but not grow", "PATCH", "/fhir/Patient/q", ct(patchType), `[{"op":"add","path":"/active","value":true}]`, 413, nil, []string{"patch-size"}},
 	})
 }

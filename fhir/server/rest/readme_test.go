@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fhirgate/fhirgate/fhir/search"
+	"github.com/fhirgate/fhirgate/fhir/server/interaction"
 )
 
 var update = flag.Bool("update", false, "write the table of what is supported into the README")
@@ -22,7 +23,8 @@ const (
 )
 
 func TestREADMEStatesWhatTheCapabilityStatementStates(t *testing.T) {
-	s := newServer(t)
+	cfg := newConfig(t)
+	s := newServerOf(t, cfg)
 	var c capabilities
 	if err := json.Unmarshal(s.do(t, "GET", "/fhir/metadata", nil, "").body, &c); err != nil {
 		t.Fatal(err)
@@ -36,7 +38,7 @@ func TestREADMEStatesWhatTheCapabilityStatementStates(t *testing.T) {
 		t.Fatalf("%s has no table between %q and %q", readme, tableHead, tableFoot)
 	}
 	start += len(tableHead)
-	want := supported(c)
+	want := supported(c, cfg.Service.Routes())
 	if *update {
 		file = slices.Concat(file[:start], []byte(want), file[end:])
 		if err := os.WriteFile(readme, file, 0o644); err != nil {
@@ -49,8 +51,9 @@ func TestREADMEStatesWhatTheCapabilityStatementStates(t *testing.T) {
 	}
 }
 
-// supported renders what a CapabilityStatement states as a table.
-func supported(c capabilities) string {
+// supported renders what a CapabilityStatement states as a table. The statement does not tell at which level an operation on a type is served; the routes
+// do.
+func supported(c capabilities, routes []interaction.Route) string {
 	var b strings.Builder
 	row := func(what, how string) { fmt.Fprintf(&b, "| %s | %s |\n", what, how) }
 	b.WriteString("| What | Served |\n|---|---|\n")
@@ -74,8 +77,14 @@ func supported(c capabilities) string {
 			if everywhere[o.Name] == len(r.Resource) {
 				typ = "[type]"
 			}
-			if name := "`" + typ + "/$" + o.Name + "`"; !slices.Contains(onTypes, name) {
-				onTypes = append(onTypes, name)
+			for _, r := range routes {
+				level, ok := strings.CutPrefix(r.Path, ":type/")
+				if !ok || level != "$"+o.Name && level != ":id/$"+o.Name {
+					continue
+				}
+				if name := "`" + typ + "/" + strings.Replace(level, ":id", "[id]", 1) + "`"; !slices.Contains(onTypes, name) {
+					onTypes = append(onTypes, name)
+				}
 			}
 		}
 	}
@@ -93,6 +102,9 @@ func supported(c capabilities) string {
 	for _, url := range r.Compartment {
 		compartments = append(compartments, url[strings.LastIndexByte(url, '/')+1:])
 	}
+	_, shown, _ := strings.Cut(r.Documentation, "The definitions of R4 (")
+	shown, _, _ = strings.Cut(shown, ")")
+	row("Definitions of R4, to read and search", shown)
 	row("Compartments", strings.Join(compartments, ", "))
 	for _, o := range r.Operation {
 		onTypes = append(onTypes, "`$"+o.Name+"`")
@@ -107,7 +119,7 @@ func supported(c capabilities) string {
 }
 
 // codes joins the codes of interactions.
-func codes(list []struct{ Code string }) string {
+func codes(list []declaredCode) string {
 	var out []string
 	for _, i := range list {
 		out = append(out, i.Code)
