@@ -7,29 +7,30 @@ type IssueID string
 
 // Any request.
 const (
-	IDOK                 IssueID = "ok"                  // The interaction succeeded; there is nothing more to report.
-	IDInternal           IssueID = "internal"            // The server failed because of a defect or an error it cannot explain; the log has the cause under the reference given.
-	IDFailed             IssueID = "failed"              // The request was refused, and the server has no more exact reason.
-	IDUnavailable        IssueID = "unavailable"         // The server cannot serve the request at the moment; retry.
-	IDBusy               IssueID = "busy"                // Too many large bodies are being read at once; retry later.
-	IDNotReady           IssueID = "not-ready"           // The server is starting, or its database cannot be reached.
-	IDTimeout            IssueID = "timeout"             // The request took longer than the server allows.
-	IDIssuesTruncated    IssueID = "issues-truncated"    // There are more faults than are listed.
-	IDNotFound           IssueID = "not-found"           // The resource, or the version asked for, does not exist.
-	IDDeleted            IssueID = "deleted"             // The resource is deleted; its history still has its versions.
-	IDConflict           IssueID = "conflict"            // Another write to the same resource or condition came first; retry.
-	IDUnknownPath        IssueID = "unknown-path"        // Nothing is served at this path.
-	IDUnknownType        IssueID = "unknown-type"        // R4 has no resource type of this name.
-	IDUnknownOperation   IssueID = "unknown-operation"   // No operation of this name is served here.
-	IDUnknownCompartment IssueID = "unknown-compartment" // There is no compartment of this type.
-	IDNotInCompartment   IssueID = "not-in-compartment"  // Resources of this type are in no such compartment.
-	IDMethodNotAllowed   IssueID = "method-not-allowed"  // The path is served, but not with this method.
-	IDInvalidID          IssueID = "invalid-id"          // A logical id is not 1 to 64 letters, digits, dashes and dots.
-	IDURLTooLong         IssueID = "url-too-long"        // The URL is longer than the server reads.
-	IDHost               IssueID = "host"                // The Host header is not a host name with an optional port.
-	IDForwarded          IssueID = "forwarded"           // The proxy's Forwarded or X-Forwarded headers name no http or https address.
-	IDForeignHost        IssueID = "foreign-host"        // Without authorization, a request for another host name than this machine's is refused: a web page may have sent it.
-	IDForeignOrigin      IssueID = "foreign-origin"      // Without authorization, a web page of an origin that is not allowed may not write.
+	IDOK                 IssueID = "ok"                   // The interaction succeeded; there is nothing more to report.
+	IDInternal           IssueID = "internal"             // The server failed because of a defect or an error it cannot explain; the log has the cause under the reference given.
+	IDFailed             IssueID = "failed"               // The request was refused, and the server has no more exact reason.
+	IDUnavailable        IssueID = "unavailable"          // The server cannot serve the request at the moment; retry.
+	IDBusy               IssueID = "busy"                 // Too many large bodies are being read at once; retry later.
+	IDNotReady           IssueID = "not-ready"            // The server is starting, or its database cannot be reached.
+	IDTimeout            IssueID = "timeout"              // The request took longer than the server allows.
+	IDIssuesTruncated    IssueID = "issues-truncated"     // There are more faults than are listed.
+	IDNotFound           IssueID = "not-found"            // The resource, or the version asked for, does not exist.
+	IDDeleted            IssueID = "deleted"              // The resource is deleted; its history still has its versions.
+	IDConflict           IssueID = "conflict"             // Another write to the same resource or condition came first; retry.
+	IDUnknownPath        IssueID = "unknown-path"         // Nothing is served at this path.
+	IDUnknownType        IssueID = "unknown-type"         // R4 has no resource type of this name.
+	IDUnknownOperation   IssueID = "unknown-operation"    // No operation of this name is served here.
+	IDUnknownCompartment IssueID = "unknown-compartment"  // There is no compartment of this type.
+	IDNotInCompartment   IssueID = "not-in-compartment"   // Resources of this type are in no such compartment.
+	IDMethodNotAllowed   IssueID = "method-not-allowed"   // The path is served, but not with this method.
+	IDDefinitionReadOnly IssueID = "definition-read-only" // A definition of R4, which the server shows, cannot be patched or deleted.
+	IDInvalidID          IssueID = "invalid-id"           // A logical id is not 1 to 64 letters, digits, dashes and dots.
+	IDURLTooLong         IssueID = "url-too-long"         // The URL is longer than the server reads.
+	IDHost               IssueID = "host"                 // The Host header is not a host name with an optional port.
+	IDForwarded          IssueID = "forwarded"            // The proxy's Forwarded or X-Forwarded headers name no http or https address.
+	IDForeignHost        IssueID = "foreign-host"         // Without authorization, a request for another host name than this machine's is refused: a web page may have sent it.
+	IDForeignOrigin      IssueID = "foreign-origin"       // Without authorization, a web page of an origin that is not allowed may not write.
 )
 
 // Bodies and formats.

@@ -178,7 +178,7 @@ func (g *gateway) close() error {
 
 // ownURLs returns the bases under which clients may see the server: references that start with one are to its own resources.
 func ownURLs(s *settings, address string) []string {
-	urls := []string{"http://" + address + "/fhir"}
+	urls := []string{s.scheme() + "://" + address + "/fhir"}
 	if s.baseURL != "" {
 		urls = append(urls, strings.TrimRight(s.baseURL, "/"))
 	}

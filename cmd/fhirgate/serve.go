@@ -26,6 +26,8 @@ import (
 type settings struct {
 	listen           string
 	insecureListen   bool
+	tlsCert          string
+	tlsKey           string
 	data             string
 	existing         bool // the data folder must have a store: none is made
 	mongodb          string
@@ -86,6 +88,8 @@ func newServe(p *program) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	f.BoolVar(&s.insecureListen, "insecure-listen", false, "allow an address that other machines can reach; anyone who can reach it can read and change all records")
+	f.StringVar(&s.tlsCert, "tls-cert", "", "`file` with the server's certificate and its chain (PEM), for HTTPS; read again when it changes")
+	f.StringVar(&s.tlsKey, "tls-key", "", "`file` with the private key of --tls-cert (PEM)")
 	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data; created if it is missing")
 	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of a MongoDB replica set or sharded cluster, 6.0 or later, that holds the data instead of a folder")
 	f.IntVar(&s.mongodbPool, "mongodb-pool", 100, "maximum number of connections to each MongoDB server; maxPoolSize in the URI overrides it")
@@ -133,6 +137,10 @@ func serve(ctx context.Context, p *program, s *settings) error {
 	}
 	defer ln.Close()
 	log := newLogger(p, s.logLevel.value, s.logFormat.value)
+	cert, err := newCertificate(s.tlsCert, s.tlsKey, log)
+	if err != nil {
+		return err
+	}
 	gw, err := newGateway(ctx, s, ln.Addr().String(), log)
 	if err != nil {
 		return err
@@ -182,7 +190,12 @@ func serve(ctx context.Context, p *program, s *settings) error {
 	go collectGarbage(collected)
 	srv := rest.NewServer(f, s.requestTimeout, log)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	run := srv.Serve
+	if cert != nil {
+		srv.Handler, srv.TLSConfig = strict(f), cert.config()
+		run = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+	}
+	go func() { failed <- run(ln) }()
 	for {
 		select {
 		case err := <-failed:
@@ -205,9 +218,17 @@ func serve(ctx context.Context, p *program, s *settings) error {
 	}
 }
 
+// scheme is that of the server's own URLs.
+func (s *settings) scheme() string {
+	if s.tlsCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
 // announce says where the server listens and where the data is.
 func announce(p *program, s *settings, address net.Addr, place string) {
-	fmt.Fprintf(p.stdout, "fhirgate %s serves FHIR R4 at http://%s/fhir\nThe data is in %s\n", release(), address, place)
+	fmt.Fprintf(p.stdout, "fhirgate %s serves FHIR R4 at %s://%s/fhir\nThe data is in %s\n", release(), s.scheme(), address, place)
 	if s.insecureListen {
 		fmt.Fprintln(p.stdout, "No authorization is configured: anyone who can reach this address can read and change all records.")
 	} else {

@@ -159,6 +159,7 @@ func (s *Service) readIn(ctx context.Context, r storage.Reader, q *Request) (Res
 
 // readVersion performs a read or vread, with its conditions (R4 http, 3.1.0.2 and 3.1.0.3).
 func (s *Service) readVersion(ctx context.Context, r storage.Reader, q *Request) (Response, error) {
+	r = s.specification.Beside(r)
 	var rec storage.Record
 	var err error
 	if q.Code == CodeVRead {

@@ -115,7 +115,7 @@ func (s *Service) readMessage(q MessageRequest) (*message, error) {
 	}
 	entries := q.Message.Get("entry")
 	if entries.Len() > s.opt.MaxBundleEntries {
-		return nil, errMessage("the message has more entries than this server takes at once", "Bundle.entry")
+		return nil, errEntries(entries.Len(), s.opt.MaxBundleEntries)
 	}
 	const where = "Bundle.entry[0].resource"
 	header := entries.First().Get("resource")

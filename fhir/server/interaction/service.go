@@ -13,6 +13,7 @@ import (
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/fhir/server/job"
 	"github.com/fhirgate/fhirgate/fhir/server/parameter"
+	"github.com/fhirgate/fhirgate/fhir/server/specification"
 	"github.com/fhirgate/fhirgate/fhir/terminology"
 	"github.com/fhirgate/fhirgate/storage"
 	"github.com/fhirgate/fhirgate/validation"
@@ -38,7 +39,9 @@ type Service struct {
 	slot       atomic.Uint32 // see guardTargets
 	// terminology is what searches' :in and :below ask, beside what is stored.
 	terminology *terminology.Terminology
-	served      atomic.Pointer[served]
+	// specification shows the definitions of R4 to clients that read and search.
+	specification *specification.Specification
+	served        atomic.Pointer[served]
 }
 
 // The defaults of Options.
@@ -96,6 +99,7 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if err != nil {
 		return nil, failure("open", fhir.Key{}, err)
 	}
+	s.specification = specification.New(specification.Options{Registry: registry, Entries: s.entriesOf, Generation: s.custom.Generation, Outdated: s.custom.Outdated})
 	s.jobs.Start()
 	return s, nil
 }

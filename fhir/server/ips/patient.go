@@ -15,10 +15,9 @@ func complete(r fhir.Resource) (fhir.Resource, error) {
 	if !r.Get("birthDate").Valid() && !r.Get("_birthDate").Valid() {
 		add += `,"_birthDate":` + absent
 	}
-	names := r.Get("name")
-	if names.Kind() != fhir.Array || names.Len() == 0 {
+	if names := r.Get("name"); !names.Valid() {
 		add += `,"name":[{"_text":` + absent + `}]`
-	} else {
+	} else if names.Kind() == fhir.Array {
 		for n := range names.Children() {
 			if n.Kind() != fhir.Object || hasName(n) {
 				continue
