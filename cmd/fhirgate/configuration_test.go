@@ -100,6 +100,7 @@ func TestWrongSettingsAreOneLineThatNamesTheRightOne(t *testing.T) {
 		{args: []string{"--search-timeout", "-5s"}, want: "--search-timeout must be a duration above zero, for example 30s, but is -5s"},
 		{args: []string{"--base-url", "http://x/fhir?x=1"}, want: "--base-url must be a URL without a query"},
 		{args: []string{"--cors-origins", "foo"}, want: `--cors-origins must be origins such as https://app.example.org or http://localhost:*, or *, but one is "foo"`},
+		{args: []string{"--message-endpoints", "https://a.example/fhir,ftp://b.example"}, want: `--message-endpoints must be URLs of http or https with a host, and without a query, but one is "ftp://b.example"`},
 		{args: []string{"serve", "now"}, want: "fhirgate serve takes no arguments, but was given now"},
 		{args: []string{"load"}, want: "load needs a file, a folder, a pattern, - for standard input, or --sample"},
 		{args: []string{"--max-body", "many"}, want: `--max-body: "many" is not valid: it must be a number with a unit, for example 64MiB`},

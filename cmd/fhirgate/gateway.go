@@ -138,11 +138,16 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 	if g.tracing != nil {
 		tracer = g.tracing.provider.Tracer(tracerName)
 	}
+	var administer func(context.Context, *interaction.Request) error
+	if s.allowPurge {
+		administer = func(context.Context, *interaction.Request) error { return nil }
+	}
 	return rest.New(rest.Config{
+		Administer:     administer,
 		Service:        g.service,
 		Registry:       definition.R4(),
 		Search:         g.parameters,
-		Operations:     operation.Table(g.service, definition.R4()),
+		Operations:     operation.Table(g.service, definition.R4(), operation.Options{Endpoints: s.messageEndpoints}),
 		BaseURL:        s.baseURL,
 		TrustProxy:     s.trustProxy,
 		LoopbackOnly:   !s.insecureListen,
@@ -178,7 +183,7 @@ func (g *gateway) close() error {
 
 // ownURLs returns the bases under which clients may see the server: references that start with one are to its own resources.
 func ownURLs(s *settings, address string) []string {
-	urls := []string{"http://" + address + "/fhir"}
+	urls := []string{s.scheme() + "://" + address + "/fhir"}
 	if s.baseURL != "" {
 		urls = append(urls, strings.TrimRight(s.baseURL, "/"))
 	}

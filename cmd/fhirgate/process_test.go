@@ -129,7 +129,7 @@ func quietEnv() []string {
 // client is used by all tests of processes.
 var client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 128}}
 
-var listening = regexp.MustCompile(`serves FHIR R4 at (http://\S+)/fhir`)
+var listening = regexp.MustCompile(`serves FHIR R4 at (https?://\S+)/fhir`)
 
 // announced begins the last line of what the server says when it listens.
 const announced = "No authorization is configured"

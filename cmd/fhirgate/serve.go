@@ -18,25 +18,30 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fhirgate/fhirgate/fhir/server/operation"
 	"github.com/fhirgate/fhirgate/fhir/server/rest"
 )
 
 // settings are the settings of serve.
 type settings struct {
-	listen         string
-	insecureListen bool
-	data           string
-	existing       bool // the data folder must have a store: none is made
-	mongodb        string
-	mongodbPool    int
-	mongodbTimeout time.Duration
-	baseURL        string
-	trustProxy     bool
-	origins        []string
+	listen           string
+	insecureListen   bool
+	tlsCert          string
+	tlsKey           string
+	data             string
+	existing         bool // the data folder must have a store: none is made
+	mongodb          string
+	mongodbPool      int
+	mongodbTimeout   time.Duration
+	baseURL          string
+	trustProxy       bool
+	origins          []string
+	messageEndpoints []string
 
 	validate          choice
 	schemaDir         string
 	integrity         bool
+	allowPurge        bool
 	zone              zone
 	conditionalDelete choice
 	handling          choice
@@ -84,6 +89,8 @@ func newServe(p *program) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	f.BoolVar(&s.insecureListen, "insecure-listen", false, "allow an address that other machines can reach; anyone who can reach it can read and change all records")
+	f.StringVar(&s.tlsCert, "tls-cert", "", "`file` with the server's certificate and its chain (PEM), for HTTPS; read again when it changes")
+	f.StringVar(&s.tlsKey, "tls-key", "", "`file` with the private key of --tls-cert (PEM)")
 	f.StringVar(&s.data, "data", "fhirgate-data", "`folder` of the data; created if it is missing")
 	f.StringVar(&s.mongodb, "mongodb", "", "`URI` of a MongoDB replica set or sharded cluster, 6.0 or later, that holds the data instead of a folder")
 	f.IntVar(&s.mongodbPool, "mongodb-pool", 100, "maximum number of connections to each MongoDB server; maxPoolSize in the URI overrides it")
@@ -91,8 +98,10 @@ func newServe(p *program) *cobra.Command {
 	f.StringVar(&s.baseURL, "base-url", "", "`URL` that links in responses start with, for example https://example.org/fhir; default is the address that the client used")
 	f.BoolVar(&s.trustProxy, "trust-proxy", false, "take the address that the client used from Forwarded and X-Forwarded-* headers")
 	f.StringSliceVar(&s.origins, "cors-origins", []string{"http://localhost:*", "http://127.0.0.1:*"}, "`origins` of web pages that may read responses and write; * for all")
+	f.StringSliceVar(&s.messageEndpoints, "message-endpoints", nil, "`URLs` below which responses to asynchronous messages may be sent, for example https://example.org/fhir; none by default")
 	f.Var(&s.validate, "validate", "validation of writes against the base specification")
 	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file per resource type (Patient.json)")
+	f.BoolVar(&s.allowPurge, "allow-purge", false, "let anyone who can reach the server erase patients for good (Patient/[id]/$purge)")
 	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")
 	f.Var(&s.conditionalDelete, "conditional-delete", "whether a conditional delete with several matches fails (single) or deletes them all (multiple)")
 	f.Var(&s.handling, "handling", "what an unknown search parameter does where the client's Prefer header does not say: strict refuses the request, lenient ignores the parameter and says so in the Bundle")
@@ -130,6 +139,10 @@ func serve(ctx context.Context, p *program, s *settings) error {
 	}
 	defer ln.Close()
 	log := newLogger(p, s.logLevel.value, s.logFormat.value)
+	cert, err := newCertificate(s.tlsCert, s.tlsKey, log)
+	if err != nil {
+		return err
+	}
 	gw, err := newGateway(ctx, s, ln.Addr().String(), log)
 	if err != nil {
 		return err
@@ -179,7 +192,12 @@ func serve(ctx context.Context, p *program, s *settings) error {
 	go collectGarbage(collected)
 	srv := rest.NewServer(f, s.requestTimeout, log)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	run := srv.Serve
+	if cert != nil {
+		srv.Handler, srv.TLSConfig = strict(f), cert.config()
+		run = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+	}
+	go func() { failed <- run(ln) }()
 	for {
 		select {
 		case err := <-failed:
@@ -202,9 +220,17 @@ func serve(ctx context.Context, p *program, s *settings) error {
 	}
 }
 
+// scheme is that of the server's own URLs.
+func (s *settings) scheme() string {
+	if s.tlsCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
 // announce says where the server listens and where the data is.
 func announce(p *program, s *settings, address net.Addr, place string) {
-	fmt.Fprintf(p.stdout, "fhirgate %s serves FHIR R4 at http://%s/fhir\nThe data is in %s\n", release(), address, place)
+	fmt.Fprintf(p.stdout, "fhirgate %s serves FHIR R4 at %s://%s/fhir\nThe data is in %s\n", release(), s.scheme(), address, place)
 	if s.insecureListen {
 		fmt.Fprintln(p.stdout, "No authorization is configured: anyone who can reach this address can read and change all records.")
 	} else {
@@ -274,6 +300,11 @@ func (s *settings) check() error {
 	for _, o := range s.origins {
 		if u, err := url.Parse(strings.TrimSuffix(o, ":*")); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
 			return fmt.Errorf("--cors-origins must be origins such as https://app.example.org or http://localhost:*, or *, but one is %q", o)
+		}
+	}
+	for _, e := range s.messageEndpoints {
+		if _, err := operation.ParseEndpoint(e); err != nil {
+			return fmt.Errorf("--message-endpoints must be URLs of http or https with a host, and without a query, but one is %q", e)
 		}
 	}
 	host, port, err := net.SplitHostPort(s.listen)

@@ -67,6 +67,9 @@ func (r *reader) end(ctx context.Context) {
 
 // session returns ctx with the reader's session, without which a read would see another moment.
 func (r *reader) session(ctx context.Context) context.Context {
+	if r.tx != nil && r.tx.transaction {
+		r.tx.sends(ctx)
+	}
 	return mongo.NewSessionContext(ctx, r.sess)
 }
 

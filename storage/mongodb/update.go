@@ -44,11 +44,14 @@ type tx struct {
 	puts    map[fhir.Key]*put // what this Update has put, sent or not
 	pending []*put            // not sent yet, in order
 	reindex []reindexing
+	erased  map[fhir.Key]bool
 	metas   map[string][]byte
 	guards  map[string]bool
 	// seen are the documents that were read outside of a transaction; nil for those that were not there.
 	seen        map[fhir.Key]bson.Raw
 	transaction bool
+	// ends are the ends of the contexts that commands of the transaction were sent with.
+	ends []<-chan struct{}
 }
 
 var (
@@ -147,7 +150,7 @@ func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err
 	t.now = s.tick()
 	defer func() {
 		if t.transaction && err != nil {
-			t.sess.AbortTransaction(context.WithoutCancel(ctx))
+			t.rollBack(ctx, err)
 		}
 		t.end(ctx)
 	}()

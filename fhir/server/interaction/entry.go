@@ -69,8 +69,7 @@ func (s *Service) readEntries(ctx context.Context, q BundleRequest) ([]*bundleEn
 		return nil, nil
 	}
 	if n := list.Len(); n > s.opt.MaxBundleEntries {
-		return nil, &fhir.Error{Kind: fhir.KindTooLarge, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTooLong, ID: fhir.IDBundleEntries,
-			Text: fmt.Sprintf("the Bundle has %d entries; this server takes %d at once", n, s.opt.MaxBundleEntries), Expression: "Bundle.entry"}}}
+		return nil, errEntries(n, s.opt.MaxBundleEntries)
 	}
 	all := make([]bundleEntry, list.Len())
 	entries := make([]*bundleEntry, 0, list.Len())
@@ -82,6 +81,12 @@ func (s *Service) readEntries(ctx context.Context, q BundleRequest) ([]*bundleEn
 		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// errEntries refuses a Bundle of more entries than are taken at once.
+func errEntries(n, most int) error {
+	return &fhir.Error{Kind: fhir.KindTooLarge, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueTooLong, ID: fhir.IDBundleEntries,
+		Text: fmt.Sprintf("the Bundle has %d entries; this server takes %d at once", n, most), Expression: "Bundle.entry"}}}
 }
 
 func badEntry(id fhir.IssueID, text, where string) error {

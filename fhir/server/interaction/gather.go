@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
+	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
@@ -33,4 +34,20 @@ func (s *Service) Local(base, reference string) (key fhir.Key, version string, o
 	}
 	_, version, _ = strings.Cut(rest, "/_history/")
 	return key, version, true
+}
+
+// Find returns the first resources of a type that parameters find, in their order, and whether there are more. The parameters are those of a search; a
+// sort is among them.
+func (s *Service) Find(ctx context.Context, base, typ string, parameters []search.Pair, limit int) (records []storage.Record, more bool, err error) {
+	err = s.reading(ctx, func(r storage.Reader) error {
+		p, err := s.parseSearch(ctx, r, SearchRequest{Base: base, Types: []string{typ}, Path: typ, Parameters: parameters})
+		if err != nil {
+			return err
+		}
+		p.count, p.total = limit, search.TotalNone
+		got, err := s.pageOf(ctx, r, &p)
+		records, more = got.matches, got.found.after
+		return err
+	})
+	return records, more, failure("search", fhir.Key{Type: typ}, err)
 }

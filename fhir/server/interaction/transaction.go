@@ -20,6 +20,11 @@ import (
 // Update; and inside the Update it is looked up again. Where the store has changed in between, all of it is done again.
 func (s *Service) transaction(ctx context.Context, q BundleRequest, entries []*bundleEntry, whole error) (Bundle, error) {
 	t := &transaction{Service: s, request: q, entries: entries, whole: whole}
+	return t.run(ctx)
+}
+
+// run performs the transaction.
+func (t *transaction) run(ctx context.Context) (Bundle, error) {
 	t.check()
 	t.scan(ctx)
 	plan, err := t.firstPlan(ctx)
@@ -36,8 +41,8 @@ func (s *Service) transaction(ctx context.Context, q BundleRequest, entries []*b
 			return Bundle{}, err
 		}
 		if found == nil {
-			s.wrote(ctx, t.results...)
-			return s.replies("transaction-response", q.Base, t.moment, t.replies), nil
+			t.wrote(ctx, t.results...)
+			return t.Service.replies("transaction-response", t.request.Base, t.moment, t.replies), nil
 		}
 		plan = found
 	}
@@ -54,7 +59,10 @@ type transaction struct {
 	entries []*bundleEntry
 	// whole is what is wrong with the Bundle itself.
 	whole error
-	names entryNames
+	// before, where not nil, comes first in the Update, and after, where not nil, writes something more behind the entries.
+	before func(ctx context.Context, tx storage.Tx) error
+	after  func(ctx context.Context, tx storage.Tx) (Result, error)
+	names  entryNames
 	// base is the server's, with a slash, where an entry is named below it; then references of other entries may be relative to it.
 	base string
 	// references are the conditional references of all entries, by their text.
@@ -194,6 +202,11 @@ func (t *transaction) attempt(ctx context.Context, plan *resolution) (other *res
 		return nil, err
 	}
 	err = t.update(ctx, func(tx storage.Tx) error {
+		if t.before != nil {
+			if err := t.before(ctx, tx); err != nil {
+				return err
+			}
+		}
 		if t.conditional() {
 			if err := t.guard(ctx, tx); err != nil {
 				return err
@@ -210,7 +223,12 @@ func (t *transaction) attempt(ctx context.Context, plan *resolution) (other *res
 				return errAgain
 			}
 		}
-		return t.apply(ctx, tx, plan)
+		if err := t.apply(ctx, tx, plan); err != nil || t.after == nil {
+			return err
+		}
+		res, err := t.after(ctx, tx)
+		t.results = append(t.results, res)
+		return err
 	})
 	if errors.Is(err, errAgain) {
 		return other, nil
@@ -329,7 +347,7 @@ func (t *transaction) removeAll(ctx context.Context, tx storage.Tx, keys []fhir.
 
 // patchIn patches key inside of tx, where the current version can't change any more.
 func (t *transaction) patchIn(ctx context.Context, tx storage.Tx, key fhir.Key, e *bundleEntry) (Result, error) {
-	cur, err := tx.Get(ctx, key)
+	cur, err := t.patchable(ctx, tx, key)
 	if err != nil {
 		return Result{}, err
 	}

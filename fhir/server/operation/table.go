@@ -7,28 +7,42 @@ import (
 
 // Service is what the operations need of the interactions; *interaction.Service is one.
 type Service interface {
-	Assembler
+	Summarizer
+	Messenger
 	Indexer
-	Knower
 	Newester
-	Walker
+	Grapher
 	Patcher
+	Purger
+}
+
+// Options set what the operations do where a site decides.
+type Options struct {
+	// Endpoints are the bases of the URLs that response messages may be sent to; none for no asynchronous messages.
+	Endpoints []string
 }
 
 // Table returns the operations that are served, by name.
-func Table(s Service, reg *definition.Registry) []interaction.Operation {
+func Table(s Service, reg *definition.Registry, opt Options) []interaction.Operation {
 	return []interaction.Operation{
 		Convert(reg),
+		Diff(s, reg),
 		Document(s, reg),
 		Everything(s, reg),
 		FHIRPath(s, reg),
 		Find(s, reg),
+		Graph(s, reg),
 		GraphQL(s, reg),
 		LastN(s, reg),
 		Meta(s, reg),
 		MetaAdd(s, reg),
 		MetaDelete(s, reg),
+		ProcessMessage(s, reg, opt.Endpoints),
+		Purge(s),
+		PurgeStatus(s),
 		ReindexStatus(s),
+		Stats(s, reg),
+		Summary(s),
 		Versions(reg),
 	}
 }

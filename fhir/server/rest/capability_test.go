@@ -17,20 +17,28 @@ type capabilities struct {
 	Software                                      struct{ Name, Version string }
 	Implementation                                struct{ Description, URL string }
 	Rest                                          []struct {
-		Mode     string
-		Resource []struct {
+		Mode          string
+		Documentation string
+		Resource      []struct {
 			Type, Profile, Versioning, ConditionalDelete string
-			Interaction                                  []struct{ Code string }
+			Interaction                                  []declaredCode
 			SearchInclude, SearchRevInclude              []string
-			SearchParam                                  []struct{ Name, Definition, Type string }
-			Operation                                    []struct{ Name, Definition string }
+			SearchParam                                  []declaredParameter
+			Operation                                    []declaredOperation
 		}
-		Interaction []struct{ Code string }
-		SearchParam []struct{ Name, Definition, Type string }
-		Operation   []struct{ Name, Definition string }
+		Interaction []declaredCode
+		SearchParam []declaredParameter
+		Operation   []declaredOperation
 		Compartment []string
 	}
 }
+
+// What a CapabilityStatement declares: interactions, search parameters and operations.
+type (
+	declaredCode      struct{ Code string }
+	declaredParameter struct{ Name, Definition, Type string }
+	declaredOperation struct{ Name, Definition string }
+)
 
 func TestCapabilityStatementSaysWhatIsServed(t *testing.T) {
 	s := newServer(t, func(c *rest.Config) { c.BaseURL = "https://fhir.example.org/fhir" })

@@ -57,7 +57,7 @@ func newConfigOf(t testing.TB, store storage.Store, validator *validation.Valida
 		t.Fatal(err)
 	}
 	t.Cleanup(service.Close)
-	return rest.Config{Service: service, Registry: reg, Search: parameters, Operations: operation.Table(service, reg)}
+	return rest.Config{Service: service, Registry: reg, Search: parameters, Operations: operation.Table(service, reg, operation.Options{})}
 }
 
 // newValidating returns the configuration of a server that holds writes to base validation.

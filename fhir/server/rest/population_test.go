@@ -183,7 +183,7 @@ func populated(t testing.TB, p population, store storage.Store) *rest.Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(service.Close)
-	h, err := rest.New(rest.Config{Service: service, Registry: reg, Search: parameters, Operations: operation.Table(service, reg), Version: "test"})
+	h, err := rest.New(rest.Config{Service: service, Registry: reg, Search: parameters, Operations: operation.Table(service, reg, operation.Options{}), Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

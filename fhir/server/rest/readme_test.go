@@ -102,6 +102,9 @@ func supported(c capabilities, routes []interaction.Route) string {
 	for _, url := range r.Compartment {
 		compartments = append(compartments, url[strings.LastIndexByte(url, '/')+1:])
 	}
+	_, shown, _ := strings.Cut(r.Documentation, "The definitions of R4 (")
+	shown, _, _ = strings.Cut(shown, ")")
+	row("Definitions of R4, to read and search", shown)
 	row("Compartments", strings.Join(compartments, ", "))
 	for _, o := range r.Operation {
 		onTypes = append(onTypes, "`$"+o.Name+"`")
@@ -116,7 +119,7 @@ func supported(c capabilities, routes []interaction.Route) string {
 }
 
 // codes joins the codes of interactions.
-func codes(list []struct{ Code string }) string {
+func codes(list []declaredCode) string {
 	var out []string
 	for _, i := range list {
 		out = append(out, i.Code)

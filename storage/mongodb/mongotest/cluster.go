@@ -27,6 +27,9 @@ func (c *Cluster) URI(db string) string {
 	return "mongodb://" + strings.Join(hosts, ",") + "/" + db + "?replicaSet=" + c.Name
 }
 
+// Address returns the host and port of member i.
+func (c *Cluster) Address(i int) string { return c.members[i].addr }
+
 // Primary returns the index of the member that is primary; -1 where none is.
 func (c *Cluster) Primary() int {
 	for i, m := range c.members {

@@ -4,16 +4,9 @@
 //
 // A test binary starts at most one shared set of one member, at its first need, and takes a database of its own for each test. Tests of
 // failure start a set of three with Start and kill members as they like. Members end with the test binary.
-//
-// # Decisions
-//
-// 1. A real server, no stand-in (2026-11-23). Context: what breaks an engine on MongoDB is what the server does (multikey bounds, write
-// conflicts, elections). Choice: run mongod. Consequence: without one the tests skip and say how to give one; in CI (CI=true) that is a
-// failure.
 package mongotest
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -23,9 +16,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 // patience is how long is waited for what comes in a moment on a machine with nothing else to do.
@@ -40,7 +30,8 @@ var shared struct {
 	err     error
 }
 
-// URI returns the connection string of an empty database on the shared set; the database is dropped when t ends. It skips t where there is
+// URI returns the connection string of an empty database on the shared set; the database is dropped when t ends, which fails t where it
+// has left a transaction open. It skips t where there is
 // neither FHIRGATE_TEST_MONGODB nor a mongod on the PATH, and fails it for that in CI.
 func URI(t testing.TB) string {
 	t.Helper()
@@ -76,14 +67,9 @@ func URI(t testing.TB) string {
 	u.Path = "/" + name
 	uri := u.String()
 	t.Cleanup(func() {
-		c, err := mongo.Connect(options.Client().ApplyURI(uri))
-		if err != nil {
-			return
+		if err := drop(uri, name, idleFor); err != nil {
+			t.Error(err)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		c.Database(name).Drop(ctx)
-		c.Disconnect(ctx)
 	})
 	return uri
 }

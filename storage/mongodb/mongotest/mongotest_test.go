@@ -4,7 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 func TestFoldersOfRunningTestsAreNotSwept(t *testing.T) {
@@ -53,5 +59,36 @@ func TestSetOfThreeElectsAgainAfterThePrimaryIsKilled(t *testing.T) {
 func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
 	if a, b := URI(t), URI(t); a == b {
 		t.Fatalf("twice the same database: %s", a)
+	}
+}
+
+func TestATransactionThatATestLeavesIsNamedAndEnded(t *testing.T) {
+	c := Start(t, 1)
+	if err := c.SetParameter("transactionLifetimeLimitSeconds", 3600); err != nil {
+		t.Fatal(err)
+	}
+	client, err := mongo.Connect(options.Client().ApplyURI(c.URI("left")).SetAppName("forgetful"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := client.StartSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.StartTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Database("left").Collection("c").InsertOne(mongo.NewSessionContext(t.Context(), session), bson.D{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Disconnect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := drop(c.URI("left"), "left", time.Second); err == nil || !strings.Contains(err.Error(), "left a transaction") || !strings.Contains(err.Error(), "forgetful") {
+		t.Errorf("%v", err)
+	}
+	c.AwaitNoTransaction(t)
+	if err := drop(c.URI("left"), "left", time.Second); err != nil {
+		t.Errorf("what is gone: %v", err)
 	}
 }
