@@ -177,7 +177,7 @@ func TestSizes(t *testing.T) {
 
 func TestEveryFlagIsAVariableAndAKey(t *testing.T) {
 	values := map[string]string{"string": "x", "bool": "true", "int": "7", "duration": "7s", "stringSlice": "x", "stringArray": "x", "size": "7MiB", "zone": "Europe/Berlin",
-		"off|base": "off", "single|multiple": "multiple", "strict|lenient": "lenient", "debug|info|warn|error": "info"}
+		"off|base": "off", "single|multiple": "multiple", "strict|lenient": "lenient", "debug|info|warn|error": "info", "text|json": "json"}
 	tried := 0
 	for _, c := range newRoot(&program{}).Commands() {
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
