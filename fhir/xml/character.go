@@ -2,7 +2,9 @@ package xml
 
 import (
 	"bytes"
+	"encoding/binary"
 	"html"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -158,10 +160,7 @@ func appendJSONRune(dst []byte, r rune) []byte {
 // appendJSONBytes appends checked characters to a JSON string as they are, but for line ends, which are line feeds in XML.
 func appendJSONBytes(dst, b []byte) []byte {
 	for len(b) > 0 {
-		j := 0
-		for j < len(b) && class[b[j]]&(isBreak|isQuoted) == 0 {
-			j++
-		}
+		j := plainText(b)
 		dst = append(dst, b[:j]...)
 		if j < len(b) {
 			c := b[j]
@@ -179,49 +178,21 @@ func appendJSONBytes(dst, b []byte) []byte {
 	return dst
 }
 
-// special marks the bytes that an attribute's value does not hold as they are, or that need a look.
-var special = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c < ' ' || c == '&' || c == '<' || c == '>' || c == '"' || c == 0xef
-	}
-	return t
-}()
-
-// appendAttribute appends s as an attribute's value, without quotes. ok is false where s has a character that XML cannot have.
-func appendAttribute(dst []byte, s string) (_ []byte, ok bool) {
-	start := 0
-	for i := 0; i < len(s); i++ {
-		if !special[s[i]] {
-			continue
-		}
-		if s[i] == 0xef {
-			if r, _ := utf8.DecodeRuneInString(s[i:]); !isChar(r) {
-				return dst, false
-			}
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		start = i + 1
-		switch s[i] {
-		case '&':
-			dst = append(dst, "&amp;"...)
-		case '<':
-			dst = append(dst, "&lt;"...)
-		case '>':
-			dst = append(dst, "&gt;"...)
-		case '"':
-			dst = append(dst, "&quot;"...)
-		case '\t':
-			dst = append(dst, "&#9;"...)
-		case '\n':
-			dst = append(dst, "&#10;"...)
-		case '\r':
-			dst = append(dst, "&#13;"...)
-		default:
-			return dst, false
+// plainText returns the offset of the first byte of b that a JSON string does not hold as it is; len(b) where there is none.
+func plainText(b []byte) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^(ones*'"'), w^(ones*'\\')
+		if m := ((w-ones*' ')&^w | (quote-ones)&^quote | (slash-ones)&^slash) & tops; m != 0 {
+			return i + bits.TrailingZeros64(m)/8
 		}
 	}
-	return append(dst, s[start:]...), true
+	for i < len(b) && class[b[i]]&(isBreak|isQuoted) == 0 {
+		i++
+	}
+	return i
 }
 
 // isJSONNumber reports whether b is a number in JSON's grammar.

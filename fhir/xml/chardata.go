@@ -12,6 +12,10 @@ import (
 // text reads characters up to the next markup.
 func (s *scanner) text(b []byte) (int, error) {
 	t := &s.tok
+	if n := plainValue(b); n > 0 && n < len(b) && b[n] == '<' {
+		t.kind, t.blank = text, !notBlank(b[:n])
+		return n, nil
+	}
 	var mask byte
 	i := 0
 	for i < len(b) && b[i] != '<' {

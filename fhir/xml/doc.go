@@ -10,8 +10,9 @@
 // ends. What comes out is parsed like any JSON, so validation, limits and storage know nothing of XML. Decimals keep their digits, narratives
 // are copied character by character, comments outside of narratives are dropped.
 //
-// The writer takes a parsed resource and writes elements in the order of the definitions, whatever the order of the JSON. What XML cannot hold
-// or the definitions do not know is an error that names the element.
+// The writer reads the JSON once and writes elements as their members come, without a tree. The order of the elements is that of the definitions:
+// where members have another order, the pieces of the output change places at the end of their object. What XML cannot hold or the definitions do
+// not know is an error that names the element.
 //
 // The scanner accepts no document type, no processing instruction and no entity but the five of XML. Nothing outside the document is read,
 // and nothing in it expands.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -249,7 +250,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q is read as %s: %v", src, json, err)
 		}
-		doc, err := r4.AppendXML(nil, r, Options{})
+		doc, err := r4.AppendXML(nil, r.Raw(), Options{})
 		if err != nil {
 			t.Fatalf("%q is read as %s, which is not written: %v", src, json, err)
 		}
@@ -269,13 +270,20 @@ func FuzzWrite(f *testing.F) {
 	f.Add([]byte(`{"resourceType":"Patient","name":[{"given":["A",null],"_given":[null,{"id":"x"}]}],"text":{"div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>&nbsp;</p></div>"}}`))
 	f.Add([]byte(`{"resourceType":"Observation","contained":[{"resourceType":"Patient","gender":"\u0009\"<&"}],"valueQuantity":{"value":1.00}}`))
 	f.Add([]byte(`{"resourceType":"Patient","text":{"div":"<div></div></text><text>"}}`))
+	f.Add([]byte(`{"_gender":{"id":"x"},"name":[{"_given":[null,{"id":"x"}],"use":"old","given":["A",null]}],"gender":"male","resourceType":"Patient"}`))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		r, err := fhir.ParseResource(src, fhir.Limits{})
 		if err != nil {
+			r4.AppendXML(nil, src, Options{}) // it ends, with an error or not
 			return
 		}
 		for _, opt := range []Options{{}, {Pretty: true}} {
-			doc, err := r4.AppendXML(nil, r, opt)
+			doc, err := r4.AppendXML(nil, src, opt)
+			// The order of members changes nothing.
+			other, otherErr := r4.AppendXML(nil, shuffled(nil, r.Node, rand.New(rand.NewPCG(1, uint64(len(src))))), opt)
+			if !bytes.Equal(other, doc) || (otherErr == nil) != (err == nil) {
+				t.Fatalf("%s is written as %s %v, and in another order as %s %v", src, doc, err, other, otherErr)
+			}
 			if err != nil {
 				if e := new(fhir.Error); !errors.As(err, &e) || e.Kind != fhir.KindUnprocessable {
 					t.Fatalf("an error of no kind: %v", err)

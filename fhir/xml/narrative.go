@@ -16,9 +16,24 @@ const declaration = ` xmlns="` + xhtmlURI + `"`
 // markup copies an element of XHTML from a scanner, up to its end.
 type markup struct {
 	s *scanner
-	// write takes the pieces of the copy.
-	write func([]byte)
-	fail  func(id fhir.IssueID, text string) error
+	// out takes the copy: as it is, or where d is set as a part of that decoder's JSON string.
+	out *[]byte
+	d   *decoder
+}
+
+func (m *markup) write(b []byte) {
+	if m.d != nil {
+		*m.out = appendJSONBytes(*m.out, b)
+	} else {
+		*m.out = append(*m.out, b...)
+	}
+}
+
+func (m *markup) fail(id fhir.IssueID, text string) error {
+	if m.d != nil {
+		return m.d.fail(id, text)
+	}
+	return m.s.fail(0, id, text)
 }
 
 // element copies the element that begins with the start tag t.
@@ -156,7 +171,7 @@ func (m *markup) end(t *token) {
 // narrative reads the div with the start tag t and writes it as a JSON string.
 func (d *decoder) narrative(t *token) error {
 	d.out = append(d.out, '"')
-	m := markup{s: d.s, fail: d.fail, write: func(b []byte) { d.out = appendJSONBytes(d.out, b) }}
+	m := markup{s: d.s, d: d, out: &d.out}
 	if err := m.element(t); err != nil {
 		return err
 	}

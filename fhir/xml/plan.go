@@ -1,7 +1,9 @@
 package xml
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"sync"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -37,37 +39,75 @@ func New(reg *definition.Registry) *Format { return &Format{reg: reg} }
 
 // plan is what both directions know of a type.
 type plan struct {
-	name     string
-	children map[string]*child // by name, which is the same in JSON and XML
-	sequence []*child          // in order
+	name string
+	// tag begins an element of a resource and end ends it.
+	tag, end string
+	resource bool // a resource type
+	// members are the names of JSON, which are those of XML too, and the siblings of primitives. slots finds them: the place of a name among
+	// members, counted from 1, is in the slot of its hash or in one of those that follow; at 0 there are no more. A quarter of the slots is used.
+	members []named
+	slots   []uint16
+	shift   uint8
 }
 
-// find returns the child with a name. It mostly is last, or one of the next ones.
-func (p *plan) find(name []byte, last *child) *child {
-	i := 0
-	if last != nil {
-		i = last.position
-	}
-	for end := min(i+6, len(p.sequence)); i < end; i++ {
-		if c := p.sequence[i]; len(c.name) == len(name) && c.name == string(name) {
-			return c
-		}
-	}
-	return p.children[string(name)]
+// named is what a member's name stands for.
+type named struct {
+	name    string
+	c       *child
+	sibling bool // the name is that of a primitive's sibling
 }
 
-// named is find for a string.
-func (p *plan) named(name string, last *child) *child {
-	i := 0
-	if last != nil {
-		i = last.position
-	}
-	for end := min(i+6, len(p.sequence)); i < end; i++ {
-		if c := p.sequence[i]; c.name == name {
-			return c
+// lookup returns what a member's name stands for; no child where the definitions have none of this name.
+func (p *plan) lookup(name []byte) named {
+	mask := len(p.slots) - 1
+	for i := int(hash(name) >> p.shift); ; i++ {
+		k := p.slots[i&mask]
+		if k == 0 {
+			return named{}
+		}
+		if m := &p.members[k-1]; m.name == string(name) {
+			return *m
 		}
 	}
-	return p.children[name]
+}
+
+// child returns the child of a name.
+func (p *plan) child(name []byte) *child {
+	if m := p.lookup(name); !m.sibling {
+		return m.c
+	}
+	return nil
+}
+
+// hash mixes the ends of a name, in which the names of a type differ. The best bits are the upper ones.
+func hash(name []byte) uint64 {
+	n := len(name)
+	key := uint64(n)
+	switch {
+	case n >= 8:
+		key += binary.LittleEndian.Uint64(name) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(name[n-8:]), 29)
+	case n >= 4:
+		key += uint64(binary.LittleEndian.Uint32(name)) | uint64(binary.LittleEndian.Uint32(name[n-4:]))<<32
+	case n > 0:
+		key += uint64(name[0])<<8 | uint64(name[n/2])<<16 | uint64(name[n-1])<<24
+	}
+	return key * 0x9e3779b97f4a7c15
+}
+
+// index fills the slots.
+func (p *plan) index() {
+	size, width := 8, 3
+	for size < 4*len(p.members) {
+		size, width = 2*size, width+1
+	}
+	p.slots, p.shift = make([]uint16, size), uint8(64-width)
+	for k := range p.members {
+		i := int(hash([]byte(p.members[k].name)) >> p.shift)
+		for p.slots[i] != 0 {
+			i = (i + 1) & (size - 1)
+		}
+		p.slots[i] = uint16(k + 1)
+	}
 }
 
 // holds says what an element is in JSON.
@@ -86,16 +126,18 @@ const (
 type child struct {
 	name string
 	// order is the position of the element in its type. The names of a choice have the same.
-	order    int
-	position int // in the sequence of its plan
-	repeat   bool
-	choice   bool
+	order  int
+	rank   int // order for the writer: attributes are first
+	repeat bool
+	choice bool
 	// attribute is set for what XML writes as an attribute: the id of an element and the url of an extension.
 	attribute bool
 	holds     holds
 	plan      *plan // of the type; nil for a resource, whose type is named inside
 	// member and sibling begin its JSON: `"name":` and `"_name":`.
 	member, sibling string
+	// tag begins its element, tagValue that of a primitive with a value, and end ends it.
+	tag, tagValue, end string
 }
 
 // primitive reports whether the element's value is an attribute of its tag.
@@ -121,22 +163,28 @@ func compile(t *definition.Type, plans map[*definition.Type]*plan) *plan {
 	if p := plans[t]; p != nil {
 		return p
 	}
-	p := &plan{name: t.Name, children: make(map[string]*child, len(t.Elements))}
+	p := &plan{name: t.Name, tag: "<" + t.Name, end: "</" + t.Name + ">", resource: t.Kind == definition.KindResource}
 	plans[t] = p
 	for order, e := range t.Elements {
 		for i := range e.Types {
 			ref := &e.Types[i]
 			c := &child{name: ref.JSON, order: order, repeat: e.Max != 1, choice: e.Choice, holds: holdsOf(ref.Type),
-				member: `"` + ref.JSON + `":`, sibling: `"_` + ref.JSON + `":`}
+				member: `"` + ref.JSON + `":`, sibling: `"_` + ref.JSON + `":`,
+				tag: "<" + ref.JSON, tagValue: "<" + ref.JSON + ` value="`, end: "</" + ref.JSON + ">"}
 			c.attribute = e.Name == "id" && t.Kind != definition.KindResource || e.Name == "url" && t.Is("Extension")
 			if c.holds != resource {
 				c.plan = compile(ref.Type, plans)
 			}
-			c.position = len(p.sequence)
-			p.children[ref.JSON] = c
-			p.sequence = append(p.sequence, c)
+			if c.rank = order + 1; !c.attribute {
+				c.rank += openRank
+			}
+			p.members = append(p.members, named{ref.JSON, c, false})
+			if c.primitive() {
+				p.members = append(p.members, named{"_" + ref.JSON, c, true})
+			}
 		}
 	}
+	p.index()
 	return p
 }
 

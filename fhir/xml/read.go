@@ -2,6 +2,7 @@ package xml
 
 import (
 	"io"
+	"sync"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
@@ -10,8 +11,9 @@ import (
 // what is not well-formed, a document type, processing instructions and entities, other namespaces than FHIR's and XHTML's, text outside of
 // the narrative, elements and attributes that the definitions do not know, and elements that are out of order or repeat where they must not.
 func (f *Format) AppendJSON(dst []byte, r io.Reader, lim Limits) ([]byte, error) {
-	d := decoder{f: f, s: newScanner(r, lim), out: dst}
-	defer d.s.release()
+	d := newDecoder(f, r, lim)
+	defer d.release()
+	d.out = dst
 	if err := d.document(); err != nil {
 		return nil, err
 	}
@@ -21,8 +23,15 @@ func (f *Format) AppendJSON(dst []byte, r io.Reader, lim Limits) ([]byte, error)
 // WriteJSON is AppendJSON for a writer. Its memory is bounded by a chunk, and by the largest tag of the document. What was read before an error
 // may have been written.
 func (f *Format) WriteJSON(w io.Writer, r io.Reader, lim Limits) error {
-	d := decoder{f: f, s: newScanner(r, lim), w: w, out: make([]byte, 0, 2*chunk)}
-	defer d.s.release()
+	d := newDecoder(f, r, lim)
+	defer d.release()
+	room := rooms.Get().(*[]byte)
+	d.w, d.out = w, (*room)[:0]
+	defer func() {
+		if *room = d.out; cap(d.out) <= 4*chunk {
+			rooms.Put(room)
+		}
+	}()
 	err := d.document()
 	if err == nil {
 		_, err = w.Write(d.out)
@@ -39,6 +48,25 @@ type decoder struct {
 	// held counts the primitives whose siblings are being read: what is in out may be taken back.
 	held int
 	path []step
+}
+
+// decoders are decoders whose paths are used again, and rooms memory for the JSON between two writes.
+var (
+	decoders = sync.Pool{New: func() any { return new(decoder) }}
+	rooms    = sync.Pool{New: func() any { b := make([]byte, 0, 2*chunk); return &b }}
+)
+
+func newDecoder(f *Format, r io.Reader, lim Limits) *decoder {
+	d := decoders.Get().(*decoder)
+	d.f, d.s = f, newScanner(r, lim)
+	return d
+}
+
+// release gives the decoder and its scanner back. Nothing of them is used afterwards.
+func (d *decoder) release() {
+	d.s.release()
+	*d = decoder{path: d.path[:0]}
+	decoders.Put(d)
 }
 
 // step is an element on the way to the one being read.
@@ -162,7 +190,7 @@ func (d *decoder) content(p *plan, first bool) error {
 			}
 			return nil
 		}
-		c := p.find(t.local, last)
+		c := p.child(t.local)
 		if err := d.allowed(p, t, c, last); err != nil {
 			return err
 		}
@@ -248,7 +276,7 @@ func (d *decoder) element(c *child, t *token, l *list) error {
 		if a.declares() {
 			continue
 		}
-		ac := c.plan.children[string(a.local)]
+		ac := c.plan.child(a.local)
 		if len(a.prefix) > 0 || ac == nil || !ac.attribute {
 			return d.fail(fhir.IDXMLAttribute, "the element "+c.name+" has no attribute "+short(a.local))
 		}
@@ -299,11 +327,11 @@ func (d *decoder) primitive(c *child, t *token, l *list) error {
 	for i := range t.attrs {
 		a := &t.attrs[i]
 		switch {
-		case a.declares():
 		case len(a.prefix) == 0 && string(a.local) == "value":
 			value = a
 		case len(a.prefix) == 0 && string(a.local) == "id":
 			id = a
+		case a.declares():
 		default:
 			return d.fail(fhir.IDXMLAttribute, "the element "+c.name+" has no attribute "+short(a.local))
 		}

@@ -148,17 +148,35 @@ func TestWriting(t *testing.T) {
 			head + `<Patient` + ns + `><text><div xmlns="http://www.w3.org/1999/xhtml">a&#160;b</div></text></Patient>`},
 		{"a narrative without its namespace", `{"resourceType":"Patient","text":{"div":"<div><p title=\"x\">a</p></div>"}}`,
 			head + `<Patient` + ns + `><text><div xmlns="http://www.w3.org/1999/xhtml"><p title="x">a</p></div></text></Patient>`},
+		{"siblings apart from their values", `{"resourceType":"Patient","_gender":{"id":"g"},"active":true,"gender":"male","_birthDate":{"id":"b"},"name":[{"_given":[null,{"id":"x"}],"family":"F","given":["A",null],"_family":{"id":"f"}}]}`,
+			head + `<Patient` + ns + `><active value="true"/><name><family value="F" id="f"/><given value="A"/><given id="x"/></name><gender value="male" id="g"/><birthDate id="b"/></Patient>`},
+		{"lists of siblings that are shorter and longer", `{"resourceType":"Patient","name":[{"given":["A","B"],"_given":[{"id":"x"}]},{"_given":[{"id":"x"},{"id":"y"}],"given":["A"]},{"given":[],"family":"F"}]}`,
+			head + `<Patient` + ns + `><name><given value="A" id="x"/><given value="B"/></name><name><given value="A" id="x"/><given id="y"/></name><name><family value="F"/></name></Patient>`},
+		{"an id behind the content", `{"resourceType":"Patient","extension":[{"valueDecimal":1.00,"url":"u","id":"i"}]}`,
+			head + `<Patient` + ns + `><extension id="i" url="u"><valueDecimal value="1.00"/></extension></Patient>`},
+		{"white space and escapes in names", "\xef\xbb\xbf{ \"gend\\u0065r\" : \"male\" ,\n\t\"resourceTyp\\u0065\" : \"Patient\" }", head + `<Patient` + ns + `><gender value="male"/></Patient>`},
 		{"an empty resource", `{"resourceType":"Patient"}`, head + `<Patient` + ns + `/>`},
 	} {
-		got, err := r4.AppendXML(nil, resourceOf(t, []byte(c.json)), Options{})
+		got, err := r4.AppendXML(nil, []byte(c.json), Options{})
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s:\n got %s %v\nwant %s", c.name, got, err, c.want)
 		}
 	}
-	got, err := r4.AppendXML(nil, resourceOf(t, []byte(`{"resourceType":"Patient","contained":[{"resourceType":"Device","id":"d"}],"_gender":{"extension":[{"url":"x"}]}}`)), Options{Pretty: true})
+	got, err := r4.AppendXML(nil, []byte(`{"resourceType":"Patient","contained":[{"resourceType":"Device","id":"d"}],"_gender":{"extension":[{"url":"x"}]}}`), Options{Pretty: true})
 	want := header + "\n<Patient" + ns + ">\n  <contained>\n    <Device>\n      <id value=\"d\"/>\n    </Device>\n  </contained>\n  <gender>\n    <extension url=\"x\"/>\n  </gender>\n</Patient>\n"
 	if err != nil || string(got) != want {
 		t.Errorf("indented: got %s %v", got, err)
+	}
+}
+
+// TestWritingWhatIsNoJSON holds the writer to an error of the parser.
+func TestWritingWhatIsNoJSON(t *testing.T) {
+	const whole = `{"resourceType":"Patient","name":[{"given":["A",null],"_given":[null,{"id":"x"}]}],"text":{"div":"<div>\u00e9</div>"},"active":true}`
+	for n := range len(whole) {
+		var e *fhir.Error
+		if _, err := r4.AppendXML(nil, []byte(whole[:n]), Options{}); !errors.As(err, &e) || e.Kind != fhir.KindInvalid {
+			t.Errorf("%s: %v", whole[:n], err)
+		}
 	}
 }
 
@@ -176,7 +194,16 @@ func TestWritingRefuses(t *testing.T) {
 		{`{"resourceType":"Patient","language":"\u0001"}`, "Patient.language"},
 		{`{"resourceType":"Patient","language":"\uffff"}`, "Patient.language"},
 		{`{"resourceType":"Patient","contained":[1]}`, "Patient.contained[0]"},
-		{`{"resourceType":"Patient","name":[{"given":[null]}]}`, ""},
+		{`{"resourceType":"Patient","name":[{"given":[null]}]}`, "Patient.name[0].given[0]"},
+		{`{"resourceType":"Patient","gender":null}`, "Patient.gender"},
+		{`{"resourceType":"Patient","gender":null,"_gender":null}`, "Patient.gender"},
+		{`{"resourceType":"Patient","name":[{"given":["x",null],"_given":[{"id":"x"}]}]}`, "Patient.name[0].given[1]"},
+		{`{"resourceType":"Patient","name":[{"given":"x"}]}`, "Patient.name[0].given"},
+		{`{"resourceType":"Patient","name":[{"given":[["x"]]}]}`, "Patient.name[0].given[0]"},
+		{`{"resourceType":"Patient","name":[{"_given":{}}]}`, "Patient.name[0]._given"},
+		{`{"resourceType":"Patient","name":[{"_id":{"id":"x"}}]}`, "Patient.name[0]._id"},
+		{`{"resourceType":"Patient","deceasedDateTime":"2020","active":true,"deceasedBoolean":true}`, "Patient.deceasedBoolean"},
+		{`{"active":true,"resourceType":"Patient","contained":[{"id":"x"}]}`, "Patient.contained[0]"},
 		{`{"resourceType":"Patient","text":{"div":"<div></div></text>"}}`, "Patient.text.div"},
 		{`{"resourceType":"Patient","text":{"div":"<div>"}}`, "Patient.text.div"},
 		{`{"resourceType":"Patient","text":{"div":"<p/>"}}`, "Patient.text.div"},
@@ -184,7 +211,7 @@ func TestWritingRefuses(t *testing.T) {
 		{`{"resourceType":"Patient","text":{"div":"<div>&spam;</div>"}}`, "Patient.text.div"},
 		{`{"resourceType":"Patient","text":{"div":"<div xmlns=\"urn:x\"/>"}}`, "Patient.text.div"},
 	} {
-		got, err := r4.AppendXML(nil, resourceOf(t, []byte(c.json)), Options{})
+		got, err := r4.AppendXML(nil, []byte(c.json), Options{})
 		var e *fhir.Error
 		if !errors.As(err, &e) || e.Kind != fhir.KindUnprocessable || e.Issues[0].ID != fhir.IDXMLUnrepresentable || e.Issues[0].Expression != c.expression {
 			t.Errorf("%s: got %s %+v, want expression %s", c.json, got, e, c.expression)

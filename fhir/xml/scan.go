@@ -150,15 +150,20 @@ var errMore = fmt.Errorf("more")
 
 func newScanner(r io.Reader, lim Limits) *scanner {
 	s := scanners.Get().(*scanner)
-	*s = scanner{r: r, buf: s.buf, lim: lim.withDefaults(), names: s.names[:0], open: s.open[:0], spaces: s.spaces[:0], bindings: s.bindings[:0],
-		tok: token{attrs: s.tok.attrs[:0]}}
+	s.reset()
+	s.r, s.lim = r, lim.withDefaults()
 	return s
 }
 
-// within begins anew with the text of a narrative, which is all in the buffer.
-func (s *scanner) within(text string) {
-	*s = scanner{buf: append(s.buf[:0], text...), end: len(text), lim: Limits{}.withDefaults(), begun: true, ended: true, entities: true,
-		names: s.names[:0], open: s.open[:0], spaces: s.spaces[:0], bindings: s.bindings[:0], tok: token{attrs: s.tok.attrs[:0]}}
+// reset forgets everything but room that can be used again.
+func (s *scanner) reset() {
+	*s = scanner{buf: s.buf, names: s.names[:0], open: s.open[:0], spaces: s.spaces[:0], bindings: s.bindings[:0], tok: token{attrs: s.tok.attrs[:0]}}
+}
+
+// within begins anew with the text of a narrative, and keeps it.
+func (s *scanner) within(text []byte) {
+	s.reset()
+	s.buf, s.end, s.lim, s.begun, s.ended, s.entities = text, len(text), Limits{}.withDefaults(), true, true, true
 }
 
 // scanners are scanners whose buffers are used again.
@@ -227,9 +232,13 @@ func (s *scanner) fill() {
 
 // forget counts the lines and columns of bytes that leave the buffer.
 func (s *scanner) forget(b []byte) {
+	// LastIndexByte looks at single bytes, so it must find one soon.
 	if n := bytes.Count(b, []byte{'\n'}); n > 0 {
 		s.line += n
 		s.column = 0
+		for ; n > 0 && n < 10; n-- {
+			b = b[bytes.IndexByte(b, '\n')+1:]
+		}
 		b = b[bytes.LastIndexByte(b, '\n')+1:]
 	}
 	s.column += runes(b)

@@ -2,7 +2,9 @@ package xml
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 
 	"github.com/fhirgate/fhirgate/fhir"
 )
@@ -49,6 +51,10 @@ func (s *scanner) start(b []byte) (int, error) {
 		return 0, s.fail(0, fhir.IDXMLSyntax, "a second root element begins")
 	}
 	t.kind, t.empty, t.attrs = startTag, false, t.attrs[:0]
+	if n := s.plainTag(b); n > 0 {
+		return n, nil
+	}
+	t.empty, t.attrs = false, t.attrs[:0]
 	var err error
 	var n int
 	if t.prefix, t.local, n, err = s.name(b[1:], 1); err != nil {
@@ -94,6 +100,57 @@ func (s *scanner) start(b []byte) (int, error) {
 		return 0, s.fail(0, fhir.IDXMLDepth, fmt.Sprintf("nested deeper than %d", s.lim.Depth))
 	}
 	return i, s.enter(b[1:t.afterName], declared)
+}
+
+// plainTag reads a start tag of the two forms that nearly all have, <name> and <name value="plain"/>, inside of the root, and returns its length.
+// Whatever is not so is 0, and start reads it: plainTag accepts nothing that start would not, and sees the same in it.
+func (s *scanner) plainTag(b []byte) int {
+	i := 1
+	for i < len(b) && class[b[i]]&isName != 0 {
+		i++
+	}
+	const value = ` value="`
+	depth := len(s.open)
+	if i == 1 || i > maxNameLength || i+len(value) >= len(b) || notNameStart(b[1]) || depth == 0 || depth >= s.lim.Depth {
+		return 0
+	}
+	t := &s.tok
+	t.prefix, t.local, t.ns, t.afterName = nil, b[1:i], s.spaces[depth-1], i
+	if b[i] == '>' {
+		s.open = append(s.open, len(s.names))
+		s.names = append(s.names, t.local...)
+		s.spaces = append(s.spaces, t.ns)
+		return i + 1
+	}
+	if string(b[i:i+len(value)]) != value {
+		return 0
+	}
+	name := b[i+1 : i+len(value)-2]
+	i += len(value)
+	n := plainValue(b[i:])
+	if i+n+2 >= len(b) || b[i+n] != '"' || b[i+n+1] != '/' || b[i+n+2] != '>' {
+		return 0
+	}
+	// An empty element declares nothing and has nothing in it, so it is not entered.
+	t.empty = true
+	t.attrs = append(t.attrs, attribute{local: name, value: b[i : i+n : i+n]})
+	return i + n + 3
+}
+
+// plainValue returns how many bytes at the beginning of b are ASCII that stands for itself in XML and JSON: no quotes, no markup, no escapes, no
+// control characters.
+func plainValue(b []byte) int {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		if m := specialBytes(w) | w&0x8080808080808080; m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	for i < len(b) && class[b[i]]&^(isName|isBlank) == 0 && b[i] != '>' {
+		i++
+	}
+	return i
 }
 
 // attribute reads an attribute at b[i:] and returns where it ends.

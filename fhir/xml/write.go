@@ -1,7 +1,7 @@
 package xml
 
 import (
-	"io"
+	"bytes"
 	"sync"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -15,85 +15,72 @@ type Options struct {
 
 const header = `<?xml version="1.0" encoding="UTF-8"?>`
 
-// AppendXML appends the document of a resource. What XML cannot hold is an *fhir.Error of KindUnprocessable that names the element: elements that
-// the definitions do not know, a value whose JSON is not that of its type, characters that XML does not have, and a narrative that is not one
-// well-formed div.
-func (f *Format) AppendXML(dst []byte, r fhir.Resource, opt Options) ([]byte, error) {
-	e := newEncoder(f, opt)
+// maxWritten bounds the nesting of objects that are written. What Parse accepts has fewer.
+const maxWritten = 500
+
+// AppendXML appends the document of a resource, which is given as the JSON that fhir.ParseResource accepts. What XML cannot hold is an *fhir.Error
+// of KindUnprocessable that names the element: elements that the definitions do not know, a value whose JSON is not that of its type, characters
+// that XML does not have, and a narrative that is not one well-formed div. Of other bytes the result is an error or a document of no use.
+func (f *Format) AppendXML(dst, resource []byte, opt Options) ([]byte, error) {
+	e := encoders.Get().(*encoder)
 	defer e.release()
-	e.out = dst
-	if err := e.document(r); err != nil {
-		return nil, err
+	e.f, e.pretty, e.out = f, opt.Pretty, dst
+	e.src = bytes.TrimPrefix(resource, []byte("\xef\xbb\xbf"))
+	if err := e.document(); err != nil {
+		return nil, e.explained(err)
 	}
 	return e.out, nil
 }
 
-// WriteXML is AppendXML for a writer. It holds no more than a chunk and the largest element of the document. Some of the document may have been
-// written before an error.
-func (f *Format) WriteXML(w io.Writer, r fhir.Resource, opt Options) error {
-	e := newEncoder(f, opt)
-	defer e.release()
-	e.w, e.out = w, make([]byte, 0, 2*chunk)
-	err := e.document(r)
-	if err == nil {
-		_, err = w.Write(e.out)
-	}
-	return err
-}
-
-// encoder writes the XML of a tree.
+// encoder writes the XML of JSON in one pass over its bytes.
 type encoder struct {
 	f      *Format
-	w      io.Writer
+	src    []byte
+	i      int // what of src comes next
 	out    []byte
 	pretty bool
-	// members is a stack of the members of the objects that are being written.
-	members []member
+	// parts is a stack of the members of the objects that are being written.
+	parts []part
+	// scratch is room for parts that change places, and for the text of a narrative.
+	scratch []byte
 	// div reads the narratives, one after the other.
 	div scanner
 }
 
-// encoders are encoders whose stacks are used again.
+// encoders are encoders whose room is used again.
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-func newEncoder(f *Format, opt Options) *encoder {
-	e := encoders.Get().(*encoder)
-	e.f, e.pretty = f, opt.Pretty
-	return e
-}
-
-// release gives the stack back; it keeps no tree.
+// release gives the room back; it keeps nothing of a resource that is reachable.
 func (e *encoder) release() {
-	members := e.members[:cap(e.members)]
-	clear(members)
-	div := scanner{buf: e.div.buf, names: e.div.names, open: e.div.open, spaces: e.div.spaces, bindings: e.div.bindings, tok: token{attrs: e.div.tok.attrs}}
-	if *e = (encoder{members: members[:0], div: div}); cap(members) <= 1000 && cap(div.buf) <= 4*chunk {
+	e.f, e.src, e.i, e.out, e.parts = nil, nil, 0, nil, e.parts[:0]
+	e.div.buf = nil
+	if cap(e.parts) <= 1000 && cap(e.scratch) <= 4*chunk {
 		encoders.Put(e)
 	}
 }
 
-// member is an element of an object: the value, and for primitives the sibling.
-type member struct {
-	c        *child
-	val, sib fhir.Node
+// next skips white space and returns the byte that follows; 0 at the end.
+func (e *encoder) next() byte {
+	for e.i < len(e.src) {
+		if c := e.src[e.i]; c > ' ' {
+			return c
+		}
+		e.i++
+	}
+	return 0
 }
 
-func (e *encoder) document(r fhir.Resource) error {
+func (e *encoder) document() error {
 	e.out = append(e.out, header...)
 	if !e.pretty {
 		e.out = append(e.out, '\n')
 	}
-	err := e.resource(r.Node, 0)
+	e.next()
+	err := e.resource(0)
 	if e.pretty {
 		e.out = append(e.out, '\n')
 	}
 	return err
-}
-
-// fail is the error of a node that XML cannot hold.
-func fail(n fhir.Node, text string) error {
-	return &fhir.Error{Kind: fhir.KindUnprocessable, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueStructure, ID: fhir.IDXMLUnrepresentable,
-		Text: "the resource cannot be written as XML: " + text, Expression: n.Path()}}}
 }
 
 // line begins a line where the document is indented.
@@ -107,230 +94,258 @@ func (e *encoder) line(depth int) {
 	}
 }
 
-func (e *encoder) flush() error {
-	if e.w == nil || len(e.out) < chunk {
-		return nil
+func (e *encoder) resource(depth int) error {
+	if e.next() != '{' {
+		return e.bad(e.i, "a resource is an object")
 	}
-	_, err := e.w.Write(e.out)
-	e.out = e.out[:0]
-	return err
-}
-
-func (e *encoder) resource(n fhir.Node, depth int) error {
-	if n.Kind() != fhir.Object {
-		return fail(n, "a resource is an object")
-	}
-	rt := n.Get("resourceType")
-	p := e.f.plan([]byte(rt.Text()))
+	p := e.f.plan(e.resourceType())
 	if p == nil {
-		return fail(n, "the type of a resource is unknown")
+		return e.bad(e.i, "the type of a resource is unknown")
 	}
 	e.line(depth)
-	e.out = append(append(e.out, '<'), p.name...)
+	e.out = append(e.out, p.tag...)
 	if depth == 0 {
 		e.out = append(e.out, ` xmlns="`+fhirURI+`"`...)
 	}
-	return e.object(n, p, p.name, depth)
+	return e.object(p, p.end, depth)
 }
 
 // object writes the attributes and children of an object, the rest of its start tag and its end tag. The tag's name is written.
-func (e *encoder) object(n fhir.Node, p *plan, name string, depth int) error {
-	base := len(e.members)
-	if err := e.collect(n, p); err != nil {
-		return err
+//
+// Members are written as they come, and each is noted as a part. Where they are not in the order of the definitions, the parts change places at
+// the end. A primitive and its sibling are one part: the one that comes first waits where it cannot be written without the other.
+func (e *encoder) object(p *plan, end string, depth int) error {
+	if depth > maxWritten {
+		return e.bad(e.i, "the resource is nested too deeply")
 	}
-	end := len(e.members)
-	i := base
-	for ; i < end && e.members[i].c.attribute; i++ {
-		if err := e.attribute(e.members[i]); err != nil {
+	o := object{base: len(e.parts), start: len(e.out), depth: depth}
+	e.i++
+	for c := e.next(); c != '}'; {
+		m, err := e.name(p)
+		if err != nil {
+			return err
+		}
+		if m.c != nil {
+			if err := e.member(&o, m); err != nil {
+				return err
+			}
+		} else {
+			e.skip() // resourceType
+		}
+		if c = e.next(); c == ',' {
+			e.i++
+			c = e.next()
+		} else if c != '}' {
+			return e.bad(e.i, "an object does not end")
+		}
+	}
+	e.i++
+	if o.waiting > 0 {
+		if err := e.settle(&o); err != nil {
 			return err
 		}
 	}
-	if i == end {
+	if o.disordered {
+		if err := e.order(&o); err != nil {
+			return err
+		}
+	}
+	e.parts = e.parts[:o.base]
+	if !o.opened {
 		e.out = append(e.out, '/', '>')
-		e.members = e.members[:base]
 		return nil
 	}
-	e.out = append(e.out, '>')
-	for ; i < end; i++ {
-		if err := e.member(e.members[i], depth+1); err != nil {
-			return err
-		}
-	}
-	e.members = e.members[:base]
 	e.line(depth)
-	e.out = append(append(append(e.out, '<', '/'), name...), '>')
-	return e.flush()
-}
-
-// collect pushes the members of an object in the order of the definitions, attributes first.
-func (e *encoder) collect(n fhir.Node, p *plan) error {
-	base := len(e.members)
-	var last *child
-	for m := n.First(); m.Valid(); m = m.Next() {
-		name := m.Name()
-		sibling := false
-		c := p.named(name, last)
-		if c == nil {
-			if name == "resourceType" && p == e.f.resources[p.name] {
-				continue
-			}
-			if sibling = len(name) > 1 && name[0] == '_'; sibling {
-				c = p.children[name[1:]]
-			}
-			if c == nil || !c.primitive() {
-				return fail(m, "the definitions have no such element")
-			}
-		}
-		last = c
-		at := -1
-		for i := len(e.members) - 1; i >= base; i-- {
-			if o := e.members[i].c; o == c {
-				at = i
-			} else if o.order == c.order {
-				return fail(m, "an element of several types has more than one value")
-			}
-		}
-		if at < 0 {
-			at = len(e.members)
-			e.members = append(e.members, member{c: c})
-		}
-		if sibling {
-			e.members[at].sib = m
-		} else {
-			e.members[at].val = m
-		}
-	}
-	// Elements are mostly in order.
-	for i := base + 1; i < len(e.members); i++ {
-		for j := i; j > base && e.members[j].before(e.members[j-1]); j-- {
-			e.members[j], e.members[j-1] = e.members[j-1], e.members[j]
-		}
-	}
+	e.out = append(e.out, end...)
 	return nil
 }
 
-func (m member) before(o member) bool {
-	if m.c.attribute != o.c.attribute {
-		return m.c.attribute
+// name reads the name of a member and the colon. What it names has no child for the type of a resource.
+func (e *encoder) name(p *plan) (named, error) {
+	if e.next() != '"' {
+		return named{}, e.bad(e.i, "an object has no name for a value")
 	}
-	return m.c.order < o.c.order
+	from := e.i + 1
+	n := bytes.IndexByte(e.src[from:], '"')
+	if n < 0 {
+		return named{}, e.bad(e.i, "a name does not end")
+	}
+	m := p.lookup(e.src[from : from+n])
+	e.i = from + n + 1
+	if m.c == nil {
+		name := e.src[from : from+n]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			e.i = from - 1
+			e.skip()
+			name = appendUnescaped(nil, e.src[from:e.i-1])
+			m = p.lookup(name)
+		}
+		if m.c == nil && !(p.resource && string(name) == "resourceType") {
+			if e.next() == ':' {
+				e.i++
+			}
+			e.next()
+			return named{}, e.bad(e.i, "the definitions have no such element")
+		}
+	}
+	if e.next() != ':' {
+		return named{}, e.bad(e.i, "a name has no value")
+	}
+	e.i++
+	e.next()
+	return m, nil
 }
 
-// attribute writes a member as an attribute.
-func (e *encoder) attribute(m member) error {
-	if m.sib.Valid() {
-		return fail(m.sib, "an attribute has no extensions")
+// open ends the start tag where that was not done, because a child follows.
+func (e *encoder) open(o *object) {
+	if !o.opened {
+		o.opened = true
+		at := len(e.out)
+		e.out = append(e.out, '>')
+		e.parts = append(e.parts, part{rank: openRank, at: at, end: at + 1})
 	}
-	e.out = append(append(append(e.out, ' '), m.c.name...), '=', '"')
-	if err := e.text(m.val); err != nil {
+}
+
+// member writes a member, whose value comes next.
+func (e *encoder) member(o *object, m named) error {
+	c := m.c
+	if c.primitive() && (m.sibling || c.rank <= o.last || o.waiting > 0 || c.repeat || e.next() == 'n') {
+		return e.irregular(o, m)
+	}
+	o.follows(c)
+	if !c.attribute {
+		e.open(o)
+	}
+	k := len(e.parts)
+	e.parts = append(e.parts, part{c: c, rank: c.rank, at: len(e.out), val: e.i})
+	var err error
+	switch {
+	case c.attribute:
+		err = e.attribute(c)
+	case c.primitive():
+		err = e.regular(o, c, k)
+	default:
+		err = e.structure(c, o.depth+1)
+	}
+	e.parts[k].end = len(e.out)
+	return err
+}
+
+func (e *encoder) attribute(c *child) error {
+	e.out = append(append(append(e.out, ' '), c.name...), '=', '"')
+	if err := e.text(); err != nil {
 		return err
 	}
 	e.out = append(e.out, '"')
 	return nil
 }
 
-// text writes the characters of a primitive.
-func (e *encoder) text(n fhir.Node) error {
-	if k := n.Kind(); k != fhir.String && k != fhir.Number && k != fhir.Bool {
-		return fail(n, "the value is not a primitive")
+// regular writes a primitive that does not repeat and comes in order, with its sibling where that follows.
+func (e *encoder) regular(o *object, c *child, k int) error {
+	e.line(o.depth + 1)
+	if e.next() == '[' {
+		return e.bad(e.i, "the element does not repeat")
 	}
-	var ok bool
-	if e.out, ok = appendAttribute(e.out, n.Text()); !ok {
-		return fail(n, "the text has a character that XML does not have")
+	e.out = append(e.out, c.tagValue...)
+	if err := e.text(); err != nil {
+		return err
 	}
+	if i, s := e.i, c.sibling; i+len(s) < len(e.src) && e.src[i] == ',' && e.src[i+2] == '_' && string(e.src[i+1:i+1+len(s)]) == s {
+		e.i += 1 + len(s)
+		e.next()
+		e.parts[k].sib = e.i
+		e.out = append(e.out, '"')
+		return e.extended(c, o.depth+1)
+	}
+	e.out = append(e.out, '"', '/', '>')
 	return nil
 }
 
-// member writes the elements of a member.
-func (e *encoder) member(m member, depth int) error {
-	if !m.c.repeat {
-		if m.val.Kind() == fhir.Array || m.sib.Kind() == fhir.Array {
-			return fail(m.val, "the element does not repeat")
-		}
-		return e.element(m.c, m.val, m.sib, depth)
+// extended writes the rest of a primitive's element from its sibling, which comes next.
+func (e *encoder) extended(c *child, depth int) error {
+	if e.next() != '{' {
+		return e.bad(e.i, "the value is not an object")
 	}
-	if m.val.Valid() && m.val.Kind() != fhir.Array || m.sib.Valid() && m.sib.Kind() != fhir.Array {
-		return fail(m.val, "the element repeats, so its value is an array")
+	return e.object(c.plan, c.end, depth)
+}
+
+// structure writes the elements of a member that is not a primitive.
+func (e *encoder) structure(c *child, depth int) error {
+	isArray := e.next() == '['
+	switch {
+	case !c.repeat && isArray:
+		return e.bad(e.i, "the element does not repeat")
+	case !c.repeat:
+		return e.element(c, depth)
+	case !isArray:
+		return e.bad(e.i, "the element repeats, so its value is an array")
 	}
-	val, sib := m.val.First(), m.sib.First()
-	for val.Valid() || sib.Valid() {
-		if err := e.element(m.c, val, sib, depth); err != nil {
+	e.i++
+	for b := e.next(); b != ']'; {
+		if err := e.element(c, depth); err != nil {
 			return err
 		}
-		val, sib = val.Next(), sib.Next()
+		var err error
+		if b, err = e.comma(); err != nil {
+			return err
+		}
 	}
+	e.i++
 	return nil
 }
 
-// element writes one element.
-func (e *encoder) element(c *child, val, sib fhir.Node, depth int) error {
+// comma passes the comma behind an item, and returns what follows.
+func (e *encoder) comma() (byte, error) {
+	b := e.next()
+	if b == ',' {
+		e.i++
+		b = e.next()
+	} else if b != ']' {
+		return 0, e.bad(e.i, "an array does not end")
+	}
+	return b, nil
+}
+
+// element writes one element that is not a primitive.
+func (e *encoder) element(c *child, depth int) error {
+	e.line(depth)
 	if c.holds == narrative {
-		e.line(depth)
-		return e.narrative(val)
+		return e.narrative()
+	}
+	if e.next() != '{' {
+		return e.bad(e.i, "the value is not an object")
+	}
+	e.out = append(e.out, c.tag...)
+	if c.holds != resource {
+		return e.object(c.plan, c.end, depth)
+	}
+	e.out = append(e.out, '>')
+	if err := e.resource(depth + 1); err != nil {
+		return err
 	}
 	e.line(depth)
-	e.out = append(append(e.out, '<'), c.name...)
-	switch {
-	case c.primitive():
-		return e.primitive(c, val, sib, depth)
-	case val.Kind() != fhir.Object:
-		return fail(val, "the value is not an object")
-	case c.holds == resource:
-		e.out = append(e.out, '>')
-		if err := e.resource(val, depth+1); err != nil {
-			return err
-		}
-		e.line(depth)
-		e.out = append(append(append(e.out, '<', '/'), c.name...), '>')
-		return e.flush()
-	}
-	return e.object(val, c.plan, c.name, depth)
-}
-
-// primitive writes the rest of a primitive's element.
-func (e *encoder) primitive(c *child, val, sib fhir.Node, depth int) error {
-	if val.Kind() == fhir.Null {
-		val = fhir.Node{}
-	}
-	if sib.Kind() == fhir.Null {
-		sib = fhir.Node{}
-	}
-	if !val.Valid() && !sib.Valid() {
-		return fail(val, "the element "+c.name+" has null where it has no extension")
-	}
-	if val.Valid() {
-		e.out = append(e.out, ` value="`...)
-		if err := e.text(val); err != nil {
-			return err
-		}
-		e.out = append(e.out, '"')
-	}
-	if !sib.Valid() {
-		e.out = append(e.out, '/', '>')
-		return nil
-	}
-	if sib.Kind() != fhir.Object {
-		return fail(sib, "the value is not an object")
-	}
-	return e.object(sib, c.plan, c.name, depth)
+	e.out = append(e.out, c.end...)
+	return nil
 }
 
 // narrative writes a div as it is. What is not one well-formed div of XHTML is an error: it could change the document around it.
-func (e *encoder) narrative(n fhir.Node) error {
-	if n.Kind() != fhir.String {
-		return fail(n, "a narrative is a string")
+func (e *encoder) narrative() error {
+	at := e.i
+	if e.next() != '"' {
+		return e.bad(at, "a narrative is a string")
 	}
+	e.skip()
+	e.scratch = appendUnescaped(e.scratch[:0], e.src[at+1:max(e.i-1, at+1)])
 	s := &e.div
-	s.within(n.Text())
+	s.within(e.scratch)
+	m := markup{s: s, out: &e.out}
 	failed := func(err error) error {
 		text := "the narrative is not one well-formed div"
 		if fe, ok := err.(*fhir.Error); ok && len(fe.Issues) > 0 {
 			text += ": " + fe.Issues[0].Text
 		}
-		return fail(n, text)
+		return e.bad(at, text)
 	}
-	m := markup{s: s, write: func(b []byte) { e.out = append(e.out, b...) }, fail: func(id fhir.IssueID, text string) error { return s.fail(0, id, text) }}
 	for {
 		t, err := s.next()
 		switch {

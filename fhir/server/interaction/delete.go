@@ -35,6 +35,11 @@ func (s *Service) remove(ctx context.Context, tx storage.Tx, key fhir.Key, c Con
 	if err := c.check(cur, false); err != nil {
 		return Result{}, err
 	}
+	if cur.Version == 0 {
+		if err := s.refuseDefinition(key); err != nil {
+			return Result{}, err
+		}
+	}
 	if !exists(cur) {
 		cur.Key = key
 		return Result{Action: Unchanged, Record: cur}, nil

@@ -26,7 +26,7 @@ func (p *page) keep(n int, back bool) {
 // stays always, with all that it includes.
 func (s *Service) fill(ctx context.Context, r storage.Reader, found *page, p *searching) (matches, included []storage.Record, err error) {
 	back := p.place.back
-	if matches, err = s.matches(ctx, r, found, back); err != nil {
+	if matches, err = s.matches(ctx, s.matched(r, p), found, back); err != nil {
 		return nil, nil, err
 	}
 	for {
@@ -34,7 +34,7 @@ func (s *Service) fill(ctx context.Context, r storage.Reader, found *page, p *se
 		if len(matches) == 1 {
 			room = pagesAtMost * s.opt.PageBytes
 		}
-		included, err = s.include(ctx, r, p, matches, room)
+		included, err = s.include(ctx, s.named(r, p), p, matches, room)
 		if !errors.Is(err, errCrowded) {
 			return matches, included, err
 		}

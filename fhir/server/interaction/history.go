@@ -73,6 +73,7 @@ func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryReques
 		hq.Until = p.until.Add(-time.Microsecond)
 	}
 	if q.Key != (fhir.Key{}) {
+		r = s.specification.Beside(r)
 		newest, err := current(ctx, r, q.Key)
 		if err != nil {
 			return Bundle{}, err
@@ -90,6 +91,9 @@ func (s *Service) history(ctx context.Context, r storage.Reader, q HistoryReques
 	var more, kept bool
 	if p.cursor != "" {
 		kept, err = s.atMark(ctx, place.mark, func(then storage.Reader) (err error) {
+			if q.Key != (fhir.Key{}) {
+				then = s.specification.Beside(then)
+			}
 			records, more, err = s.versions(ctx, then, hq, p, typ)
 			return err
 		})
@@ -119,7 +123,7 @@ func (s *Service) renderHistory(self, binding string, p historyParameters, place
 		a.version(base, records[i])
 	}
 	if len(p.issues) > 0 {
-		a.told(strings.TrimPrefix(self, base+"/"), fhir.AppendOutcome(nil, p.issues))
+		a.historyOutcome(strings.TrimPrefix(self, base+"/"), fhir.AppendOutcome(nil, p.issues))
 	}
 	return a.done()
 }

@@ -40,7 +40,7 @@ func (s *Service) markedPage(ctx context.Context, then, now storage.Reader, p se
 	var rows []search.Row
 	after := p.place.place()
 	for limit := p.count + 1; len(rows) <= p.count; limit = min(2*limit, mostLooked) {
-		more, err := p.finding.find(ctx, then, after, p.place.back, limit)
+		more, err := p.finding.find(ctx, s.matched(then, &p), after, p.place.back, limit)
 		if err != nil {
 			return page{}, nil, nil, err
 		}
@@ -48,7 +48,7 @@ func (s *Service) markedPage(ctx context.Context, then, now storage.Reader, p se
 		for i := range more {
 			keys[i] = more[i].Key
 		}
-		there, err := living(ctx, now, keys)
+		there, err := living(ctx, s.matched(now, &p), keys)
 		if err != nil {
 			return page{}, nil, nil, err
 		}
@@ -70,7 +70,7 @@ func (s *Service) markedPage(ctx context.Context, then, now storage.Reader, p se
 	for i := range included {
 		keys[i] = included[i].Key
 	}
-	there, err := living(ctx, now, keys)
+	there, err := living(ctx, s.named(now, &p), keys)
 	included = slices.DeleteFunc(included, func(rec storage.Record) bool { return !there[rec.Key] })
 	return found, matches, included, err
 }

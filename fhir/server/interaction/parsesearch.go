@@ -13,17 +13,23 @@ import (
 // lookedUp is the search.Finder with which reading the parameters of a search looks up what canonicals name. It tells what that cost where the
 // search is explained.
 type lookedUp struct {
-	reader  storage.Reader
+	reader storage.Reader
+	// named has what canonicals may name, where that is more than what reader shows; nil for the same.
+	named   storage.Reader
 	explain bool
 	plan    search.Plan
 }
 
 // Find implements search.Finder.
 func (l *lookedUp) Find(ctx context.Context, q search.Query) ([]search.Row, error) {
-	if !l.explain {
-		return l.reader.Find(ctx, q)
+	reader := l.reader
+	if l.named != nil {
+		reader = l.named
 	}
-	rows, plan, err := l.reader.Explain(ctx, q)
+	if !l.explain {
+		return reader.Find(ctx, q)
+	}
+	rows, plan, err := reader.Explain(ctx, q)
 	plan.Steps = nil // Canonicals tells what it does, in fewer steps
 	add(&l.plan, plan)
 	return rows, err
@@ -37,12 +43,15 @@ func (s *Service) parse(ctx context.Context, l *lookedUp, types []string, pairs 
 		l.plan = search.Plan{}
 		terms, canonicals := s.terminologyOf(ctx, l.reader), search.NewCanonicals(ctx, l)
 		opt.Terminology, opt.Canonicals, opt.Base = terms, canonicals, baseIn(ctx)
+		site := &lookedUp{reader: l.reader, explain: l.explain} // ids that stand alone are those of the site's resources
+		stored := search.NewCanonicals(ctx, site)
 		if ids {
-			opt.IDs = canonicals
+			opt.IDs = stored
 		}
 		req, issues, err := s.parameters.Parse(types, pairs, opt)
+		add(&l.plan, site.plan)
 		l.plan.Steps = append(l.plan.Steps, canonicals.Steps()...)
-		if err := cmp.Or(canonicals.Err(), terms.Err()); err != nil {
+		if err := cmp.Or(canonicals.Err(), stored.Err(), terms.Err()); err != nil {
 			return req, issues, err
 		}
 		holds, fault := s.custom.Holds(ctx, l.reader, known, dependsOnCustom(req, issues, err))

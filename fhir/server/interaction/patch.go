@@ -55,7 +55,7 @@ func (s *Service) patch(ctx context.Context, p Patch, c Conditions, find func(st
 		if err != nil {
 			return err
 		}
-		cur, err = r.Get(ctx, key)
+		cur, err = s.patchable(ctx, r, key)
 		return failure("patch", key, err)
 	})
 	for range patchAttempts {

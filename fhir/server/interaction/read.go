@@ -17,7 +17,7 @@ func (s *Service) Read(ctx context.Context, key fhir.Key) (storage.Record, error
 	}
 	var rec storage.Record
 	err := s.reading(ctx, func(r storage.Reader) (err error) {
-		rec, err = r.Get(ctx, key)
+		rec, err = s.specification.Beside(r).Get(ctx, key)
 		return err
 	})
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Service) VRead(ctx context.Context, key fhir.Key, version string) (stor
 	}
 	var rec storage.Record
 	err := s.reading(ctx, func(r storage.Reader) (err error) {
-		rec, err = vread(ctx, r, key, version)
+		rec, err = vread(ctx, s.specification.Beside(r), key, version)
 		return err
 	})
 	return rec, failure("vread", key, err)

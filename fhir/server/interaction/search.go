@@ -34,7 +34,7 @@ func (s *Service) search(ctx context.Context, r storage.Reader, q SearchRequest)
 		return Bundle{}, err
 	}
 	if p.request.ContainedAlone {
-		if got.contained, err = s.containedMatches(ctx, r, &p, got.matches); err != nil {
+		if got.contained, err = s.containedMatches(ctx, s.matched(r, &p), &p, got.matches); err != nil {
 			return Bundle{}, err
 		}
 		got.matches = nil
@@ -69,12 +69,12 @@ func (s *Service) pageOf(ctx context.Context, r storage.Reader, p *searching) (g
 		})
 		if !kept && err == nil {
 			var changed bool
-			if got.found, changed, err = s.laterPage(ctx, r, p.finding, p.count, p.place); changed {
+			if got.found, changed, err = s.laterPage(ctx, s.matched(r, p), p.finding, p.count, p.place); changed {
 				p.issues = append(p.issues, s.changedSince())
 			}
 		}
 	default:
-		got.found, err = firstPage(ctx, r, p.finding, p.count)
+		got.found, err = firstPage(ctx, s.matched(r, p), p.finding, p.count)
 	}
 	if err != nil {
 		return got, err
@@ -86,12 +86,12 @@ func (s *Service) pageOf(ctx context.Context, r storage.Reader, p *searching) (g
 			return got, err
 		}
 		p.issues = append(p.issues, versions...)
-		if p.place.total, counted, err = total(ctx, r, *p, got.found); err != nil {
+		if p.place.total, counted, err = total(ctx, s.matched(r, p), *p, got.found); err != nil {
 			return got, err
 		}
 	}
 	if p.explain {
-		if got.plan, err = explain(ctx, r, p, counted); err != nil {
+		if got.plan, err = explain(ctx, s.matched(r, p), p, counted); err != nil {
 			return got, err
 		}
 	}

@@ -34,6 +34,8 @@ type searching struct {
 	explain bool
 	// looked is what was looked up to read the parameters, where the search is explained.
 	looked search.Plan
+	// definitions says whether the search finds and names definitions of R4.
+	definitions definitions
 	// cursor is the text of the request's cursor; "" where it has none.
 	cursor string
 	// place is where the page starts: that of the cursor, or the beginning at this moment. later is set where the cursor leads to a place.
@@ -99,9 +101,12 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 	if q.Compartment != (fhir.Key{}) && len(types) == 0 {
 		types = s.parameters.CompartmentTypes(q.Compartment.Type)
 	}
-	looked := &lookedUp{reader: r, explain: p.explain}
+	if err := p.definitions.read(pairs); err != nil {
+		return err
+	}
+	looked := &lookedUp{reader: r, explain: p.explain, named: s.named(r, p)}
 	req, issues, err := s.parse(ctx, looked, types, pairs, p.cursor == "" || p.posted && !p.later, search.ParseOptions{
-		Lenient: q.Lenient, Now: p.place.moment, Ignore: []string{cursorParameter, explainParameter},
+		Lenient: q.Lenient, Now: p.place.moment, Ignore: []string{cursorParameter, explainParameter, definitionsParameter},
 	})
 	if err != nil {
 		return err
@@ -120,6 +125,7 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 		return err
 	}
 	p.request = req
+	p.definitions.found = p.definitions.value == "true" || p.definitions.value == "" && len(q.Types) == 1 && q.Compartment == (fhir.Key{}) && req.Where != nil
 	p.issues, p.total = issues, req.Total
 	p.countOnly = req.CountOnly()
 	if p.count = req.Count; p.count < 0 {
@@ -138,6 +144,8 @@ func (s *Service) parsePairs(ctx context.Context, r storage.Reader, q SearchRequ
 	shown := req.Pairs
 	if q.Shown != nil {
 		shown = q.Shown
+	} else if p.definitions.value != "" {
+		shown = append(slices.Clip(shown), search.Pair{Name: definitionsParameter, Value: p.definitions.value})
 	}
 	p.links, p.binding = encodePairs(shown), bindingOf(q.Path, shown)
 	return err

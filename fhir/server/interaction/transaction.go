@@ -347,7 +347,7 @@ func (t *transaction) removeAll(ctx context.Context, tx storage.Tx, keys []fhir.
 
 // patchIn patches key inside of tx, where the current version can't change any more.
 func (t *transaction) patchIn(ctx context.Context, tx storage.Tx, key fhir.Key, e *bundleEntry) (Result, error) {
-	cur, err := tx.Get(ctx, key)
+	cur, err := t.patchable(ctx, tx, key)
 	if err != nil {
 		return Result{}, err
 	}

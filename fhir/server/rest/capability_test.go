@@ -17,8 +17,9 @@ type capabilities struct {
 	Software                                      struct{ Name, Version string }
 	Implementation                                struct{ Description, URL string }
 	Rest                                          []struct {
-		Mode     string
-		Resource []struct {
+		Mode          string
+		Documentation string
+		Resource      []struct {
 			Type, Profile, Versioning, ConditionalDelete string
 			Interaction                                  []declaredCode
 			SearchInclude, SearchRevInclude              []string

@@ -48,7 +48,7 @@ func BenchmarkExchange(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	doc, err := fhirxml.New(definition.R4()).AppendXML(nil, r, fhirxml.Options{})
+	doc, err := fhirxml.New(definition.R4()).AppendXML(nil, r.Raw(), fhirxml.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -19,8 +19,9 @@ type Format struct {
 	Names []string
 	// Types are its media types, the preferred one first. Responses bear the one that the client asked for.
 	Types []string
-	// Encode writes a resource, given as JSON, in the format; indented where pretty is set. An error says that the format cannot hold it.
-	Encode func(resource []byte, pretty bool) ([]byte, error)
+	// Encode writes a resource, given as JSON, in the format; indented where pretty is set. It may use the room behind dst, which is empty. An error
+	// says that the format cannot hold it.
+	Encode func(dst, resource []byte, pretty bool) ([]byte, error)
 	// Decode reads a resource from body and writes its JSON to w, piece by piece; nil where the body is JSON. The error is an *fhir.Error for what is
 	// wrong with the document, and otherwise that of body or w.
 	Decode func(w io.Writer, body io.Reader, limits fhir.Limits) error
@@ -38,7 +39,7 @@ const (
 var jsonFormat = Format{
 	Names: []string{"json"},
 	Types: []string{fhirJSON, plainJSON},
-	Encode: func(resource []byte, pretty bool) ([]byte, error) {
+	Encode: func(_, resource []byte, pretty bool) ([]byte, error) {
 		if !pretty {
 			return resource, nil
 		}
@@ -66,12 +67,9 @@ func newXMLFormat(registry *definition.Registry) *Format {
 		Names:   []string{"xml"},
 		Types:   []string{fhirXML, plainXML, textXML},
 		generic: []string{plainXML, textXML},
-		Encode: func(resource []byte, pretty bool) ([]byte, error) {
-			r, err := fhir.ParseResource(resource, fhir.Limits{})
-			if err != nil {
-				return nil, err
-			}
-			return format.AppendXML(make([]byte, 0, len(resource)+len(resource)/2+128), r, xml.Options{Pretty: pretty})
+		Encode: func(dst, resource []byte, pretty bool) ([]byte, error) {
+			dst = slices.Grow(dst, len(resource)+len(resource)/2+128)
+			return format.AppendXML(dst, resource, xml.Options{Pretty: pretty})
 		},
 		Decode: func(w io.Writer, body io.Reader, limits fhir.Limits) error {
 			return format.WriteJSON(w, body, xml.Limits{Depth: limits.Depth})

@@ -102,6 +102,9 @@ func supported(c capabilities, routes []interaction.Route) string {
 	for _, url := range r.Compartment {
 		compartments = append(compartments, url[strings.LastIndexByte(url, '/')+1:])
 	}
+	_, shown, _ := strings.Cut(r.Documentation, "The definitions of R4 (")
+	shown, _, _ = strings.Cut(shown, ")")
+	row("Definitions of R4, to read and search", shown)
 	row("Compartments", strings.Join(compartments, ", "))
 	for _, o := range r.Operation {
 		onTypes = append(onTypes, "`$"+o.Name+"`")

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,18 @@ func (x *exchange) path() string {
 // allow sets the Allow header to the methods of a path.
 func (x *exchange) allow(path []string) {
 	x.w.Header().Set("Allow", strings.Join(append(x.h.cfg.Service.Allowed(path), http.MethodOptions), ", "))
+}
+
+// allowOfDefinition sets the Allow header to the methods of a definition of R4, the one resource whose path does not have all methods of its kind.
+func (x *exchange) allowOfDefinition() {
+	path, err := interaction.SplitPath(nil, x.path())
+	if err != nil {
+		return
+	}
+	x.allow(path)
+	allowed := strings.Split(x.w.Header().Get("Allow"), ", ")
+	allowed = slices.DeleteFunc(allowed, func(m string) bool { return m == http.MethodPatch || m == http.MethodDelete })
+	x.w.Header().Set("Allow", strings.Join(allowed, ", "))
 }
 
 // nameOf returns the name that metrics know an interaction by.

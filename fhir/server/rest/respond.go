@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fhirgate/fhirgate/fhir"
@@ -119,12 +120,24 @@ func (x *exchange) write(status int, resource []byte) (whole bool) {
 	if x.format == nil {
 		x.format = &x.h.formats.types[0]
 	}
-	body, err := x.format.format.Encode(resource, x.q.View.Pretty)
+	if x.format.format == &jsonFormat && !x.q.View.Pretty {
+		return x.writeParts(status, [][]byte{resource})
+	}
+	room := rooms.Get().(*[]byte)
+	body, err := x.format.format.Encode((*room)[:0], resource, x.q.View.Pretty)
 	if err != nil {
+		rooms.Put(room)
 		return x.writeElse(status, resource, err)
 	}
-	return x.writeParts(status, [][]byte{body})
+	if whole = x.writeParts(status, [][]byte{body}); whole && cap(body) <= startSize {
+		*room = body
+		rooms.Put(room)
+	}
+	return whole
 }
+
+// rooms is memory for bodies in other formats than that of the store. It comes back where all of a body was written.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
 // writeParts writes a body in the negotiated format as it is, compressed if it pays, and reports whether all was written.
 func (x *exchange) writeParts(status int, parts [][]byte) (whole bool) {

@@ -94,6 +94,9 @@ func (h *Handler) serve(x *exchange) error {
 func (x *exchange) do() error {
 	res, err := x.h.cfg.Service.Do(x.r.Context(), &x.q)
 	if err != nil {
+		if fhir.KindOf(err) == fhir.KindNotAllowed {
+			x.allowOfDefinition()
+		}
 		return err
 	}
 	return x.respond(&res)

@@ -15,6 +15,8 @@ type Service interface {
 	Routes() []interaction.Route
 	// Allowed returns the methods that a path has; none where there is no such path.
 	Allowed(path []string) []string
+	// DefinitionTypes returns the resource types of the definitions of R4 that are shown, sorted.
+	DefinitionTypes() []string
 	// Locate sets what a method and a path say of a request, and ReadConditions its conditions.
 	Locate(q *interaction.Request, method string, path []string) error
 	ReadConditions(q *interaction.Request, stated *interaction.Stated) error

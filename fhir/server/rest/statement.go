@@ -83,7 +83,7 @@ func (h *Handler) renderCapability(types []string) (before, after []byte) {
 		types = h.typeNames
 	}
 	w := &fhir.JSONWriter{Bytes: make([]byte, 0, 1<<13*len(types))}
-	url := h.renderHead(w, "CapabilityStatement", "fhirgate, an HL7 FHIR R4 data gateway")
+	url := h.renderHead(w, "CapabilityStatement", "fhirgate, an HL7 FHIR R4 server")
 	w.String("fhirVersion", "4.0.1")
 	w.Strings("format", h.formats.names())
 	w.Strings("patchFormat", slices.Concat(interaction.PatchTypes, h.formats.offers))
@@ -95,7 +95,7 @@ func (h *Handler) renderCapability(types []string) (before, after []byte) {
 	if h.cfg.Lenient {
 		unknown = "Unknown parameters are ignored and reported; with Prefer: handling=strict they are refused. "
 	}
-	w.String("documentation", unknown+notServed())
+	w.String("documentation", unknown+h.definitionsShown()+notServed())
 	w.Name("security")
 	w.Open('{')
 	w.Bool("cors", len(h.cfg.Origins) > 0)
@@ -115,6 +115,12 @@ func (h *Handler) renderCapability(types []string) (before, after []byte) {
 	w.Close(']')
 	w.Close('}')
 	return w.Bytes[:url:url], w.Bytes[url:]
+}
+
+// definitionsShown says what part the definitions of R4 have among the resources.
+func (h *Handler) definitionsShown() string {
+	return "The definitions of R4 (" + strings.Join(h.cfg.Service.DefinitionTypes(), ", ") + ") can be read, and are found by searches of their type that state a condition; " +
+		"they have the meta.tag urn:fhirgate:tag|definition and cannot be changed. The search parameter _definitions=true shows them in any search, _definitions=false leaves them out. "
 }
 
 // interactions returns R4's codes of the interactions that are served on types, or else on the system.

@@ -150,7 +150,7 @@ func TestExamplesByXML(t *testing.T) {
 			continue
 		}
 		seen[r.Type()] = true
-		doc, err := format.AppendXML(nil, r, fhirxml.Options{})
+		doc, err := format.AppendXML(nil, r.Raw(), fhirxml.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
