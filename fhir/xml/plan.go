@@ -14,6 +14,16 @@ import (
 type Limits struct {
 	Depth int // nested elements; default 128
 	Size  int // bytes of the document; default 4 GiB
+	// Hold is called before the reader takes so many bytes of memory beyond a few chunks, as for a large tag; its error ends the reading. Nil allows all.
+	Hold func(bytes int) error
+}
+
+// hold asks for memory.
+func (l *Limits) hold(bytes int) error {
+	if l.Hold == nil {
+		return nil
+	}
+	return l.Hold(bytes)
 }
 
 func (l Limits) withDefaults() Limits {
