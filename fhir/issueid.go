@@ -239,6 +239,10 @@ const (
 	IDMessageEndpoint     IssueID = "message-endpoint"     // The response to a message would go to an endpoint that the site has not named.
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
 	IDOperationCost       IssueID = "operation-cost"       // The operation would return or read more than the server allows.
+	IDOperationUnits      IssueID = "operation-units"      // The values are in units that cannot be converted into one.
+	IDGraphDefinition     IssueID = "graph-definition"     // The GraphDefinition cannot be followed.
+	IDGraphIncomplete     IssueID = "graph-incomplete"     // The graph has less than its definition demands.
+	IDNotAdministrator    IssueID = "not-administrator"    // The request may not administer the server.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.
 	IDFHIRPathElement     IssueID = "fhirpath-element"     // A path leads to an element that cannot exist.
 	IDFHIRPathType        IssueID = "fhirpath-type"        // A value has another type than the expression needs.

@@ -19,27 +19,26 @@ func (s *Parameters) Add(r fhir.Resource) (changed []string, err error) {
 	s.write.Lock()
 	defer s.write.Unlock()
 	set := s.set.Load()
-	def, err := s.accept(set, r)
+	p, err := s.accept(set, r)
 	if err != nil {
 		return nil, err
 	}
-	if def == nil {
+	if p == nil {
 		return s.remove(textOf(r.Get("url"))), nil
 	}
-	if old, ok := set.custom[def.URL]; ok && sameDefinition(old.SearchParameter, def) {
+	if old, ok := set.custom[p.URL]; ok && sameDefinition(old.SearchParameter, p.SearchParameter) {
 		return nil, nil
 	}
 	next := set.clone()
-	changed = next.drop(def.URL)
-	p := newParameter(def, s.registry, true)
-	p.components = componentsOf(p, func(url string) *Parameter { return set.byURL(s.registry, url) })
-	next.custom[def.URL] = p
-	for _, typ := range s.concrete(def.Base) {
+	changed = next.drop(p.URL)
+	next.custom[p.URL] = p
+	for _, typ := range s.concrete(p.Base) {
 		list := slices.Clone(next.byType[typ])
-		at, _ := slices.BinarySearchFunc(list, def.Code, func(p *Parameter, code string) int { return strings.Compare(p.Code, code) })
+		at, _ := slices.BinarySearchFunc(list, p.Code, func(p *Parameter, code string) int { return strings.Compare(p.Code, code) })
 		next.byType[typ] = slices.Insert(list, at, p)
 		changed = append(changed, typ)
 	}
+	next.takeExtractors(set)
 	s.set.Store(next)
 	slices.Sort(changed)
 	return s.onlyConcrete(slices.Compact(changed)), nil
@@ -58,8 +57,8 @@ func (s *Parameters) Check(r fhir.Resource) error {
 	return err
 }
 
-// accept reads and checks a SearchParameter; nil for one that R4 has or that is retired.
-func (s *Parameters) accept(set *parameterSet, r fhir.Resource) (*definition.SearchParameter, error) {
+// accept reads and checks a SearchParameter, and makes it a parameter beside those of set; nil for one that R4 has or that is retired.
+func (s *Parameters) accept(set *parameterSet, r fhir.Resource) (p *Parameter, err error) {
 	if textOf(r.Get("status")) == "retired" {
 		return nil, nil
 	}
@@ -75,12 +74,12 @@ func (s *Parameters) accept(set *parameterSet, r fhir.Resource) (*definition.Sea
 		issues = []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: fhir.IDParameterConflict, Expression: "SearchParameter.url",
 			Text: "R4 has a search parameter of this url that finds something else; give this one a url of its own"}}
 	default:
-		issues = s.check(set, def)
+		p, issues = s.check(set, def)
 	}
 	if len(issues) > 0 {
 		return nil, &fhir.Error{Kind: fhir.KindUnprocessable, Op: "search parameter", Issues: issues}
 	}
-	return def, nil
+	return p, nil
 }
 
 // Remove makes the parameter that was added with a url unknown. changed are the types whose stored resources have entries that nothing asks
@@ -98,6 +97,7 @@ func (s *Parameters) remove(url string) []string {
 	}
 	next := set.clone()
 	changed := next.drop(url)
+	next.takeExtractors(set)
 	s.set.Store(next)
 	return s.onlyConcrete(changed)
 }
@@ -106,7 +106,7 @@ func (s *Parameters) onlyConcrete(types []string) []string {
 	return slices.DeleteFunc(types, func(t string) bool { _, ok := s.registry.Resource(t); return !ok })
 }
 
-// clone returns a copy whose maps may be changed; its extractors are to be made anew.
+// clone returns a copy whose maps may be changed; takeExtractors ends that.
 func (s *parameterSet) clone() *parameterSet {
 	next := &parameterSet{byType: make(map[string][]*Parameter, len(s.byType)), custom: make(map[string]*Parameter, len(s.custom)+1)}
 	for k, v := range s.byType {
@@ -116,6 +116,16 @@ func (s *parameterSet) clone() *parameterSet {
 		next.custom[k] = v
 	}
 	return next
+}
+
+// takeExtractors takes over those of a set before for the types that have the same parameters.
+func (s *parameterSet) takeExtractors(before *parameterSet) {
+	before.extractors.Range(func(typ, x any) bool {
+		if slices.Equal(s.byType[typ.(string)], before.byType[typ.(string)]) {
+			s.extractors.Store(typ, x)
+		}
+		return true
+	})
 }
 
 // drop takes a custom parameter out and returns the types that had it.
@@ -287,35 +297,34 @@ func stringsOf(n fhir.Node) []string {
 	return out
 }
 
-// check holds a definition against the definitions and the parameters that are there.
-func (s *Parameters) check(set *parameterSet, def *definition.SearchParameter) []fhir.Issue {
-	var issues []fhir.Issue
+// check makes a parameter of a definition, and holds it against the definitions and the parameters that are there.
+func (s *Parameters) check(set *parameterSet, def *definition.SearchParameter) (p *Parameter, issues []fhir.Issue) {
 	fault := func(id fhir.IssueID, element, text string) {
 		issues = append(issues, fhir.Issue{Severity: fhir.SeverityError, Code: fhir.IssueInvalid, ID: id, Text: text, Expression: "SearchParameter." + element})
 	}
 	var matched []string // resource types on which the parameter may find something
-	p := newParameter(def, s.registry, true)
+	p = newParameter(def, s.registry, true)
 	if p.components = componentsOf(p, func(url string) *Parameter { return set.byURL(s.registry, url) }); def.Type == "composite" && p.components == nil {
 		fault(fhir.IDParameterInvalid, "component", "a component's definition is not known here")
-		return issues
+		return p, issues
 	}
 	for _, typ := range s.concrete(def.Base) {
 		for _, have := range set.byType[typ] {
 			if have.Code == def.Code && have.URL != def.URL {
 				fault(fhir.IDParameterConflict, "code", typ+" has another search parameter "+quote(def.Code)+" already, which finds something else: "+have.URL)
-				return issues
+				return p, issues
 			}
 		}
 		if _, ok := s.registry.Resource(typ); !ok {
 			continue
 		}
-		r, ok, err := newRule(p, s.registry, typ)
+		r, ok, err := ruleOf(p, s.registry, typ)
 		if ok && r.matches(s.registry) {
 			matched = append(matched, typ)
 		}
 		if err != nil {
 			fault(fhir.IDParameterExpression, "expression", "the expression can't be compiled for "+typ+": "+err.Error())
-			return issues
+			return p, issues
 		}
 	}
 	for _, base := range def.Base {
@@ -328,7 +337,7 @@ func (s *Parameters) check(set *parameterSet, def *definition.SearchParameter) [
 				" compares, and so would never find one; take the base out, or mend the expression or the type")
 		}
 	}
-	return issues
+	return p, issues
 }
 
 func sameDefinition(a, b *definition.SearchParameter) bool {

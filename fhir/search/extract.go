@@ -69,6 +69,24 @@ func readerOf(p *Parameter) reader {
 	return nil
 }
 
+// compiled is what newRule returns.
+type compiled struct {
+	rule rule
+	ok   bool
+	err  error
+}
+
+// ruleOf is newRule, but that a parameter is compiled once for each resource type, whatever others come and go.
+func ruleOf(p *Parameter, reg *definition.Registry, typ string) (r rule, ok bool, err error) {
+	c, known := p.rules.Load(typ)
+	if !known {
+		r, ok, err := newRule(p, reg, typ)
+		c, _ = p.rules.LoadOrStore(typ, &compiled{r, ok, err})
+	}
+	once := c.(*compiled)
+	return once.rule, once.ok, once.err
+}
+
 // newRule compiles a parameter for one resource type; ok is false where it yields nothing for the type, and err says why an expression can't
 // be compiled.
 func newRule(p *Parameter, reg *definition.Registry, typ string) (r rule, ok bool, err error) {
@@ -131,7 +149,7 @@ func (s *parameterSet) extractor(reg *definition.Registry, typ string) *extracto
 			ex.content = true
 		case SortByID, lastUpdated:
 		default:
-			if r, ok, err := newRule(p, reg, typ); ok && err == nil {
+			if r, ok, err := ruleOf(p, reg, typ); ok && err == nil {
 				ex.rules = append(ex.rules, r)
 			}
 		}

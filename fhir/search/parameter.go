@@ -19,6 +19,7 @@ type Parameter struct {
 	components []*Parameter // of a composite: what its parts are compared as; nil where one is not known
 	names      derivedNames
 	elements   func() elementSet
+	rules      sync.Map // resource type to *compiled
 }
 
 // derivedNames are the parameter's names in entries.

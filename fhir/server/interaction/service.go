@@ -99,6 +99,7 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if err != nil {
 		return nil, failure("open", fhir.Key{}, err)
 	}
+	s.jobs.Handle(job.Kind{Name: purgeKind, Run: s.runPurge})
 	s.specification = specification.New(specification.Options{Registry: registry, Entries: s.entriesOf, Generation: s.custom.Generation, Outdated: s.custom.Outdated})
 	s.jobs.Start()
 	return s, nil

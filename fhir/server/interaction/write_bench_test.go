@@ -42,3 +42,24 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkWrote is what follows from a write that is stored: without other gateways, and with one that has changed nothing.
+func BenchmarkWrote(b *testing.B) {
+	for name, opt := range map[string]Options{"alone": {}, "shared": apart} {
+		b.Run(name, func(b *testing.B) {
+			s := open(b, opt)
+			r, err := fhir.ParseResource(fmt.Appendf(nil, benchObservation, "a", 1), fhir.Limits{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			res, err := s.Update(b.Context(), r.Key(), r, Conditions{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				s.wrote(b.Context(), res)
+			}
+		})
+	}
+}

@@ -15,11 +15,14 @@ type Version struct {
 	Generation uint64
 }
 
+// Follows reports whether anything follows from writes that are stored, which Written does. parameters tells that SearchParameters are among them.
+func (s *Set) Follows(parameters bool) bool { return s.opt.Shared || parameters }
+
 // Written does what follows from writes that are stored, before the response is sent. parameters tells that SearchParameters are among them: these
 // are active, or gone, when Written returns. Where other gateways may have stored one since the entries of versions were made, they are made
 // again. What the store, which has just stored it all, fails to do is tried again in the background.
 func (s *Set) Written(ctx context.Context, parameters bool, versions []Version) {
-	if !s.opt.Shared && !parameters {
+	if !s.Follows(parameters) {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
