@@ -232,8 +232,8 @@ const (
 // Operations and FHIRPath.
 const (
 	IDDocumentForeign     IssueID = "document-foreign"     // A document would have to hold a resource of another server, which is not asked.
-	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources than the server puts into one.
-	IDMessageHeader       IssueID = "message-header"       // The Bundle is not a message that could be responded to.
+	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources, or be longer, than the server allows.
+	IDMessageHeader       IssueID = "message-header"       // The Bundle is not a message, or lacks what a response needs.
 	IDMessageEvent        IssueID = "message-event"        // Messages of this event are not processed here, or carry something else.
 	IDMessageReused       IssueID = "message-reused"       // An id of a message that has come before is used again for another.
 	IDMessageEndpoint     IssueID = "message-endpoint"     // The response to a message would go to an endpoint that the site has not named.
