@@ -232,13 +232,17 @@ const (
 // Operations and FHIRPath.
 const (
 	IDDocumentForeign     IssueID = "document-foreign"     // A document would have to hold a resource of another server, which is not asked.
-	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources than the server puts into one.
-	IDMessageHeader       IssueID = "message-header"       // The Bundle is not a message that could be responded to.
+	IDDocumentLimit       IssueID = "document-limit"       // The document would hold more resources, or be longer, than the server allows.
+	IDMessageHeader       IssueID = "message-header"       // The Bundle is not a message, or lacks what a response needs.
 	IDMessageEvent        IssueID = "message-event"        // Messages of this event are not processed here, or carry something else.
 	IDMessageReused       IssueID = "message-reused"       // An id of a message that has come before is used again for another.
 	IDMessageEndpoint     IssueID = "message-endpoint"     // The response to a message would go to an endpoint that the site has not named.
 	IDOperationParameter  IssueID = "operation-parameter"  // A parameter of the operation is missing, unknown or has a value that it does not take.
 	IDOperationCost       IssueID = "operation-cost"       // The operation would return or read more than the server allows.
+	IDOperationUnits      IssueID = "operation-units"      // The values are in units that cannot be converted into one.
+	IDGraphDefinition     IssueID = "graph-definition"     // The GraphDefinition cannot be followed.
+	IDGraphIncomplete     IssueID = "graph-incomplete"     // The graph has less than its definition demands.
+	IDNotAdministrator    IssueID = "not-administrator"    // The request may not administer the server.
 	IDFHIRPathSyntax      IssueID = "fhirpath-syntax"      // The text is not a FHIRPath expression.
 	IDFHIRPathElement     IssueID = "fhirpath-element"     // A path leads to an element that cannot exist.
 	IDFHIRPathType        IssueID = "fhirpath-type"        // A value has another type than the expression needs.

@@ -8,9 +8,9 @@ import (
 
 // LiteralFault says what is wrong with the text of Reference.reference, and what is right; "" where nothing is. R4 has relative references, "Type/id"
 // with a version or without, absolute URLs, URNs and fragments (http://hl7.org/fhir/R4/references.html#literal); a search for a resource,
-// "Type?parameters", is a conditional reference, for whoever writes it. What is of no such form points to nothing and is never
-// found. Whether a fragment leads to a contained resource is not asked. types are all
-// resource types, targets those that the element may refer to, empty for any. The text is not repeated.
+// "Type?parameters", is a conditional reference, for whoever writes it. A text of any other form points to nothing and is never found. Whether a fragment
+// leads to a contained resource is not checked here. types are all resource types, targets those that the element may refer to, empty for any. The
+// message does not repeat the text.
 func LiteralFault(reference string, types iter.Seq[string], targets []string) string {
 	if strings.HasPrefix(reference, "#") {
 		return ""

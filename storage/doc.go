@@ -11,7 +11,7 @@
 //	Store.Update(f)    f reads, and what it puts is stored whole and durably when Update returns nil, or not at all
 //	Store.Import       takes the versions of another store as they are
 //	Reader             Get, GetVersion, GetMany, Find, Count, Explain, Estimate, History, Counts, Meta
-//	Tx                 Reader, and Put, Reindex, Guard, SetMeta
+//	Tx                 Reader, and Put, Reindex, Erase, Guard, SetMeta
 //
 // All methods of Store may be called at the same time. A Reader belongs to its function. Update runs its function again after a conflict, so
 // the function has no effects but through its Tx.

@@ -126,6 +126,12 @@ type Tx interface {
 	Put(ctx context.Context, rec Record, expect int64) error
 	// Reindex replaces the entries of the current version of key, if that is still version; otherwise it does nothing.
 	Reindex(ctx context.Context, key fhir.Key, version int64, entries []search.Entry) error
+	// Erase removes resources with all of their versions, deletions included, and all entries, as if they had never existed: reads of this Update and of
+	// all Views that begin after it, histories, counts and instants tell nothing of them, and a key may be put again as version 1 by a later Update. It
+	// returns how many versions there were; keys that never existed have none. A key that is put in the same Update cannot be erased, and the
+	// other way round. What the engine still keeps of the bytes, and for how long, is in its documentation. States that were marked before may show
+	// them as long as they are kept.
+	Erase(ctx context.Context, keys []fhir.Key) (versions int64, err error)
 	// Guard makes this Update conflict with every concurrent one that guards one of the same names: conditional writes guard their condition, so
 	// that two of them can't both find nothing and create. Many names cost about as much as one.
 	Guard(ctx context.Context, names ...string) error

@@ -138,7 +138,12 @@ func (g *gateway) handler(s *settings, log *slog.Logger) (http.Handler, error) {
 	if g.tracing != nil {
 		tracer = g.tracing.provider.Tracer(tracerName)
 	}
+	var administer func(context.Context, *interaction.Request) error
+	if s.allowPurge {
+		administer = func(context.Context, *interaction.Request) error { return nil }
+	}
 	return rest.New(rest.Config{
+		Administer:     administer,
 		Service:        g.service,
 		Registry:       definition.R4(),
 		Search:         g.parameters,

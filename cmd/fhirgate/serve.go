@@ -41,6 +41,7 @@ type settings struct {
 	validate          choice
 	schemaDir         string
 	integrity         bool
+	allowPurge        bool
 	zone              zone
 	conditionalDelete choice
 	handling          choice
@@ -100,6 +101,7 @@ func newServe(p *program) *cobra.Command {
 	f.StringSliceVar(&s.messageEndpoints, "message-endpoints", nil, "`URLs` below which responses to asynchronous messages may be sent, for example https://example.org/fhir; none by default")
 	f.Var(&s.validate, "validate", "validation of writes against the base specification")
 	f.StringVar(&s.schemaDir, "schema-dir", "", "`folder` of the site's own JSON Schemas, one file per resource type (Patient.json)")
+	f.BoolVar(&s.allowPurge, "allow-purge", false, "let anyone who can reach the server erase patients for good (Patient/[id]/$purge)")
 	f.BoolVar(&s.integrity, "referential-integrity", false, "refuse references to resources of this server that do not exist")
 	f.Var(&s.conditionalDelete, "conditional-delete", "whether a conditional delete with several matches fails (single) or deletes them all (multiple)")
 	f.Var(&s.handling, "handling", "what an unknown search parameter does where the client's Prefer header does not say: strict refuses the request, lenient ignores the parameter and says so in the Bundle")
@@ -192,7 +194,7 @@ func serve(ctx context.Context, p *program, s *settings) error {
 	failed := make(chan error, 1)
 	run := srv.Serve
 	if cert != nil {
-		srv.Handler, srv.TLSConfig = strict(f), cert.config()
+		srv.Handler, srv.TLSConfig = withHSTS(f), cert.config()
 		run = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
 	}
 	go func() { failed <- run(ln) }()

@@ -92,7 +92,7 @@ type ParseOptions struct {
 	Terminology Terminology
 	// Canonicals follows canonicals in chains and _has; nil to refuse these.
 	Canonicals *Canonicals
-	// IDs looks up whether an id that stands alone for a resource is that of several; nil where that is not asked.
+	// IDs looks up whether an id that is given without a type is that of several resources; nil where that is not checked.
 	IDs *Canonicals
 	// Ignore names parameters that the caller reads itself; they are not in Request.Pairs.
 	Ignore []string
@@ -112,7 +112,7 @@ type reading struct {
 	// usesNow is set where a value was compared with now.
 	usesNow  bool
 	warnings []fhir.Issue
-	warned   []*Parameter // of codes that no value has
+	warned   []*Parameter // those with a code that no value can have
 }
 
 // text returns an unescaped value that must not be empty.

@@ -54,6 +54,28 @@ func Canonical(value fhir.Decimal, code string) (canonical fhir.Decimal, unit st
 	return value, u.name, ok
 }
 
+// Convert returns value, which is in the unit from, in the unit to. ok is false for units that UCUM does not know, and for those that measure something
+// else.
+func Convert(value fhir.Decimal, from, to string) (converted fhir.Decimal, ok bool) {
+	canonical, name, ok := Canonical(value, from)
+	u, known := lookup(to)
+	if !ok || !known || u.name != name {
+		return fhir.Decimal{}, false
+	}
+	if u.den != one {
+		canonical = canonical.Mul(u.den)
+	}
+	if u.num != one {
+		if canonical, ok = canonical.Quo(u.num); !ok {
+			return fhir.Decimal{}, false
+		}
+	}
+	if u.special {
+		canonical = canonical.Sub(u.offset)
+	}
+	return canonical, true
+}
+
 // Product returns the canonical unit of a product or, with divide, a quotient of two canonical units.
 func Product(a, b string, divide bool) (unit string, ok bool) {
 	x, okX := lookup(a)

@@ -27,6 +27,7 @@ const (
 type compactor struct {
 	after   time.Duration
 	written atomic.Uint64 // bytes of batches since the store was opened
+	erased  atomic.Bool   // resources have been erased since all tables were written anew
 	wake    chan struct{} // something was written
 	stop    context.CancelFunc
 	done    chan struct{}
@@ -87,6 +88,13 @@ func (s *Store) compactWhenQuiet(ctx context.Context) {
 			}
 			quiet = t.written.Load()-before < compactQuiet
 		}
+		if t.erased.Swap(false) {
+			if err := s.expunge(ctx); err != nil && ctx.Err() == nil {
+				t.erased.Store(true)
+				s.opt.Log.Error("the tables could not be written anew; they still hold bytes of what was erased", "error", scrub(err))
+			}
+			continue
+		}
 		if !s.layered() {
 			continue
 		}
@@ -99,6 +107,14 @@ func (s *Store) compactWhenQuiet(ctx context.Context) {
 // notCompacted tells the log.
 func (s *Store) notCompacted(err error) {
 	s.opt.Log.Error("the store could not be compacted; reads are slower than they could be", "error", scrub(err))
+}
+
+// expunge writes all tables anew, so that none has bytes of what was erased.
+func (s *Store) expunge(ctx context.Context) error {
+	if err := s.db.Flush(); err != nil {
+		return err
+	}
+	return s.db.Compact(ctx, []byte{0}, []byte{0xFF}, false)
 }
 
 // layered reports whether enough lies above the last layer that compaction is worth it, and the disk has room for it.

@@ -34,6 +34,9 @@
 //
 // and the index rows that version 2 no longer has are deleted. A deletion removes the entries row and all index rows; document stays, with a bit in its first byte.
 //
+// Erase deletes all of these rows but those of names and shapes; the tables are then written anew in the background (compact.go), so that none has bytes
+// of them. Log files are used again, and hold bytes of earlier commits until they are overwritten.
+//
 // A crash leaves all of these rows or none: they are one record of Pebble's log. Update returns when the record is synced.
 //
 // Find plans each type by itself: a condition that an index serves becomes a source with an estimate, the cheapest source drives, and what is left is

@@ -59,6 +59,9 @@ func (r *reader) get(ctx context.Context, key fhir.Key) (storage.Record, error) 
 	}
 	if r.tx != nil {
 		if rec, ok := r.tx.puts[key]; ok {
+			if rec.Version == 0 { // erased
+				return rec, storage.ErrNotFound
+			}
 			return rec, nil
 		}
 	}

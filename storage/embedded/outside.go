@@ -109,6 +109,12 @@ func (t outsideTx) Reindex(ctx context.Context, key fhir.Key, version int64, ent
 	return t.s.failed(t.t.Reindex(ctx, key, version, entries))
 }
 
+// Erase implements storage.Tx.
+func (t outsideTx) Erase(ctx context.Context, keys []fhir.Key) (int64, error) {
+	n, err := t.t.Erase(ctx, keys)
+	return n, t.s.failed(err)
+}
+
 // Guard implements storage.Tx.
 func (t outsideTx) Guard(ctx context.Context, names ...string) error { return t.t.Guard(ctx, names...) }
 

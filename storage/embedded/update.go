@@ -123,6 +123,9 @@ func (s *Store) update(ctx context.Context, f func(*tx) error) error {
 		return storage.Unknown("update", s.fail(err))
 	}
 	s.compactor.wrote(t.batch.Len())
+	if t.erased {
+		s.compactor.erased.Store(true)
+	}
 	s.dict.flushed()
 	s.cache.apply(t.totals)
 	s.last = t.now
@@ -184,6 +187,7 @@ type tx struct {
 	before *pebble.Iterator // documents and counters before this Update; nil until one is asked for
 	buf    []byte
 	old    found
+	erased bool // resources: their bytes leave the tables when these are written anew
 }
 
 func newTx(s *Store) *tx {

@@ -41,5 +41,8 @@
 // lost, and whose server does not come back in time, is storage.Unknown. Chained orders have no index; for conditions
 // that no index knows (:not, and :contains before its order is made) all resources may be read.
 //
+// Erase removes the documents of a resource. MongoDB keeps their bytes in its files until it writes over them, in the journal and the oplog until these roll,
+// and shows them in snapshots of before for as long as it keeps those (five minutes by default).
+//
 // The README says how to deploy it. DECISIONS.md says why it is as it is.
 package mongodb

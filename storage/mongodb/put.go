@@ -31,7 +31,7 @@ func (t *tx) Put(ctx context.Context, rec storage.Record, expect int64) error {
 	if !rec.Updated.Equal(t.now) {
 		return fmt.Errorf("mongodb: put of a version that is not stamped with the update's instant")
 	}
-	if _, ok := t.puts[rec.Key]; ok {
+	if _, ok := t.puts[rec.Key]; ok || t.erased[rec.Key] {
 		return fmt.Errorf("mongodb: %s is put twice in one update", rec.Key.Type)
 	}
 	p := &put{rec: rec, expect: expect}

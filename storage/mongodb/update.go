@@ -45,6 +45,7 @@ type tx struct {
 	puts    map[fhir.Key]*put // what this Update has put, sent or not
 	pending []*put            // not sent yet, in order
 	reindex []reindexing
+	erased  map[fhir.Key]bool
 	metas   map[string][]byte
 	guards  map[string]bool
 	// seen are the documents that were read outside of a transaction; nil for those that were not there.

@@ -340,6 +340,22 @@ func (c *checkedTx) Reindex(ctx context.Context, key fhir.Key, version int64, en
 	return c.t.Reindex(ctx, key, version, entries)
 }
 
+// Erase checks that what is erased is not read, and was not put.
+func (c *checkedTx) Erase(ctx context.Context, keys []fhir.Key) (int64, error) {
+	c.use()
+	n, err := c.t.Erase(ctx, keys)
+	if err != nil {
+		return n, err
+	}
+	for _, key := range keys {
+		promise(!c.put[key], "Erase took %s, which is put in the same Update", key)
+		c.put[key] = true
+		_, gerr := c.t.Get(ctx, key)
+		promise(errors.Is(gerr, storage.ErrNotFound), "%s is erased, and Get returns %v", key, gerr)
+	}
+	return n, nil
+}
+
 // Guard passes on.
 func (c *checkedTx) Guard(ctx context.Context, names ...string) error {
 	c.use()

@@ -34,6 +34,9 @@ func (m *Model) clone() *Model {
 // Put adds a version.
 func (m *Model) Put(rec storage.Record) { m.versions[rec.Key] = append(m.versions[rec.Key], rec) }
 
+// Erase removes all versions.
+func (m *Model) Erase(key fhir.Key) { delete(m.versions, key) }
+
 // Reindex replaces the entries of the current version.
 func (m *Model) Reindex(key fhir.Key, entries []search.Entry) {
 	v := m.versions[key]

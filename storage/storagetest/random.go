@@ -100,6 +100,7 @@ func (d *driver) fail(format string, args ...any) {
 type op struct {
 	rec     storage.Record
 	reindex bool
+	erase   bool
 }
 
 // write makes one Update of some writes, with questions between them; one in eight is given up.
@@ -118,6 +119,8 @@ func (d *driver) write() {
 		switch n := d.w.IntN(8); {
 		case n == 0 && cur.Version > 0:
 			o.rec.Deleted, o.rec.Method = true, "DELETE"
+		case n == 2 && cur.Version > 0 && d.w.IntN(3) == 0:
+			o.erase = true
 		case n == 1 && cur.Version > 0 && !cur.Deleted:
 			o.reindex = true
 			o.rec.Version = cur.Version
@@ -139,7 +142,12 @@ func (d *driver) write() {
 				rec := o.rec
 				rec.Updated = tx.Now()
 				var err error
-				if o.reindex {
+				if o.erase {
+					var n int64
+					if n, err = tx.Erase(context.Background(), []fhir.Key{rec.Key}); err == nil && n != rec.Version-1 {
+						d.fail("Erase of %s removed %d versions of %d", rec.Key, n, rec.Version-1)
+					}
+				} else if o.reindex {
 					err = tx.Reindex(context.Background(), rec.Key, rec.Version, rec.Entries)
 				} else {
 					err = tx.Put(context.Background(), rec, rec.Version-1)
@@ -152,7 +160,9 @@ func (d *driver) write() {
 				after = d.m.clone()
 				for _, o := range ops {
 					o.rec.Updated = tx.Now()
-					if o.reindex {
+					if o.erase {
+						after.Erase(o.rec.Key)
+					} else if o.reindex {
 						after.Reindex(o.rec.Key, o.rec.Entries)
 					} else {
 						after.Put(o.rec)

@@ -60,6 +60,8 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, opts ...Option) {
 		{"ReindexReplacesEntriesOfTheCurrentVersionOnly", reindexReplacesEntries},
 		{"EntriesOfSupersededVersionsFindNothing", supersededEntriesFindNothing},
 		{"PartsWithARangeAreFoundByTheirCode", partsWithARange},
+		{"ErasedResourcesNeverExisted", erasedResourcesNeverExisted},
+		{"EraseRefusesWhatIsPut", eraseRefusesWhatIsPut},
 		{"MetaIsKept", metaIsKept},
 		{"MarkedStatesAreShownAgain", markedStatesAreShownAgain},
 		{"BuildingEnds", buildingEnds},

@@ -128,6 +128,9 @@ func (t *tx) Reindex(ctx context.Context, key fhir.Key, version int64, entries [
 	return t.tx.Reindex(ctx, key, version, entries)
 }
 
+// Erase implements storage.Tx.
+func (t *tx) Erase(ctx context.Context, keys []fhir.Key) (int64, error) { return t.tx.Erase(ctx, keys) }
+
 // Guard implements storage.Tx.
 func (t *tx) Guard(ctx context.Context, names ...string) error { return t.tx.Guard(ctx, names...) }
 

@@ -3,10 +3,7 @@
 //
 // # Design
 //
-// A test that needs what is not there is skipped and says what is missing, so that the tests run everywhere. Where nothing may be skipped is
-// for whoever runs them to say.
+// A test that needs what is not there is skipped and says what is missing, so that the tests run everywhere.
 //
-// # Decisions
-//
-//  1. The package knows folders and bytes only, not FHIR: the tests inside of package fhir use it, too. 2026-11-23.
+// The package knows folders and bytes only, not FHIR, so that the tests inside package fhir can use it.
 package corpustest

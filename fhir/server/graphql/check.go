@@ -327,6 +327,9 @@ func (x *executor) compile(text string, t *definition.Type) (*fhirpath.Program, 
 	if p := x.programs[key]; p != nil {
 		return p, nil
 	}
+	if x.compiled += len(text); x.compiled > x.s.lim.Expressions {
+		return nil, tooCostly("the query's FHIRPath expressions are too long")
+	}
 	p, err := fhirpath.Compile(text, fhirpath.WithRegistry(x.s.reg), fhirpath.WithType(t.Name), fhirpath.WithLimits(fhirpath.Limits{Steps: fhirpathSteps}))
 	if err != nil {
 		return nil, err

@@ -26,7 +26,10 @@ type executor struct {
 	// variables are the values of the operation's variables.
 	variables map[string]*ast.Value
 	programs  map[compiled]*fhirpath.Program
+	compiled  int // bytes of expressions that were compiled
 	spent     int // steps of expressions
+	visited   int // elements, fields and texts that were looked at
+	collected map[collection][]group
 	read      map[string]*readOnce
 	reads     int
 	readBytes int // of the resources and pages that were read
@@ -39,6 +42,12 @@ type executor struct {
 type compiled struct {
 	text string
 	typ  *definition.Type
+}
+
+// collection identifies the fields of a selection set of a type: sets are told apart by their first selection, which is in no other.
+type collection struct {
+	set *ast.Selection
+	on  *definition.Type
 }
 
 // subject is what fields are selected of: an element or a resource.
@@ -54,7 +63,35 @@ type group struct {
 	*ast.Field
 }
 
-// collect unfolds fragments and merges the fields of one name (GraphQL, 6.3.2). on is the type at hand; nil for the root of the system.
+// groups returns the fields that are selected of a type, which are the same for each of its values. on is nil for the root of the system.
+func (x *executor) groups(set ast.SelectionSet, on *definition.Type) ([]group, error) {
+	if len(set) == 0 {
+		return nil, nil
+	}
+	key := collection{&set[0], on}
+	if groups, ok := x.collected[key]; ok {
+		return groups, nil
+	}
+	groups, err := x.collect(set, on, nil)
+	if err != nil {
+		return nil, err
+	}
+	if x.collected == nil {
+		x.collected = map[collection][]group{}
+	}
+	x.collected[key] = groups
+	return groups, nil
+}
+
+// visit counts what is looked at and need not be in the result.
+func (x *executor) visit(n int) error {
+	if x.visited += n; x.visited > x.s.lim.Visits {
+		return tooCostly("the query looks at too many values")
+	}
+	return nil
+}
+
+// collect unfolds fragments and merges the fields of one name (GraphQL, 6.3.2).
 func (x *executor) collect(set ast.SelectionSet, on *definition.Type, groups []group) ([]group, error) {
 	for _, sel := range set {
 		var directives ast.DirectiveList
@@ -119,8 +156,11 @@ func (x *executor) element(s subject, set ast.SelectionSet, out *object, inherit
 		}
 		s.typ, s.resource = t, fhir.Resource{Node: s.node}
 	}
-	groups, err := x.collect(set, s.typ, nil)
+	groups, err := x.groups(set, s.typ)
 	if err != nil {
+		return err
+	}
+	if err := x.visit(len(groups)); err != nil {
 		return err
 	}
 	for _, g := range groups {
@@ -154,7 +194,11 @@ func (x *executor) fieldOf(s subject, g group, out *object, inherited bool, suff
 	if ref == nil {
 		return nil // of another type than the one at hand; the check has found one that has it
 	}
-	items, err := x.filter(s, g, elem, ref, x.items(s, name, ref, sibling))
+	items := x.items(s, name, ref, sibling)
+	if err := x.visit(len(items)); err != nil {
+		return err
+	}
+	items, err := x.filter(g, ref, items)
 	if err != nil {
 		return err
 	}
@@ -265,7 +309,7 @@ func (x *executor) env(s subject) *fhirpath.Env {
 }
 
 // filter keeps the items that the arguments of a list ask for.
-func (x *executor) filter(s subject, g group, elem *definition.Element, ref *definition.TypeRef, items []subject) ([]subject, error) {
+func (x *executor) filter(g group, ref *definition.TypeRef, items []subject) ([]subject, error) {
 	offset, count := 0, -1
 	for _, a := range g.Arguments {
 		switch a.Name {
@@ -301,21 +345,23 @@ func (x *executor) filter(s subject, g group, elem *definition.Element, ref *def
 			items = kept
 		default:
 			texts, err := x.texts(a.Value)
+			if err == nil {
+				err = x.visit(len(texts))
+			}
 			if err != nil {
 				return nil, err
 			}
-			items = slices.DeleteFunc(slices.Clone(items), func(item subject) bool {
-				v := item.node.Get(a.Name)
-				if v.Kind() != fhir.Array {
-					return !v.Valid() || !slices.Contains(texts, v.Text())
+			kept := items[:0:0]
+			for _, item := range items {
+				has, err := x.hasText(item.node.Get(a.Name), texts)
+				if err != nil {
+					return nil, err
 				}
-				for c := range v.Children() {
-					if slices.Contains(texts, c.Text()) {
-						return false
-					}
+				if has {
+					kept = append(kept, item)
 				}
-				return true
-			})
+			}
+			items = kept
 		}
 	}
 	items = items[min(offset, len(items)):]
@@ -323,4 +369,20 @@ func (x *executor) filter(s subject, g group, elem *definition.Element, ref *def
 		items = items[:min(count, len(items))]
 	}
 	return items, nil
+}
+
+// hasText reports whether a value, or an item of an array, is one of texts.
+func (x *executor) hasText(v fhir.Node, texts []string) (bool, error) {
+	if v.Kind() != fhir.Array {
+		if err := x.visit(1 + len(texts)); err != nil {
+			return false, err
+		}
+		return v.Valid() && slices.Contains(texts, v.Text()), nil
+	}
+	for c := range v.Children() {
+		if has, err := x.hasText(c, texts); has || err != nil {
+			return has, err
+		}
+	}
+	return false, nil
 }

@@ -24,15 +24,18 @@ type Source interface {
 
 // Limits bound what a query may cost. A zero field means the default.
 type Limits struct {
-	Tokens int // of the query's text; default 10,000
+	Tokens int // of the query's text, and values of its variables; default 10,000
 	Depth  int // nested selections; default 20
 	Fields int // fields, once fragments are unfolded; default 2,000
 	Reads  int // resources read and pages searched; default 500
 	Values int // of the result; default 500,000
+	Visits int // elements, fields and texts that are looked at; default 20,000,000
 	// Bytes are those of the result, introspection included; default 64 MiB.
 	Bytes int
 	// ReadBytes are those of the resources read and pages searched; default 128 MiB.
 	ReadBytes int
+	// Expressions are the bytes of all different expressions of FHIRPath together; default 64 KiB.
+	Expressions int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -46,8 +49,10 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Fields, 2_000)
 	set(&l.Reads, 500)
 	set(&l.Values, 500_000)
+	set(&l.Visits, 20_000_000)
 	set(&l.Bytes, 64<<20)
 	set(&l.ReadBytes, 128<<20)
+	set(&l.Expressions, 64<<10)
 	return l
 }
 

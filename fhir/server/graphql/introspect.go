@@ -3,8 +3,6 @@ package graphql
 import (
 	"strconv"
 
-	"github.com/vektah/gqlparser/v2/ast"
-
 	"github.com/fhirgate/fhirgate/fhir"
 )
 
@@ -43,7 +41,7 @@ func (x *executor) introspect(g group, out *object) error {
 			v = s.types[text]
 		}
 	}
-	d := description{s: s, x: x, groups: map[*ast.Field][]group{}}
+	d := description{s: s, x: x}
 	if err := d.append(g, v); err != nil {
 		return err
 	}
@@ -52,10 +50,9 @@ func (x *executor) introspect(g group, out *object) error {
 
 // description writes the JSON of an introspection.
 type description struct {
-	s      *schema
-	x      *executor
-	out    []byte
-	groups map[*ast.Field][]group // the selections of each field
+	s   *schema
+	x   *executor
+	out []byte
 }
 
 // append appends a value of introspection: text, a boolean, null, an object, or a list of them.
@@ -93,13 +90,9 @@ func (d *description) object(g group, v described) error {
 	if len(g.SelectionSet) == 0 {
 		return bad(g.Position, fhir.IDGraphQLField, "the field "+g.Name+" needs a selection of fields")
 	}
-	groups, ok := d.groups[g.Field]
-	if !ok {
-		var err error
-		if groups, err = d.x.collect(g.SelectionSet, nil, nil); err != nil {
-			return err
-		}
-		d.groups[g.Field] = groups
+	groups, err := d.x.groups(g.SelectionSet, nil)
+	if err != nil {
+		return err
 	}
 	d.out = append(d.out, '{')
 	for i, g := range groups {

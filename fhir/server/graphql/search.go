@@ -75,6 +75,9 @@ func (x *executor) reference(s subject, g group, out *object, inherited bool, su
 	var r fhir.Resource
 	if id, ok := strings.CutPrefix(text, "#"); ok {
 		for c := range s.resource.Get("contained").Children() {
+			if err := x.visit(1); err != nil {
+				return err
+			}
 			if c.Get("id").Text() == id {
 				r = fhir.Resource{Node: c}
 			}
@@ -226,7 +229,7 @@ func link(bundle fhir.Resource, relations ...string) string {
 
 // connection puts a page of a search into out, with its cursors (R4 graphql, Searching, Connections).
 func (x *executor) connection(g group, t *definition.Type, pairs []search.Pair, resumed bool, out *object, inherited bool, suffix string) error {
-	groups, err := x.collect(g.SelectionSet, nil, nil)
+	groups, err := x.groups(g.SelectionSet, nil)
 	if err != nil {
 		return err
 	}
@@ -285,7 +288,7 @@ func (x *executor) connection(g group, t *definition.Type, pairs []search.Pair, 
 }
 
 func (x *executor) edges(g group, t *definition.Type, bundle fhir.Resource, out *object) error {
-	groups, err := x.collect(g.SelectionSet, nil, nil)
+	groups, err := x.groups(g.SelectionSet, nil)
 	if err != nil {
 		return err
 	}
@@ -320,7 +323,7 @@ func (x *executor) edges(g group, t *definition.Type, bundle fhir.Resource, out 
 
 // system puts the fields of the system's root into out.
 func (x *executor) system(set ast.SelectionSet, out *object) error {
-	groups, err := x.collect(set, nil, nil)
+	groups, err := x.groups(set, nil)
 	if err != nil {
 		return err
 	}

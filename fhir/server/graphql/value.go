@@ -14,10 +14,13 @@ func (x *executor) bind(values fhir.Node) error {
 		return bad(nil, fhir.IDGraphQLVariable, "variables is a JSON object")
 	}
 	x.variables = map[string]*ast.Value{}
+	left := x.s.lim.Tokens
 	for _, d := range x.op.VariableDefinitions {
 		v := d.DefaultValue
 		if n := values.Get(d.Variable); n.Valid() {
-			v = fromJSON(n)
+			if v = fromJSON(n, &left); left < 0 {
+				return tooCostly("the variables have too many values")
+			}
 		}
 		if v == nil || v.Kind == ast.NullValue {
 			if d.Type.NonNull {
@@ -32,8 +35,11 @@ func (x *executor) bind(values fhir.Node) error {
 	return nil
 }
 
-// fromJSON returns a JSON value as one of a query.
-func fromJSON(n fhir.Node) *ast.Value {
+// fromJSON returns a JSON value as one of a query, and takes its values from those that are left; less than 0 says that they are too many.
+func fromJSON(n fhir.Node, left *int) *ast.Value {
+	if *left--; *left < 0 {
+		return nil
+	}
 	switch n.Kind() {
 	case fhir.String:
 		return &ast.Value{Kind: ast.StringValue, Raw: n.Text()}
@@ -51,7 +57,10 @@ func fromJSON(n fhir.Node) *ast.Value {
 			v.Kind = ast.ObjectValue
 		}
 		for c := range n.Children() {
-			v.Children = append(v.Children, &ast.ChildValue{Name: c.Name(), Value: fromJSON(c)})
+			if *left < 0 {
+				break
+			}
+			v.Children = append(v.Children, &ast.ChildValue{Name: c.Name(), Value: fromJSON(c, left)})
 		}
 		return v
 	}

@@ -154,9 +154,9 @@ func (a *bundleWriter) outcome(body []byte) {
 	a.close()
 }
 
-// told writes a history's entry that holds an OperationOutcome about the history of path itself. Entries of a history have a request and a response, and
-// this one no resource: it is of no version.
-func (a *bundleWriter) told(path string, outcome []byte) {
+// historyOutcome writes a history's entry that holds an OperationOutcome about the history at path itself. Like every entry of a history it has a request and
+// a response, but no resource, because it is not about a version.
+func (a *bundleWriter) historyOutcome(path string, outcome []byte) {
 	a.open()
 	a.dst = append(a.dst, `"request":{"method":"GET","url":`...)
 	a.dst = fhir.AppendString(a.dst, path)

@@ -58,8 +58,3 @@ func (s *Service) containedMatches(ctx context.Context, r storage.Reader, p *sea
 	}
 	return out, lookup.err
 }
-
-// containedFinding returns the queries of a search with _contained.
-func (s *Service) containedFinding(req search.Request) finding {
-	return s.parameters.Finds(req)
-}

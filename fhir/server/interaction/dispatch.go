@@ -26,6 +26,9 @@ type Served struct {
 	// Authorize says whether a request may be performed; nil where everything may. It is asked once for each request that could be read: one that came
 	// by HTTP, and each entry of a batch or transaction. It is asked before the body is read. The error is an *fhir.Error.
 	Authorize func(ctx context.Context, q *Request) error
+	// Administer says whether a request may administer the server, for operations that no client has business with; nil where none may. The error is an
+	// *fhir.Error.
+	Administer func(ctx context.Context, q *Request) error
 	// SearchTime bounds a search, a history and an operation; 0 for no bound.
 	SearchTime time.Duration
 	// Body and Depth bound what a patch makes of a resource as they bound bodies: the bytes, 0 for no bound, and the nested objects and arrays, 0 for

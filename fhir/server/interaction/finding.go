@@ -20,7 +20,7 @@ func (s *Service) findingOf(req search.Request, compartment fhir.Key) (finding, 
 		if compartment != (fhir.Key{}) {
 			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDBadContained, "contained resources are in no compartment; search without _contained")
 		}
-		return s.containedFinding(req), nil
+		return s.parameters.Finds(req), nil
 	}
 	if compartment == (fhir.Key{}) {
 		if len(order) == 0 {

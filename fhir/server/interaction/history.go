@@ -123,7 +123,7 @@ func (s *Service) renderHistory(self, binding string, p historyParameters, place
 		a.version(base, records[i])
 	}
 	if len(p.issues) > 0 {
-		a.told(strings.TrimPrefix(self, base+"/"), fhir.AppendOutcome(nil, p.issues))
+		a.historyOutcome(strings.TrimPrefix(self, base+"/"), fhir.AppendOutcome(nil, p.issues))
 	}
 	return a.done()
 }

@@ -35,10 +35,10 @@ type Operation struct {
 	Writes bool
 	// IfMatch says that it takes the condition If-Match, on the version of its resource.
 	IfMatch bool
-	// WritesWith says that a call of an operation that does not always write does; nil for none.
+	// WritesWith reports whether a call writes, for an operation whose parameters decide that; nil for any other.
 	WritesWith func(q *Request) bool
-	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST, or what Resource or Raw allow; the zero Resource for
-	// a GET or a POST without a body. The error is an *fhir.Error.
+	// Run performs it. It may be called at the same time from many goroutines. q.Resource is the Parameters resource of a POST, or what Resource or Raw
+	// allow; it is the zero Resource for a GET and for a POST without a body. The error is an *fhir.Error.
 	Run func(ctx context.Context, q *Request) (OperationResponse, error)
 }
 
@@ -50,8 +50,8 @@ type OperationResponse struct {
 	Header http.Header
 	// Body is the JSON of a resource, written in the format that the client negotiated; nil for none.
 	Body []byte
-	// Stream writes a body of ContentType piece by piece, in place of Body; nil where Body is all. It is called once. Without a ContentType, which only
-	// a Raw operation has, it writes the JSON of a resource, which is collected where it is needed in one piece.
+	// Stream writes the body piece by piece, in place of Body; nil where Body is all. It is called once. Where ContentType is empty, it writes the JSON of
+	// a resource, which is collected where it is needed in one piece. Only a Raw operation may set ContentType.
 	Stream      func(ctx context.Context, w io.Writer) error
 	ContentType string
 }
@@ -92,7 +92,7 @@ type level struct {
 	path string
 }
 
-// levels returns those of R4, whether the operation is served there or not.
+// levels returns all levels that R4 has, and whether the operation is served at each.
 func (o *Operation) levels(typ, id, vid string) []level {
 	name := "$" + o.Name
 	return []level{{o.System, name}, {o.Type, typ + "/" + name}, {o.Instance, typ + "/" + id + "/" + name}, {o.Version, typ + "/" + id + "/_history/" + vid + "/" + name}}

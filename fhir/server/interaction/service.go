@@ -99,6 +99,7 @@ func New(store storage.Store, registry *definition.Registry, parameters *search.
 	if err != nil {
 		return nil, failure("open", fhir.Key{}, err)
 	}
+	s.jobs.Handle(job.Kind{Name: purgeKind, Run: s.runPurge})
 	s.specification = specification.New(specification.Options{Registry: registry, Entries: s.entriesOf, Generation: s.custom.Generation, Outdated: s.custom.Outdated})
 	s.jobs.Start()
 	return s, nil
@@ -116,8 +117,8 @@ func (s *Service) Jobs() *job.Jobs { return s.jobs }
 // Reindexing returns which SearchParameters of clients are being indexed or wait for it, oldest first.
 func (s *Service) Reindexing() []parameter.Progress { return s.custom.Indexing() }
 
-// ReindexAll makes the entries of all current resources again from their content. progress, where not nil, is told how many are done. failed is how
-// many can't be indexed, which Unindexed tells.
+// ReindexAll rebuilds the entries of all current resources from their content. progress, where not nil, is told how many are done. failed is how many
+// cannot be indexed; Unindexed returns which they are.
 func (s *Service) ReindexAll(ctx context.Context, progress func(done, total int64)) (failed int64, err error) {
 	if progress == nil {
 		progress = func(int64, int64) {}

@@ -23,7 +23,7 @@ func namedVersions(ctx context.Context, r storage.Reader, f finding) ([]fhir.Iss
 			for n < len(links) && slices.Equal(links[n].types, links[0].types) {
 				n++
 			}
-			naming, err := nameVersions(ctx, r, links[:n])
+			naming, err := linksToVersions(ctx, r, links[:n])
 			if err != nil {
 				return nil, err
 			}
@@ -40,8 +40,9 @@ func namedVersions(ctx context.Context, r storage.Reader, f finding) ([]fhir.Iss
 	return issues, nil
 }
 
-// nameVersions returns those of some types' links of which some reference names a version. Nearly no reference does, so one question is about all.
-func nameVersions(ctx context.Context, r storage.Reader, links []followed) ([]followed, error) {
+// linksToVersions returns those links of which some stored reference names a version. All links are of the same types. Hardly any reference names one, so the
+// first query is about all links.
+func linksToVersions(ctx context.Context, r storage.Reader, links []followed) ([]followed, error) {
 	where := make(search.Or, len(links))
 	for i, link := range links {
 		where[i] = search.NamesVersions(link.param)
@@ -59,7 +60,7 @@ func nameVersions(ctx context.Context, r storage.Reader, links []followed) ([]fo
 	}
 	var out []followed
 	for _, link := range links {
-		one, err := nameVersions(ctx, r, []followed{link})
+		one, err := linksToVersions(ctx, r, []followed{link})
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ func (x *document) components(types []string, all bool) {
 	w.Open('{')
 	w.Name("parameters")
 	w.Open('{')
-	for _, list := range [][]shared{inPath, ofView, ofPages, ofSearch, ofSystem, ofHistory, inHeader} {
+	for _, list := range [][]shared{inPath, ofView, ofPages, ofSearch, ofTypes, ofHistory, inHeader} {
 		for _, p := range list {
 			w.Name(p.key)
 			x.parameter(p)

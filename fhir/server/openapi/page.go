@@ -70,5 +70,5 @@ func (x *document) takes(e endpoint) string {
 	case e.Code == interaction.CodeOperation && e.Method == http.MethodPost:
 		return "Parameters"
 	}
-	return strings.Join(headers[e.Code], ", ")
+	return strings.Join(e.headers(), ", ")
 }

@@ -42,9 +42,9 @@ var (
 	}
 	// ofPages are those of lists in pages.
 	ofPages = []shared{{"_count", "_count", "query", count, "The resources on a page"}}
-	// ofSearch are results' parameters of a search, and filters that R4 defines without a SearchParameter.
+	// ofSearch are the parameters that shape the result of a search, and filters that R4 defines without a SearchParameter.
 	ofSearch = []shared{
-		{"_sort", "_sort", "query", text, "Search parameters to sort by, separated by commas; - before a name turns the order round"},
+		{"_sort", "_sort", "query", text, "Search parameters to sort by, separated by commas; - before a name sorts in descending order"},
 		{"_total", "_total", "query", totals, "Whether the total is counted"},
 		{"_include", "_include", "query", texts, "Adds what the matches refer to: Observation:patient"},
 		{"_revinclude", "_revinclude", "query", texts, "Adds what refers to the matches: Provenance:target"},
@@ -52,9 +52,13 @@ var (
 		{"_containedType", "_containedType", "query", `{"type":"string","enum":["container","contained"]}`, "What is shown of a contained match"},
 		{"_filter", "_filter", "query", texts, "Tests joined by and, or, not and parentheses"},
 		{"_list", "_list", "query", texts, "The members of a List"},
+		{"_definitions", "_definitions", "query", boolean, "Whether the definitions of R4 are found beside the site's resources"},
 		{"_has", "_has", "query", texts, "Resources that others refer to: _has:Observation:patient:code=1234-5"},
+		{"_definitions", "_definitions", "query", boolean, "Whether the definitions of R4 are found, too"},
+		{"_explain", "_explain", "query", boolean, "Adds how the search ran"},
 	}
-	ofSystem = []shared{{"_type", "_type", "query", text, "The resource types, separated by commas"}}
+	// ofTypes is what chooses among all resource types.
+	ofTypes = []shared{{"_type", "_type", "query", text, "The resource types, separated by commas"}}
 	// ofHistory are those of histories (R4 http, 3.1.0.9).
 	ofHistory = []shared{
 		{"_since", "_since", "query", instant, "Versions made at or after this time"},
@@ -81,9 +85,20 @@ var headers = map[interaction.Code][]string{
 	interaction.CodeSearchType:        {"Prefer"},
 	interaction.CodeSearchSystem:      {"Prefer"},
 	interaction.CodeSearchCompartment: {"Prefer"},
+	interaction.CodeHistoryInstance:   {"Prefer"},
+	interaction.CodeHistoryType:       {"Prefer"},
+	interaction.CodeHistorySystem:     {"Prefer"},
 }
 
-// parameters writes the member with the parameters of an endpoint, but for those of its path.
+// headers returns the headers that an endpoint takes.
+func (e endpoint) headers() []string {
+	if e.operation != nil && e.operation.IfMatch {
+		return []string{"If-Match"}
+	}
+	return headers[e.Code]
+}
+
+// parameters writes the member with the parameters of an endpoint, except those of its path.
 func (x *document) parameters(e endpoint) {
 	w := &x.w
 	w.Name("parameters")
@@ -101,6 +116,7 @@ func (x *document) parameters(e endpoint) {
 		use(ofPages, ofHistory)
 	case interaction.CodeCapabilities:
 		x.own("mode", `{"type":"string","enum":["full","normative","terminology"]}`, "The part that is asked for")
+		use(ofTypes)
 	case interaction.CodeOperation:
 		x.operationParameters(e)
 	}
@@ -110,14 +126,14 @@ func (x *document) parameters(e endpoint) {
 			use(ofPages, ofSearch)
 		}
 		if e.Code == interaction.CodeSearchSystem || e.Code == interaction.CodeSearchCompartment {
-			use(ofSystem)
+			use(ofTypes)
 			typ = "Resource"
 		}
 		for _, p := range x.served(typ) {
 			x.ref("parameters", parameterKey(typ, p))
 		}
 	}
-	for _, name := range headers[e.Code] {
+	for _, name := range e.headers() {
 		x.ref("parameters", name)
 	}
 	w.Close(']')

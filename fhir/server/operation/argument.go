@@ -118,7 +118,7 @@ func admit(o *interaction.Operation, a argument, parameters []input, before argu
 		return errParameter(fhir.IssueInvalid, "the parameter "+p.name+" appears twice; $"+o.Name+" takes it once", a.node)
 	}
 	if p.isComplex() {
-		if a.node.Valid() || p.typ == "Coding" || p.typ == "Period" {
+		if a.node.Valid() || p.typ == "Coding" {
 			return nil
 		}
 		return errParameter(fhir.IssueValue, p.name+" is a "+p.typ+", which no URL can hold; send Parameters", a.node)

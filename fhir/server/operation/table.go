@@ -10,10 +10,10 @@ type Service interface {
 	Summarizer
 	Messenger
 	Indexer
-	Knower
 	Newester
-	Walker
+	Grapher
 	Patcher
+	Purger
 }
 
 // Options set what the operations do where a site decides.
@@ -26,17 +26,22 @@ type Options struct {
 func Table(s Service, reg *definition.Registry, opt Options) []interaction.Operation {
 	return []interaction.Operation{
 		Convert(reg),
+		Diff(s, reg),
 		Document(s, reg),
 		Everything(s, reg),
 		FHIRPath(s, reg),
 		Find(s, reg),
+		Graph(s, reg),
 		GraphQL(s, reg),
 		LastN(s, reg),
 		Meta(s, reg),
 		MetaAdd(s, reg),
 		MetaDelete(s, reg),
 		ProcessMessage(s, reg, opt.Endpoints),
+		Purge(s),
+		PurgeStatus(s),
 		ReindexStatus(s),
+		Stats(s, reg),
 		Summary(s),
 		Versions(reg),
 	}

@@ -17,8 +17,8 @@ import (
 // reindexChunk is how many resources one Update indexes: writes that wait for it wait for milliseconds.
 const reindexChunk = 200
 
-// Reindex makes the entries of all current resources of types again from their content, chunk by chunk, each in an Update of its own. progress is
-// told how many are done. Those that can't be indexed are counted, and noted for Failed.
+// Reindex rebuilds the entries of all current resources of types from their content, chunk by chunk, each in an Update of its own. progress is told how
+// many are done. Those that cannot be indexed are counted, and noted for Failed.
 func (s *Set) Reindex(ctx context.Context, types []string, progress func(done, total int64)) (failed int64, err error) {
 	total, err := s.count(ctx, types)
 	if err != nil {
@@ -55,8 +55,8 @@ func (s *Set) count(ctx context.Context, types []string) (total int64, err error
 	return total, err
 }
 
-// through makes the entries of the resources of a type that satisfy where again, those behind after, in the order of their ids. What can't be indexed
-// is added to failed. done is told, after each chunk, how many are finished and which is the last.
+// through rebuilds the entries of the resources of a type that satisfy where, those behind after, in the order of their ids. What cannot be indexed is
+// added to failed. done is told, after each chunk, how many are finished and which is the last.
 func (s *Set) through(ctx context.Context, typ string, where search.Expr, after fhir.Key, failed *Failures, done func(n int64, last fhir.Key) error) (n int64, err error) {
 	q := search.Query{Types: []string{typ}, Where: where, Limit: reindexChunk}
 	if after != (fhir.Key{}) {

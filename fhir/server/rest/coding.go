@@ -10,9 +10,9 @@ import (
 
 // coding is a content coding (RFC 9110 section 8.4.1) in which bodies are read and responses are written.
 type coding struct {
-	names  []string // as Content-Encoding and Accept-Encoding have it, the first is written
+	names  []string // in Content-Encoding and Accept-Encoding; the first is the one that responses state
 	header []string
-	// packers are writers that are used again.
+	// packers are writers for reuse.
 	packers sync.Pool
 	// unpack calls read with what packed holds. An error before read is called says that packed is not in the coding.
 	unpack func(packed io.Reader, read func(io.Reader) error) error
@@ -27,7 +27,7 @@ type packer interface {
 // maxWindow is the memory that a body in zstd may ask for, as RFC 9659 has it for this coding.
 const maxWindow = 8 << 20
 
-// codings are the content codings that are served. The first of those that a client likes best is written.
+// codings are the content codings that are served. Where a client prefers several equally, the first of these is used.
 var codings = [...]*coding{zstdCoding(), gzipCoding()}
 
 // gzipCoding is gzip (RFC 1952).

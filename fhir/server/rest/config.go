@@ -26,6 +26,8 @@ type Config struct {
 	Operations []interaction.Operation
 	// Authorize says whether a request may be performed; nil where everything may. It is asked once for each request, and for each entry of a Bundle.
 	Authorize func(ctx context.Context, q *interaction.Request) error
+	// Administer says whether a request may administer the server: erase patients; nil where none may.
+	Administer func(ctx context.Context, q *interaction.Request) error
 	// Lenient makes handling=lenient the default for clients that do not state a preference.
 	Lenient bool
 

@@ -83,7 +83,7 @@ func (h *Handler) renderCapability(types []string) (before, after []byte) {
 		types = h.typeNames
 	}
 	w := &fhir.JSONWriter{Bytes: make([]byte, 0, 1<<13*len(types))}
-	url := h.renderHead(w, "CapabilityStatement", "fhirgate, an HL7 FHIR R4 data gateway")
+	url := h.renderHead(w, "CapabilityStatement", "fhirgate, an HL7 FHIR R4 server")
 	w.String("fhirVersion", "4.0.1")
 	w.Strings("format", h.formats.names())
 	w.Strings("patchFormat", slices.Concat(interaction.PatchTypes, h.formats.offers))

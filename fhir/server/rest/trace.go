@@ -41,7 +41,7 @@ func (x *exchange) trace() {
 	x.c.Request = x.r
 }
 
-// endTrace ends the span of a request, which has been answered with a status.
+// endTrace ends the span of a request, whose response has a status.
 func (x *exchange) endTrace(status int) {
 	span := x.span
 	if span == nil {

@@ -4,12 +4,6 @@
 //
 // A test binary starts at most one shared set of one member, at its first need, and takes a database of its own for each test. Tests of
 // failure start a set of three with Start and kill members as they like. Members end with the test binary.
-//
-// # Decisions
-//
-// 1. A real server, no stand-in (2026-11-23). Context: what breaks an engine on MongoDB is what the server does (multikey bounds, write
-// conflicts, elections). Choice: run mongod. Consequence: without one the tests skip and say how to give one; in CI (CI=true) that is a
-// failure.
 package mongotest
 
 import (
