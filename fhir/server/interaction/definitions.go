@@ -48,7 +48,10 @@ func (s *Service) DefinitionTypes() []string { return s.specification.Types() }
 
 // matched returns what a search looks for matches in, where the site shows r.
 func (s *Service) matched(r storage.Reader, p *searching) storage.Reader {
-	if p.definitions.found {
+	switch {
+	case p.definitions.value == "true":
+		return s.specification.Joined(r)
+	case p.definitions.found:
 		return s.specification.Beside(r)
 	}
 	return r

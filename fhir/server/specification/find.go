@@ -2,20 +2,21 @@ package specification
 
 import (
 	"context"
-	"errors"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/search"
 	"github.com/fhirgate/fhirgate/storage"
 )
 
 // Find implements storage.Reader.
 func (r *reader) Find(ctx context.Context, q search.Query) ([]search.Row, error) {
-	rows, err := r.Reader.Find(ctx, q)
+	site, err := r.ofSite(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.Reader.Find(ctx, site)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +26,11 @@ func (r *reader) Find(ctx context.Context, q search.Query) ([]search.Row, error)
 
 // Explain implements storage.Reader.
 func (r *reader) Explain(ctx context.Context, q search.Query) ([]search.Row, search.Plan, error) {
-	rows, plan, err := r.Reader.Explain(ctx, q)
+	site, err := r.ofSite(ctx, q)
+	if err != nil {
+		return nil, search.Plan{}, err
+	}
+	rows, plan, err := r.Reader.Explain(ctx, site)
 	if err != nil {
 		return nil, plan, err
 	}
@@ -38,7 +43,11 @@ func (r *reader) Explain(ctx context.Context, q search.Query) ([]search.Row, sea
 
 // Count implements storage.Reader.
 func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
-	n, err := r.Reader.Count(ctx, q)
+	site, err := r.ofSite(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.Reader.Count(ctx, site)
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +57,11 @@ func (r *reader) Count(ctx context.Context, q search.Query) (int64, error) {
 
 // ExplainCount implements storage.Reader.
 func (r *reader) ExplainCount(ctx context.Context, q search.Query) (int64, search.Plan, error) {
-	n, plan, err := r.Reader.ExplainCount(ctx, q)
+	site, err := r.ofSite(ctx, q)
+	if err != nil {
+		return 0, search.Plan{}, err
+	}
+	n, plan, err := r.Reader.ExplainCount(ctx, site)
 	if err != nil {
 		return 0, plan, err
 	}
@@ -60,7 +73,11 @@ func (r *reader) ExplainCount(ctx context.Context, q search.Query) (int64, searc
 
 // CountCheap implements storage.Reader.
 func (r *reader) CountCheap(ctx context.Context, q search.Query) (int64, bool, error) {
-	n, ok, err := r.Reader.CountCheap(ctx, q)
+	site, err := r.ofSite(ctx, q)
+	if err != nil {
+		return 0, false, err
+	}
+	n, ok, err := r.Reader.CountCheap(ctx, site)
 	if err != nil || !ok {
 		return 0, false, err
 	}
@@ -75,7 +92,11 @@ func (r *reader) CountCheap(ctx context.Context, q search.Query) (int64, bool, e
 
 // Estimate implements storage.Reader.
 func (r *reader) Estimate(ctx context.Context, q search.Query) (int64, error) {
-	n, err := r.Reader.Estimate(ctx, q)
+	site, err := r.ofSite(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.Reader.Estimate(ctx, site)
 	if err != nil {
 		return 0, err
 	}
@@ -130,30 +151,33 @@ func (r *reader) stores(ctx context.Context, typ string) (bool, error) {
 
 // matches returns the definitions that q finds behind q.After, in its order.
 func (r *reader) matches(ctx context.Context, q search.Query) (rows []search.Row, tried int, err error) {
-	l := &lookup{ctx: ctx, reader: r}
 	for _, typ := range r.spec.of(q.Types) {
 		c, err := r.spec.content(typ)
 		if err != nil {
 			return nil, 0, err
 		}
 		tried += len(c.books)
-		wanted := c.texts.wanted(&q)
+		where, err := r.ofDefinitions(ctx, typ, q.Where)
+		if err != nil {
+			return nil, tried, err
+		}
+		wanted := c.texts.wanted(where, q.Sort)
 		var entries []search.Entry
 		for i := range c.books {
 			b := &c.books[i]
 			entries = c.texts.unpack(entries[:0], b.packed, wanted)
-			if !search.Match(q.Where, b.key, entries, l) {
+			if !search.Match(where, b.key, entries, alone{}) {
 				continue
 			}
 			row := search.Row{Position: search.Position{Key: b.key}, Version: 1, Updated: b.updated}
 			for _, s := range q.Sort {
-				row.Sort = append(row.Sort, search.ChainSortValue(b.key, entries, s, l))
+				row.Sort = append(row.Sort, search.ChainSortValue(b.key, entries, s, alone{}))
 			}
 			if q.After == nil || direction(q)*row.Position.Compare(*q.After, q.Sort) > 0 {
 				rows = append(rows, row)
 			}
 		}
-		if err := errors.Join(l.err, ctx.Err()); err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, tried, err
 		}
 	}
@@ -185,61 +209,4 @@ func merge(a, b []search.Row, q search.Query) []search.Row {
 		all = all[:q.Limit]
 	}
 	return all
-}
-
-// lookup is the search.Lookup of conditions and orders on definitions. The first failure is kept in err, and what could not be read counts as not there.
-type lookup struct {
-	ctx    context.Context
-	reader *reader
-	err    error
-}
-
-// Entries implements search.Lookup: what a definition refers to may be a resource of the site.
-func (l *lookup) Entries(key fhir.Key) ([]search.Entry, bool) {
-	rec, err := l.reader.Reader.Get(l.ctx, key)
-	switch {
-	case errors.Is(err, storage.ErrDeleted):
-		return nil, false
-	case errors.Is(err, storage.ErrNotFound):
-		if !l.reader.spec.Has(key) {
-			return nil, false
-		}
-		var c *content
-		if c, err = l.reader.spec.content(key.Type); err == nil {
-			return c.entries(key)
-		}
-	case err == nil:
-		var entries []search.Entry
-		if entries, err = l.reader.spec.opt.Entries(rec); err == nil {
-			return entries, true
-		}
-	}
-	l.fail(err)
-	return nil, false
-}
-
-// Resources implements search.Lookup: the definitions of a type, which alone refer to definitions by type and id.
-func (l *lookup) Resources(typ string) iter.Seq2[fhir.Key, []search.Entry] {
-	return func(yield func(fhir.Key, []search.Entry) bool) {
-		if l.reader.spec.shelves[typ] == nil {
-			return
-		}
-		c, err := l.reader.spec.content(typ)
-		if err != nil {
-			l.fail(err)
-			return
-		}
-		for i := range c.books {
-			if !yield(c.books[i].key, c.texts.unpack(nil, c.books[i].packed, nil)) {
-				return
-			}
-		}
-	}
-}
-
-// fail keeps the first failure.
-func (l *lookup) fail(err error) {
-	if l.err == nil {
-		l.err = err
-	}
 }

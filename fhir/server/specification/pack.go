@@ -178,13 +178,13 @@ func take(packed *[]byte) uint64 {
 	return n
 }
 
-// wanted returns the parameters that deciding q and ordering its rows looks at; nil for all.
-func (t *texts) wanted(q *search.Query) []uint64 {
+// wanted returns the parameters that a condition and an order look at; nil for all.
+func (t *texts) wanted(where search.Expr, sorts []search.Sort) []uint64 {
 	names := make([]string, 0, 8)
-	if !paramsOf(q.Where, &names) {
+	if !paramsOf(where, &names) {
 		return nil
 	}
-	for _, s := range q.Sort {
+	for _, s := range sorts {
 		names = append(names, s.Param)
 		if s.Chain != nil {
 			names = append(names, s.Chain.Param)

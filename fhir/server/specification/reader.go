@@ -10,12 +10,20 @@ import (
 )
 
 // Beside returns a Reader that shows the definitions beside what site shows.
-func (s *Specification) Beside(site storage.Reader) storage.Reader { return &reader{site, s} }
+func (s *Specification) Beside(site storage.Reader) storage.Reader {
+	return &reader{Reader: site, spec: s}
+}
+
+// Joined is Beside where chains and _has also lead between the definitions and what site shows. They cost more, and are bounded.
+func (s *Specification) Joined(site storage.Reader) storage.Reader {
+	return &reader{Reader: site, spec: s, joined: true}
+}
 
 // reader is a storage.Reader of the site that shows definitions too.
 type reader struct {
 	storage.Reader
-	spec *Specification
+	spec   *Specification
+	joined bool
 }
 
 // definition returns the definition of a key, unless the site has ever stored a resource of that key.

@@ -137,15 +137,6 @@ func (s *Specification) content(typ string) (*content, error) {
 	return c, nil
 }
 
-// entries returns all that the definition of a key is found by; false where there is none.
-func (c *content) entries(key fhir.Key) ([]search.Entry, bool) {
-	i, ok := slices.BinarySearchFunc(c.books, key, func(b book, key fhir.Key) int { return b.key.Compare(key) })
-	if !ok {
-		return nil, false
-	}
-	return c.texts.unpack(nil, c.books[i].packed, nil), true
-}
-
 // of returns those of some types of which there are definitions.
 func (s *Specification) of(types []string) (own []string) {
 	for _, typ := range types {

@@ -3,6 +3,7 @@ package specification_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -103,7 +104,7 @@ func remove(t testing.TB, store storage.Store, key fhir.Key, before int64) {
 func view(t testing.TB, store storage.Store, s *specification.Specification, f func(ctx context.Context, site, beside storage.Reader)) {
 	t.Helper()
 	err := store.View(t.Context(), func(r storage.Reader) error {
-		f(t.Context(), r, s.Beside(r))
+		f(t.Context(), r, s.Joined(r))
 		return nil
 	})
 	if err != nil {
@@ -117,6 +118,8 @@ func site(t testing.TB, store storage.Store) (replaced, deleted fhir.Key) {
 	for i := range 12 {
 		put(t, store, 0, `{"resourceType":"StructureDefinition","id":"own-%d","url":"http://example.org/own-%d","name":"Own%d","status":"draft","kind":"resource","abstract":false,"type":"Patient","date":"2019-1%d","derivation":"constraint","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient"}`, i, i, i%5, i%3)
 		put(t, store, 0, `{"resourceType":"ValueSet","id":"a%d","url":"http://example.org/vs-%d","name":"Abc%d","status":"active"}`, i, i, i%4)
+		put(t, store, 0, `{"resourceType":"List","id":"l%d","status":"current","mode":"working","title":"list %d","entry":[{"item":{"reference":"ValueSet/a%d"}},{"item":{"reference":"StructureDefinition/%s"}},{"item":{"reference":"ValueSet/administrative-gender"}}]}`,
+			i, i, i, []string{"Patient", "Observation", "own-1", "Encounter"}[i%4])
 		put(t, store, 0, `{"resourceType":"SearchParameter","id":"sp%d","url":"http://example.org/sp-%d","name":"eye","status":"draft","description":"d","code":"eye","base":["Patient"],"type":"token","expression":"Patient.language"}`, i, i)
 	}
 	replaced = put(t, store, 0, `{"resourceType":"ValueSet","id":"administrative-gender","url":"http://hl7.org/fhir/ValueSet/administrative-gender","name":"Replaced","status":"draft"}`)
@@ -161,16 +164,17 @@ func TestDefinitionsAreFoundAsIfTheyWereStored(t *testing.T) {
 		"": {"_id=Patient", "_id=administrative-gender,own-3,a1,Observation,status", "_lastUpdated=lt2020", "_lastUpdated=gt2019-10-31T22:29:24Z", "_tag=urn:fhirgate:tag|definition",
 			"_tag:not=definition", "_source=http://hl7.org/fhir/R4", "url:below=http://hl7.org/fhir/ValueSet", "url=http://example.org/vs-3", "name=a", "name:contains=obs", "name:exact=Patient",
 			"status=draft", "status=active", "status:not=draft", "_filter=name sw \"p\" or name eq \"own1\"", "_id:not=Patient", "description:contains=patient", "description:missing=true"},
-		"StructureDefinition": {"kind=resource", "kind=complex-type,primitive-type", "type=Observation", "derivation=constraint", "abstract=true", "base=http://hl7.org/fhir/StructureDefinition/Extension",
+		"List": {"item:StructureDefinition.name=Patient", "item:StructureDefinition.kind=resource", "item:ValueSet.name=abc1,replaced", "item:StructureDefinition._id=Observation", "item:StructureDefinition.status:not=draft"},
+		"StructureDefinition": {"_has:List:item:title=list", "_has:List:item:_id=l1,l2,l3", "kind=resource", "kind=complex-type,primitive-type", "type=Observation", "derivation=constraint", "abstract=true", "base=http://hl7.org/fhir/StructureDefinition/Extension",
 			"path=Patient.name", "date=2019-10", "date=ge2018", "experimental=true", "ext-context=Patient"},
 		"SearchParameter": {"base=Patient", "base=Observation,Encounter", "code=patient", "type=reference", "target=Patient", "derived-from:missing=false"},
-		"ValueSet":        {"reference:below=http://terminology.hl7.org", "version=4.0.1", "publisher:contains=hl7", "identifier:missing=false", "date=lt2019", "code=A"},
+		"ValueSet":        {"_has:List:item:status=current", "reference:below=http://terminology.hl7.org", "version=4.0.1", "publisher:contains=hl7", "identifier:missing=false", "date=lt2019", "code=A"},
 		"CodeSystem":      {"code=male", "content-mode=complete", "system:below=http://hl7.org", "language:missing=true"},
 	}
 	sorts := []string{"", "name", "-name", "_id", "-_id", "url", "-_lastUpdated", "status,-name", "-date", "date,name", "publisher"}
 	ran := 0
 	for range 250 {
-		typ := pick(append(s.Types(), "StructureDefinition", "ValueSet", "SearchParameter", "CodeSystem")...)
+		typ := pick(append(s.Types(), "List", "List", "StructureDefinition", "ValueSet", "SearchParameter", "CodeSystem")...)
 		query := ""
 		for range 1 + lot.IntN(2) {
 			query += "&" + pick(append(conditions[""], slices.Concat(conditions[typ], conditions[typ])...)...)
@@ -334,6 +338,81 @@ func btoi(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// TestChainsLeadBetweenTheSiteAndDefinitions holds that they do where a Reader is joined, and are bounded.
+func TestChainsLeadBetweenTheSiteAndDefinitions(t *testing.T) {
+	s, store := open(), openStore(t)
+	site(t, store)
+	for _, c := range []struct{ typ, query, joined, beside string }{
+		{"List", "item:StructureDefinition.name=Observation", "[l1 l5 l9]", "[]"},
+		{"List", "item:StructureDefinition.name=own1", "[l10 l2 l6]", "[l10 l2 l6]"},
+		{"List", "item:StructureDefinition.name=patient", "[]", "[]"}, // the site has deleted its own
+		{"List", "item:StructureDefinition.url=http://hl7.org/fhir/StructureDefinition/Encounter&_id=l3,l4", "[l3]", "[]"},
+		{"List", "item:ValueSet.name=replaced&_id=l3,l4", "[l3 l4]", "[l3 l4]"},
+		{"List", "item:ValueSet.name:missing=false", "search-too-costly", "[l0 l1 l10 l11 l2 l3 l4 l5 l6 l7 l8 l9]"},
+		{"StructureDefinition", "_has:List:item:_id=l1,l2,l3", "[Encounter Observation own-1]", "[own-1]"},
+		{"StructureDefinition", "_has:List:item:_id=l1&name=own1", "[]", "[]"},
+		{"ValueSet", "_has:List:item:_id=l3", "[a3 administrative-gender]", "[a3 administrative-gender]"},
+	} {
+		pairs, err := search.ReadQuery(c.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, _, err := parameters().Parse([]string{c.typ}, pairs, search.ParseOptions{})
+		if err != nil {
+			t.Fatal(c.query, err)
+		}
+		find := func(ctx context.Context, r storage.Reader) string {
+			rows, err := r.Find(ctx, search.Query{Types: req.Types, Where: req.Where})
+			var refused *fhir.Error
+			if errors.As(err, &refused) {
+				return string(refused.Issues[0].ID)
+			}
+			ids := []string{}
+			for _, row := range rows {
+				ids = append(ids, row.Key.ID)
+			}
+			return fmt.Sprint(ids)
+		}
+		err = store.View(t.Context(), func(r storage.Reader) error {
+			if got := find(t.Context(), s.Joined(r)); got != c.joined {
+				t.Errorf("%s?%s joined finds %s, want %s", c.typ, c.query, got, c.joined)
+			}
+			if got := find(t.Context(), s.Beside(r)); got != c.beside {
+				t.Errorf("%s?%s finds %s, want %s", c.typ, c.query, got, c.beside)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDefinitionsReferToNothingByTypeAndID holds what following chains relies on.
+func TestDefinitionsReferToNothingByTypeAndID(t *testing.T) {
+	s, store := open(), openStore(t)
+	view(t, store, s, func(ctx context.Context, _, r storage.Reader) {
+		for key := range definition.R4().Keys() {
+			rec, err := r.Get(ctx, key)
+			if !slices.Contains(s.Types(), key.Type) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(key, err)
+			}
+			found, err := entries(rec)
+			if err != nil {
+				t.Fatal(key, err)
+			}
+			for _, e := range found {
+				if e.Type != "" && e.Inner == nil {
+					t.Errorf("%v refers by %s to %s/%s", key, e.Param, e.Type, e.ID)
+				}
+			}
+		}
+	})
 }
 
 // TestEveryDefinitionIsReadByItsKey holds that each has a body of its type and id, with its mark.
