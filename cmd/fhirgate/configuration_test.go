@@ -91,7 +91,7 @@ func TestWrongSettingsAreOneLineThatNamesTheRightOne(t *testing.T) {
 	}{
 		{args: []string{"--lisen", "x"}, want: "unknown flag --lisen; did you mean --listen?"},
 		{args: []string{"serve", "--validation=off"}, want: "unknown flag --validation; did you mean --validate?"},
-		{args: []string{"serve", "--qqqqqqqq"}, want: "unknown flag --qqqqqqqq; available: --base-url, --conditional-delete, --config,"},
+		{args: []string{"serve", "--qqqqqqqq"}, want: "unknown flag --qqqqqqqq; available: --allow-purge, --base-url, --conditional-delete, --config,"},
 		{args: []string{"load", "--sever", "x", "f"}, want: "unknown flag --sever; did you mean --server?"},
 		{args: []string{"serve", "-x"}, want: "unknown flag -x; `fhirgate serve --help` lists the flags"},
 		{args: []string{"sevre"}, want: "unknown command sevre; did you mean serve?"},
@@ -135,7 +135,7 @@ func TestWrongSettingsAreOneLineThatNamesTheRightOne(t *testing.T) {
 		{args: []string{"load", "--header", "x", "x"}, want: "--header must have the form"},
 		{args: []string{"load", "--header", "a b: c", "x"}, want: "--header must have the form"},
 		{args: []string{"load", "-j", "0", "x"}, want: "--jobs must be greater than 0"},
-		{args: []string{"--nope"}, want: "unknown flag --nope; available: --base-url"},
+		{args: []string{"--nope"}, want: "unknown flag --nope; available: --allow-purge, --base-url"},
 		{env: "FHIRGATE_NOPE=x", want: "unknown environment variable FHIRGATE_NOPE; available: FHIRGATE_"},
 		{args: []string{"reindex", "--data", "/nonexistent"}, want: "there is no store in the data folder /nonexistent"},
 	} {
@@ -177,7 +177,7 @@ func TestSizes(t *testing.T) {
 
 func TestEveryFlagIsAVariableAndAKey(t *testing.T) {
 	values := map[string]string{"string": "x", "bool": "true", "int": "7", "duration": "7s", "stringSlice": "x", "stringArray": "x", "size": "7MiB", "zone": "Europe/Berlin",
-		"off|base": "off", "single|multiple": "multiple", "strict|lenient": "lenient", "debug|info|warn|error": "info"}
+		"off|base": "off", "single|multiple": "multiple", "strict|lenient": "lenient", "debug|info|warn|error": "info", "text|json": "json"}
 	tried := 0
 	for _, c := range newRoot(&program{}).Commands() {
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {

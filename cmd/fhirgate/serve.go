@@ -194,7 +194,7 @@ func serve(ctx context.Context, p *program, s *settings) error {
 	failed := make(chan error, 1)
 	run := srv.Serve
 	if cert != nil {
-		srv.Handler, srv.TLSConfig = strict(f), cert.config()
+		srv.Handler, srv.TLSConfig = withHSTS(f), cert.config()
 		run = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
 	}
 	go func() { failed <- run(ln) }()

@@ -30,7 +30,7 @@ type fileState struct {
 	modified time.Time
 }
 
-// lookAgain is how long what was seen of the files is taken for true.
+// lookAgain is how long the files count as unchanged after a look.
 const lookAgain = time.Second
 
 // newCertificate reads the files; nil where neither is named.
@@ -104,13 +104,13 @@ func (c *certificate) reload() {
 	c.log.Warn("the certificate was reloaded")
 }
 
-// config is the configuration of TLS: 1.2 with the suites that Go takes for safe, or 1.3.
+// config is the configuration of TLS: 1.2 with the cipher suites that Go considers safe, or 1.3.
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12}
 }
 
-// strict tells browsers to use TLS from here on, for a year (RFC 6797); not for localhost, where it would hold for every other program there.
-func strict(h http.Handler) http.Handler {
+// withHSTS tells browsers to use TLS for a year (RFC 6797). It leaves localhost out, where that would hold for every other program on the machine.
+func withHSTS(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS != nil && r.TLS.ServerName != "localhost" {
 			w.Header()["Strict-Transport-Security"] = []string{"max-age=31536000"}

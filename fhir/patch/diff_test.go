@@ -207,3 +207,16 @@ func TestDiffOfSituations(t *testing.T) {
 		t.Errorf("more differences than operations: %v", err)
 	}
 }
+
+// BenchmarkDiff compares an Observation with one that has another status, code and value.
+func BenchmarkDiff(b *testing.B) {
+	src := corpustest.Read(b, corpustest.Path(b, "r4-examples/Observation-blood-pressure.json"))
+	from := resource(b, src)
+	to := resource(b, mutated(rand.New(rand.NewPCG(1, 2)), from.Node, nil))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Diff(definition.R4(), from, to, Limits{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -41,7 +41,7 @@ func (s codeSet) detached() codeSet {
 // Expand implements search.Terminology.
 func (s *Snapshot) Expand(valueSet string) (iter.Seq2[string, string], bool) {
 	set := worked(s, question{valueSetType, valueSet}, func() codeSet {
-		e := expansion{Snapshot: s, sets: make(map[string]*members), trees: make(map[string]*hierarchy), steps: maxExpansionSteps}
+		e := expansion{Snapshot: s, sets: make(map[string]*members), trees: make(map[source]*hierarchy), steps: maxExpansionSteps}
 		m := e.valueSet(valueSet)
 		if m == nil {
 			return codeSet{}
@@ -81,8 +81,14 @@ func (m *members) without(other *members) {
 type expansion struct {
 	*Snapshot
 	sets  map[string]*members   // by the canonicals that were named; nil for one whose members are being found, which names itself
-	trees map[string]*hierarchy // by system; nil for one that can't be enumerated
+	trees map[source]*hierarchy // nil for one that can't be enumerated
 	steps int                   // how many more codes may be walked over
+}
+
+// source is where the codes of a system are from: its stored CodeSystem, or the one that is published with the definitions.
+type source struct {
+	system    string
+	published bool
 }
 
 // step takes n of the steps; false where there are not as many left.
@@ -263,25 +269,24 @@ func (e *expansion) below(system, code string) (iter.Seq[string], bool) {
 
 // storedTree returns the hierarchy of a stored code system, read once; nil for none.
 func (e *expansion) storedTree(system string) *hierarchy {
-	tree, ok := e.trees[system]
+	of := source{system: system}
+	tree, ok := e.trees[of]
 	if !ok && e.step(stepsOfReading) {
 		tree, _ = e.hierarchy(system)
-		e.trees[system] = tree
+		e.trees[of] = tree
 	}
 	return tree
 }
 
-// published is put before the systems whose published CodeSystem is in expansion.trees.
-const published = "published "
-
 // publishedTree returns the hierarchy of a code system of the definitions, read once; nil for none.
 func (e *expansion) publishedTree(system string) *hierarchy {
-	tree, ok := e.trees[published+system]
+	of := source{system: system, published: true}
+	tree, ok := e.trees[of]
 	if !ok && e.step(stepsOfReading) {
 		if r, found := e.of.registry.Definition(system); found {
 			tree, _ = readHierarchy(r)
 		}
-		e.trees[published+system] = tree
+		e.trees[of] = tree
 	}
 	return tree
 }

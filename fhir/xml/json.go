@@ -225,8 +225,8 @@ func appendAttributeRune(dst []byte, r rune) (_ []byte, ok bool) {
 
 // escaped reads the escape sequence at the beginning of b; a wrong one is a character that XML does not have.
 func escaped(b []byte) (r rune, size int) {
-	if len(b) < 2 {
-		return 0, len(b)
+	if len(b) < 2 || b[0] != '\\' {
+		return 0, 1
 	}
 	switch b[1] {
 	case '"', '\\', '/':
@@ -252,6 +252,25 @@ func escaped(b []byte) (r rune, size int) {
 		return r, 6
 	}
 	return 0, len(b)
+}
+
+// unescaped appends the characters of a string, which comes next.
+func (e *encoder) unescaped(dst []byte) []byte {
+	for e.i++; e.i < len(e.src); {
+		n := plainText(e.src[e.i:])
+		dst = append(dst, e.src[e.i:e.i+n]...)
+		if e.i += n; e.i == len(e.src) {
+			break
+		}
+		if e.src[e.i] == '"' {
+			e.i++
+			break
+		}
+		r, size := escaped(e.src[e.i:])
+		dst = utf8.AppendRune(dst, r)
+		e.i += size
+	}
+	return dst
 }
 
 // appendUnescaped appends the characters of a JSON string, which is given without its quotes.

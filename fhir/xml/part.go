@@ -1,5 +1,7 @@
 package xml
 
+import "slices"
+
 // Members of an object that are not in the order of the definitions, and primitives whose value and sibling are not side by side.
 
 // part is a member of an object: what of the output it is, and where its value and its sibling begin in the JSON; 0 for none.
@@ -10,6 +12,19 @@ type part struct {
 	val, sib int
 	// waits is set where the part is written when the object ends.
 	waits bool
+}
+
+// push begins a part whose value, where it has one, begins at val, and returns its place. Its fields are set one by one: to copy a part that was just
+// made costs more.
+func (e *encoder) push(c *child, rank, val int) int {
+	k := len(e.parts)
+	if k == cap(e.parts) {
+		e.parts = slices.Grow(e.parts, 16)
+	}
+	e.parts = e.parts[:k+1]
+	p := &e.parts[k]
+	p.c, p.rank, p.at, p.end, p.val, p.sib, p.waits = c, rank, len(e.out), len(e.out), val, 0, false
+	return k
 }
 
 // openRank is the rank of the end of a start tag: behind the attributes and before the children.
@@ -37,7 +52,7 @@ func (o *object) follows(c *child) {
 }
 
 // irregular writes a primitive that repeats, has no value, or may have a part already.
-func (e *encoder) irregular(o *object, m named) error {
+func (e *encoder) irregular(o *object, m *named) error {
 	c := m.c
 	if c.rank <= o.last || o.waiting > 0 {
 		for k := o.base; k < len(e.parts); k++ {
@@ -47,33 +62,31 @@ func (e *encoder) irregular(o *object, m named) error {
 		}
 	}
 	o.follows(c)
-	p := part{c: c, rank: c.rank, at: len(e.out)}
-	switch {
-	case m.sibling:
-		p.sib = e.i
-	default:
-		p.val = e.i
+	val := 0
+	if !m.sibling {
+		val = e.i
 	}
-	if !m.sibling && e.next() != 'n' {
+	if val > 0 && e.next() != 'n' {
 		if !c.attribute {
 			e.open(o)
 		}
-		p.at = len(e.out)
-		err := e.primitive(c, p.val, 0, o.depth+1)
+		k := e.push(c, c.rank, val)
+		err := e.primitive(c, val, 0, o.depth+1)
 		if err == nil {
-			p.end = len(e.out)
-			e.parts = append(e.parts, p)
+			e.parts[k].end = len(e.out)
 			return nil
 		}
 		// A list with null is written when its sibling is there.
 		if b, ok := err.(*bad); !ok || !b.null {
 			return err
 		}
-		e.out, e.i = e.out[:p.at], p.val
+		e.out, e.parts, e.i = e.out[:e.parts[k].at], e.parts[:k], val
+	}
+	p := &e.parts[e.push(c, c.rank, val)]
+	if p.waits = true; m.sibling {
+		p.sib = e.i
 	}
 	e.skip()
-	p.end, p.waits = p.at, true
-	e.parts = append(e.parts, p)
 	o.waiting++
 	return nil
 }

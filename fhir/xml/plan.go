@@ -14,6 +14,16 @@ import (
 type Limits struct {
 	Depth int // nested elements; default 128
 	Size  int // bytes of the document; default 4 GiB
+	// Hold is called before the reader takes so many bytes of memory beyond a few chunks, as for a large tag; its error ends the reading. Nil allows all.
+	Hold func(bytes int) error
+}
+
+// hold asks for memory.
+func (l *Limits) hold(bytes int) error {
+	if l.Hold == nil {
+		return nil
+	}
+	return l.Hold(bytes)
 }
 
 func (l Limits) withDefaults() Limits {
@@ -55,25 +65,27 @@ type named struct {
 	name    string
 	c       *child
 	sibling bool // the name is that of a primitive's sibling
+	// next are the two children that follow, as far as there are any: one of them often comes after this.
+	next [2]*named
 }
 
-// lookup returns what a member's name stands for; no child where the definitions have none of this name.
-func (p *plan) lookup(name []byte) named {
+// lookup returns what a member's name stands for; nil where the definitions have none of this name.
+func (p *plan) lookup(name []byte) *named {
 	mask := len(p.slots) - 1
 	for i := int(hash(name) >> p.shift); ; i++ {
 		k := p.slots[i&mask]
 		if k == 0 {
-			return named{}
+			return nil
 		}
 		if m := &p.members[k-1]; m.name == string(name) {
-			return *m
+			return m
 		}
 	}
 }
 
 // child returns the child of a name.
 func (p *plan) child(name []byte) *child {
-	if m := p.lookup(name); !m.sibling {
+	if m := p.lookup(name); m != nil && !m.sibling {
 		return m.c
 	}
 	return nil
@@ -94,11 +106,18 @@ func hash(name []byte) uint64 {
 	return key * 0x9e3779b97f4a7c15
 }
 
-// index fills the slots.
+// index fills the slots and links the members.
 func (p *plan) index() {
 	size, width := 8, 3
 	for size < 4*len(p.members) {
 		size, width = 2*size, width+1
+	}
+	var following [2]*named
+	for k := len(p.members) - 1; k >= 0; k-- {
+		m := &p.members[k]
+		if m.next = following; !m.sibling {
+			following = [2]*named{m, following[0]}
+		}
 	}
 	p.slots, p.shift = make([]uint16, size), uint8(64-width)
 	for k := range p.members {
@@ -178,9 +197,9 @@ func compile(t *definition.Type, plans map[*definition.Type]*plan) *plan {
 			if c.rank = order + 1; !c.attribute {
 				c.rank += openRank
 			}
-			p.members = append(p.members, named{ref.JSON, c, false})
+			p.members = append(p.members, named{name: ref.JSON, c: c})
 			if c.primitive() {
-				p.members = append(p.members, named{"_" + ref.JSON, c, true})
+				p.members = append(p.members, named{name: "_" + ref.JSON, c: c, sibling: true})
 			}
 		}
 	}

@@ -47,7 +47,9 @@ type decoder struct {
 	out []byte
 	// held counts the primitives whose siblings are being read: what is in out may be taken back.
 	held int
-	path []step
+	// taken are the bytes of out and of siblings that the limits know of.
+	taken int
+	path  []step
 }
 
 // decoders are decoders whose paths are used again, and rooms memory for the JSON between two writes.
@@ -77,12 +79,25 @@ type step struct {
 
 // flush hands on what was written, where that is much.
 func (d *decoder) flush() error {
-	if d.w == nil || d.held > 0 || len(d.out) < chunk {
+	if d.w == nil || len(d.out) < chunk {
 		return nil
+	}
+	if d.held > 0 {
+		return d.take(cap(d.out))
 	}
 	_, err := d.w.Write(d.out)
 	d.out = d.out[:0]
 	return err
+}
+
+// take tells the limits of memory in use, where it is more than they know of.
+func (d *decoder) take(bytes int) error {
+	more := bytes - max(d.taken, 2*chunk)
+	if d.w == nil || more <= 0 {
+		return nil
+	}
+	d.taken = bytes
+	return d.s.lim.hold(more)
 }
 
 // fail is an error at the current token, with the element being read.
@@ -394,6 +409,7 @@ func (d *decoder) primitive(c *child, t *token, l *list) error {
 		l.siblings = append(append(l.siblings, d.out[start:]...), ',')
 		l.sibs++
 		d.out = d.out[:start]
+		return d.take(cap(d.out) + cap(l.siblings))
 	}
 	return nil
 }

@@ -194,6 +194,10 @@ func (s *scanner) more() bool {
 		s.pos = 0
 	}
 	if s.end == len(s.buf) {
+		if err := s.lim.hold(len(s.buf)); err != nil {
+			s.failed, s.ended, s.end = err, true, s.pos
+			return false
+		}
 		grown := make([]byte, 2*len(s.buf))
 		copy(grown, s.buf)
 		s.buf = grown

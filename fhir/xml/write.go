@@ -120,12 +120,13 @@ func (e *encoder) object(p *plan, end string, depth int) error {
 	}
 	o := object{base: len(e.parts), start: len(e.out), depth: depth}
 	e.i++
+	var last *named
 	for c := e.next(); c != '}'; {
-		m, err := e.name(p)
+		m, err := e.name(p, last)
 		if err != nil {
 			return err
 		}
-		if m.c != nil {
+		if last = m; m != nil {
 			if err := e.member(&o, m); err != nil {
 				return err
 			}
@@ -160,19 +161,28 @@ func (e *encoder) object(p *plan, end string, depth int) error {
 	return nil
 }
 
-// name reads the name of a member and the colon. What it names has no child for the type of a resource.
-func (e *encoder) name(p *plan) (named, error) {
+// name reads the name of a member, which comes after last, and the colon. It is nil for the type of a resource.
+func (e *encoder) name(p *plan, last *named) (*named, error) {
+	if last != nil {
+		for _, m := range last.next {
+			if m != nil && e.begins(e.i, m.c.member) {
+				e.i += len(m.c.member)
+				e.next()
+				return m, nil
+			}
+		}
+	}
 	if e.next() != '"' {
-		return named{}, e.bad(e.i, "an object has no name for a value")
+		return nil, e.bad(e.i, "an object has no name for a value")
 	}
 	from := e.i + 1
 	n := bytes.IndexByte(e.src[from:], '"')
 	if n < 0 {
-		return named{}, e.bad(e.i, "a name does not end")
+		return nil, e.bad(e.i, "a name does not end")
 	}
 	m := p.lookup(e.src[from : from+n])
 	e.i = from + n + 1
-	if m.c == nil {
+	if m == nil {
 		name := e.src[from : from+n]
 		if bytes.IndexByte(name, '\\') >= 0 {
 			e.i = from - 1
@@ -180,34 +190,39 @@ func (e *encoder) name(p *plan) (named, error) {
 			name = appendUnescaped(nil, e.src[from:e.i-1])
 			m = p.lookup(name)
 		}
-		if m.c == nil && !(p.resource && string(name) == "resourceType") {
+		if m == nil && !(p.resource && string(name) == "resourceType") {
 			if e.next() == ':' {
 				e.i++
 			}
 			e.next()
-			return named{}, e.bad(e.i, "the definitions have no such element")
+			return nil, e.bad(e.i, "the definitions have no such element")
 		}
 	}
 	if e.next() != ':' {
-		return named{}, e.bad(e.i, "a name has no value")
+		return nil, e.bad(e.i, "a name has no value")
 	}
 	e.i++
 	e.next()
 	return m, nil
 }
 
+// begins reports whether s is at an offset of the JSON. Its second byte tells most others.
+func (e *encoder) begins(at int, s string) bool {
+	return at+len(s) < len(e.src) && e.src[at+1] == s[1] && string(e.src[at:at+len(s)]) == s
+}
+
 // open ends the start tag where that was not done, because a child follows.
 func (e *encoder) open(o *object) {
 	if !o.opened {
 		o.opened = true
-		at := len(e.out)
+		k := e.push(nil, openRank, 0)
 		e.out = append(e.out, '>')
-		e.parts = append(e.parts, part{rank: openRank, at: at, end: at + 1})
+		e.parts[k].end = len(e.out)
 	}
 }
 
 // member writes a member, whose value comes next.
-func (e *encoder) member(o *object, m named) error {
+func (e *encoder) member(o *object, m *named) error {
 	c := m.c
 	if c.primitive() && (m.sibling || c.rank <= o.last || o.waiting > 0 || c.repeat || e.next() == 'n') {
 		return e.irregular(o, m)
@@ -216,8 +231,7 @@ func (e *encoder) member(o *object, m named) error {
 	if !c.attribute {
 		e.open(o)
 	}
-	k := len(e.parts)
-	e.parts = append(e.parts, part{c: c, rank: c.rank, at: len(e.out), val: e.i})
+	k := e.push(c, c.rank, e.i)
 	var err error
 	switch {
 	case c.attribute:
@@ -250,8 +264,8 @@ func (e *encoder) regular(o *object, c *child, k int) error {
 	if err := e.text(); err != nil {
 		return err
 	}
-	if i, s := e.i, c.sibling; i+len(s) < len(e.src) && e.src[i] == ',' && e.src[i+2] == '_' && string(e.src[i+1:i+1+len(s)]) == s {
-		e.i += 1 + len(s)
+	if e.is(e.i, ',') && e.begins(e.i+1, c.sibling) {
+		e.i += 1 + len(c.sibling)
 		e.next()
 		e.parts[k].sib = e.i
 		e.out = append(e.out, '"')
@@ -334,8 +348,7 @@ func (e *encoder) narrative() error {
 	if e.next() != '"' {
 		return e.bad(at, "a narrative is a string")
 	}
-	e.skip()
-	e.scratch = appendUnescaped(e.scratch[:0], e.src[at+1:max(e.i-1, at+1)])
+	e.scratch = e.unescaped(e.scratch[:0])
 	s := &e.div
 	s.within(e.scratch)
 	m := markup{s: s, out: &e.out}

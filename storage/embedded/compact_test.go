@@ -156,3 +156,53 @@ func TestAFailedCompactionIsToldWithoutKeys(t *testing.T) {
 		t.Errorf("a failed write tells %v, the log\n%s", err, log.String())
 	}
 }
+
+// TestErasedRowsLeaveTheTables erases resources, and waits until the tables are written anew without them.
+func TestErasedRowsLeaveTheTables(t *testing.T) {
+	opt := small(vfs.NewMem())
+	opt.compact = time.Hour
+	s, err := Open("data", opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers(t, s, 3)
+	var keys []fhir.Key
+	for i := range 50 {
+		keys = append(keys, fhir.Key{Type: "Patient", ID: fmt.Sprintf("p%03d", i)})
+	}
+	if err := s.Update(t.Context(), func(tx storage.Tx) error {
+		n, err := tx.Erase(t.Context(), keys)
+		if n != 150 {
+			t.Errorf("%d versions are erased, want 150", n)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !s.compactor.erased.Load() {
+		t.Error("the compactor does not know that resources were erased")
+	}
+	if err := s.expunge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := s.db.Metrics()
+	if n := m.Keys.TombstoneCount; n != 0 {
+		t.Errorf("%d deletions are still in the tables, and with them what they delete", n)
+	}
+	it, err := s.db.NewIter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		switch it.Key()[0] {
+		case tableDocument, tableEntries, tableOld, tableHistory, tableIndex, tableSample, tableSparse, tableCount:
+			t.Errorf("the row %x is left over", it.Key())
+		}
+	}
+	if err := it.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -63,24 +63,55 @@ func (s *Store) catchUp(ctx context.Context) error {
 }
 
 // pin returns a moment and calls begin, which makes a snapshot, while nothing commits: what is visible is stamped before the moment, and what
-// commits later after it.
+// commits later after it. It first waits for the Updates that moments have overtaken (see ahead), and calls begin once.
 //
 // Where no server answers, those who waited for their turn meanwhile would each wait for one again: what one of them was told holds for all. Any
 // other error is of begin alone.
 func (s *Store) pin(begin func() error) (time.Time, error) {
 	asked := time.Now()
+	stand := s.overtake()
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	t := s.tick()
-	if s.missed(asked) {
+	missed := s.missed(asked)
+	if !missed {
+		s.pinned.Store(t.UnixMicro())
+	}
+	stand()
+	if missed {
 		return t, errMissed
 	}
-	s.pinned.Store(t.UnixMicro())
 	err := begin()
 	if noServer(err) {
 		s.miss()
 	}
 	return t, err
+}
+
+const (
+	// pins is more than the number of Updates that run at a time: one pin keeps all of them from going ahead.
+	pins = 1 << 30
+	// overtakeAfter is how long a pin waits for Updates that go ahead of it.
+	overtakeAfter = 5 * time.Second
+)
+
+// ahead makes moments wait until release is called, for an Update that they have overtaken: it would be again and again where its
+// function takes longer than the next one takes to come. It waits for those that wait.
+func (s *Store) ahead(ctx context.Context) (release func(), err error) {
+	if err := s.turns.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	return func() { s.turns.Release(1) }, nil
+}
+
+// overtake waits for the Updates that go ahead, and keeps others from it until done is called. An Update that takes too long is overtaken again.
+func (s *Store) overtake() (done func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), overtakeAfter)
+	defer cancel()
+	if err := s.turns.Acquire(ctx, pins); err != nil {
+		return func() {}
+	}
+	return func() { s.turns.Release(pins) }
 }
 
 // errMissed means that no server has answered another who waited at the same time.
@@ -91,18 +122,18 @@ func (s *Store) miss() { s.missing.Store(int64(time.Since(s.began))) }
 
 func (s *Store) missed(since time.Time) bool { return s.missing.Load() > int64(since.Sub(s.began)) }
 
-// committing keeps pin out until unlock is called. It returns errMissed where no server answered while it waited. It returns errStale where a moment after now was given out: the Update then takes a later
-// instant and runs again. An Update that met this time and again goes ahead, at the price that a process pays to others.
-func (s *Store) committing(now time.Time, try int) (unlock func(), err error) {
+// committing keeps pin out until unlock is called. It returns errMissed where no server answered while it waited, and errOvertaken where a moment
+// after now was given out: the Update then takes a later instant and runs again.
+func (s *Store) committing(now time.Time) (unlock func(), err error) {
 	asked := time.Now()
 	s.gate.RLock()
 	if s.missed(asked) {
 		s.gate.RUnlock()
 		return nil, errMissed
 	}
-	if now.UnixMicro() <= s.pinned.Load() && try < conflictTries {
+	if now.UnixMicro() <= s.pinned.Load() {
 		s.gate.RUnlock()
-		return nil, errStale
+		return nil, errOvertaken
 	}
 	return s.gate.RUnlock, nil
 }

@@ -145,37 +145,46 @@ func (r *reader) Moment() time.Time {
 }
 
 // pin makes the view begin, and takes its moment. It waits for a server as long as any operation does, and begins again meanwhile where one that
-// began to answer is lost. Others have their turn between its tries. An error that is not of a server which is lost is returned at once.
+// began to answer is lost, or has no snapshot yet (see snapshotFor). Others have their turn between its tries. An error that is not of a server which
+// is lost is returned at once.
 func (r *reader) pin() error {
-	ctx, cancel := context.WithTimeout(context.Background(), r.s.timeout)
-	defer cancel()
+	first := time.Now()
+	end := first.Add(r.s.timeout)
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		var err error
-		r.moment, err = r.s.pin(func() error {
-			err := r.read(ctx, "", "moment", func(ctx context.Context) error {
-				return r.s.db.Collection(metaCollection).FindOne(ctx, bson.D{{Key: fieldID, Value: ""}}).Err()
-			})
-			if errors.Is(err, mongo.ErrNoDocuments) {
-				return nil
-			}
-			return err
-		})
+		r.moment, err = r.s.pin(func() error { return r.first(end) })
 		switch {
 		case err == nil || noServer(err) || errors.Is(err, errMissed):
 			return err
-		case ctx.Err() != nil: // which is the time of this read, and not that of the request
+		case code(err, codeSnapshotUnavailable): // of a server that answers
+			if time.Since(first) > snapshotFor {
+				return err
+			}
+			end = time.Now().Add(r.s.timeout)
+		case time.Now().After(end): // which is the time of this read, and not that of the request
 			r.s.miss()
 			return errMissed
 		case fhir.KindOf(err) != fhir.KindUnavailable && !errors.Is(err, context.DeadlineExceeded): // of a connection that is being made
 			return err
 		}
 		time.Sleep(wait)
-		r.end(ctx)
+		r.end(context.Background())
 		if err := r.begin(); err != nil {
 			return err
 		}
-		r.lost = nil
 	}
+}
+
+// first reads what is least, once, so that the server makes the snapshot.
+func (r *reader) first(end time.Time) error {
+	ctx, cancel := context.WithDeadline(context.Background(), end)
+	defer cancel()
+	err := r.s.db.Collection(metaCollection).FindOne(r.session(ctx), bson.D{{Key: fieldID, Value: ""}}).Err()
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return wrap("moment", err)
+	}
+	r.started = true
+	return nil
 }
 
 // noIndex leaves the index out of what a read returns.

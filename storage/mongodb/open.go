@@ -19,6 +19,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/description"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/fhirgate/fhirgate/storage"
 )
@@ -63,6 +64,7 @@ type Store struct {
 	last, pinned atomic.Int64
 	wall         func() time.Time // the clock of this machine
 	gate         sync.RWMutex
+	turns        *semaphore.Weighted // of pins and of the Updates that go ahead of them
 	// missing is how long after began it was that no server answered in time; 0 for never.
 	missing atomic.Int64
 	began   time.Time
@@ -143,7 +145,7 @@ func open(ctx context.Context, opt Options, with *options.ClientOptions) (*Store
 		return nil, fmt.Errorf("mongodb: %s", redact(err.Error(), opt.URI))
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, began: time.Now(), wall: time.Now, app: cmp.Or(cs.AppName, application), timeout: cmp.Or(cs.ServerSelectionTimeout, opt.Timeout), tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
+	s := &Store{client: client, db: client.Database(name), log: opt.Logger, opened: make(chan struct{}), filling: make(chan struct{}, 1), answered: make(chan struct{}), run: run, cancel: cancel, limits: theLimits, began: time.Now(), wall: time.Now, turns: semaphore.NewWeighted(pins), app: cmp.Or(cs.AppName, application), timeout: cmp.Or(cs.ServerSelectionTimeout, opt.Timeout), tls: cs.SSL, certified: cs.SSLClientCertificateKeyFileSet || cs.SSLCertificateFileSet}
 	s.ready.Store(&readiness{err: errConnecting})
 	begun := time.Now()
 	s.work.Add(1)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
@@ -43,7 +44,7 @@ func TestAMomentThatCannotBeHad(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("is not asked for again where the server refuses it", func(t *testing.T) {
-		c.Fail(t, "find", -1, bson.E{Key: "errorCode", Value: 13})
+		c.Fail(t, "find", -1, bson.E{Key: "namespace", Value: "fhir.fhirgate_meta"}, bson.E{Key: "errorCode", Value: 13})
 		defer c.Fail(t, "find", 0)
 		before := finds.Load()
 		if err := moment(t.Context(), s); fhir.KindOf(err) != fhir.KindInternal {
@@ -53,9 +54,36 @@ func TestAMomentThatCannotBeHad(t *testing.T) {
 			t.Errorf("it was asked for %d times", n)
 		}
 	})
+	t.Run("because the server has no snapshot yet holds up no write", func(t *testing.T) {
+		// The server itself finds in others for a write.
+		c.Fail(t, "find", -1, bson.E{Key: "errorCode", Value: 246}, bson.E{Key: "namespace", Value: "fhir.fhirgate_meta"})
+		defer c.Fail(t, "find", 0)
+		before := finds.Load()
+		done := make(chan error, 1)
+		go func() { done <- moment(t.Context(), s) }()
+		for finds.Load() < before+3 {
+			time.Sleep(time.Millisecond)
+		}
+		before = finds.Load()
+		if err := put(t.Context(), s, "meanwhile", 0); err != nil {
+			t.Error(err)
+		}
+		if n := finds.Load() - before; n > 200 {
+			t.Errorf("the write has waited for %d tries of the view", n)
+		}
+		select {
+		case err := <-done:
+			t.Errorf("the view has ended: %v", err)
+		default:
+		}
+		c.Fail(t, "find", 0)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("fails no other that waits meanwhile", func(t *testing.T) {
 		// The driver sends a read twice, so two failures are one of a view. Each takes its time, so that others wait.
-		c.Fail(t, "find", 2, bson.E{Key: "errorCode", Value: 11600}, bson.E{Key: "errorLabels", Value: bson.A{}}, bson.E{Key: "blockConnection", Value: true}, bson.E{Key: "blockTimeMS", Value: 300})
+		c.Fail(t, "find", 2, bson.E{Key: "namespace", Value: "fhir.fhirgate_meta"}, bson.E{Key: "errorCode", Value: 11600}, bson.E{Key: "errorLabels", Value: bson.A{}}, bson.E{Key: "blockConnection", Value: true}, bson.E{Key: "blockTimeMS", Value: 300})
 		defer c.Fail(t, "find", 0)
 		var wg sync.WaitGroup
 		for i := range 8 {

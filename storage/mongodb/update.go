@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -57,8 +58,10 @@ type tx struct {
 var (
 	// errSuperseded means that the version an Update expected, or has read, is not current.
 	errSuperseded = errors.New("another version is current")
-	// errStale means that the instant of an Update is not after what others have seen or stored since.
+	// errStale means that the instant of an Update is not after what others have stored since.
 	errStale = errors.New("the instant of the update has passed")
+	// errOvertaken means that a moment was given out which is not before the instant of an Update.
+	errOvertaken = errors.New("a moment after the update's instant was given out")
 )
 
 // Update implements storage.Store. Transactions have snapshot reads and majority writes and are tried again as the driver's documentation
@@ -71,9 +74,10 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	}
 	begun, slow, full := time.Now(), 0, 0
 	var conflicted, looked time.Time // when the first conflict was, and when what it may be with was looked for
+	overtaken := false
 	for try := 0; ; try++ {
 		start := time.Now()
-		err, own, size := s.try(ctx, f, try)
+		err, own, size := s.try(ctx, f, overtaken)
 		if err == nil || storage.IsUnknown(err) {
 			return err
 		}
@@ -109,7 +113,8 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 		if noServer(err) || errors.Is(err, errMissed) { // which has waited for one
 			return unavailable("update", err)
 		}
-		superseded := errors.Is(err, errSuperseded) || errors.Is(err, errStale) || code(err, codeDuplicateKey)
+		overtaken = overtaken || errors.Is(err, errOvertaken)
+		superseded := errors.Is(err, errSuperseded) || errors.Is(err, errStale) || errors.Is(err, errOvertaken) || code(err, codeDuplicateKey)
 		if !superseded && !filled && !label(err, "TransientTransactionError") || ctx.Err() != nil {
 			if own {
 				return err
@@ -143,8 +148,16 @@ func (s *Store) Update(ctx context.Context, f func(storage.Tx) error) error {
 	}
 }
 
-// try runs f once and commits. own tells that the error is f's, and size about how many bytes it put.
-func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err error, own bool, size int) {
+// try runs f once and commits. ahead makes moments wait until f has run. own tells that the error is f's, and size about how many bytes it put.
+func (s *Store) try(ctx context.Context, f func(storage.Tx) error, ahead bool) (err error, own bool, size int) {
+	release := func() {}
+	if ahead {
+		if release, err = s.ahead(ctx); err != nil {
+			return err, true, 0
+		}
+		release = sync.OnceFunc(release)
+		defer release()
+	}
 	t := &tx{puts: map[fhir.Key]*put{}, guards: map[string]bool{}, metas: map[string][]byte{}, seen: map[fhir.Key]bson.Raw{}}
 	t.reader = reader{s: s, moment: s.tick(), tx: t}
 	t.now = s.tick()
@@ -160,11 +173,12 @@ func (s *Store) try(ctx context.Context, f func(storage.Tx) error, try int) (err
 	if err := f(t); err != nil {
 		return err, true, t.size()
 	}
-	unlock, err := s.committing(t.now, try)
+	unlock, err := s.committing(t.now)
 	if err != nil {
 		return err, false, t.size()
 	}
 	defer unlock()
+	release()
 	if err = t.write(ctx); noServer(err) {
 		s.miss()
 	}

@@ -79,3 +79,88 @@ func TestSpansOfAView(t *testing.T) {
 		}
 	}
 }
+
+// every is a store whose reads all succeed, and whose Update runs its function twice, as an engine does after a conflict.
+type every struct{ storage.Store }
+
+func (every) View(_ context.Context, f func(storage.Reader) error) error { return f(everyTx{}) }
+
+func (every) ViewAt(_ context.Context, _ storage.Mark, f func(storage.Reader) error) error {
+	return f(everyTx{})
+}
+
+func (every) Update(_ context.Context, f func(storage.Tx) error) error {
+	return errors.Join(f(everyTx{}), f(everyTx{}))
+}
+
+type everyTx struct{ storage.Tx }
+
+func (everyTx) Get(context.Context, fhir.Key) (storage.Record, error) { return storage.Record{}, nil }
+func (everyTx) GetVersion(context.Context, fhir.Key, int64) (storage.Record, error) {
+	return storage.Record{}, nil
+}
+func (everyTx) GetMany(context.Context, []fhir.Key) ([]storage.Record, error) { return nil, nil }
+func (everyTx) Find(context.Context, search.Query) ([]search.Row, error)      { return nil, nil }
+func (everyTx) Explain(context.Context, search.Query) ([]search.Row, search.Plan, error) {
+	return nil, search.Plan{}, nil
+}
+func (everyTx) Count(context.Context, search.Query) (int64, error) { return 0, nil }
+func (everyTx) ExplainCount(context.Context, search.Query) (int64, search.Plan, error) {
+	return 0, search.Plan{}, nil
+}
+func (everyTx) CountCheap(context.Context, search.Query) (int64, bool, error) { return 0, true, nil }
+func (everyTx) Estimate(context.Context, search.Query) (int64, error)         { return 0, nil }
+func (everyTx) History(context.Context, storage.HistoryQuery) ([]storage.Record, error) {
+	return nil, nil
+}
+
+// TestEachReadHasASpanBelowItsViewOrUpdate holds that no read of a View, a ViewAt or an Update is left out, and that an Update that runs twice says so.
+func TestEachReadHasASpanBelowItsViewOrUpdate(t *testing.T) {
+	ctx, q := t.Context(), search.Query{Types: []string{"Patient"}}
+	reads := map[string]func(r storage.Reader){
+		"Get":          func(r storage.Reader) { _, _ = r.Get(ctx, fhir.Key{}) },
+		"GetVersion":   func(r storage.Reader) { _, _ = r.GetVersion(ctx, fhir.Key{}, 1) },
+		"GetMany":      func(r storage.Reader) { _, _ = r.GetMany(ctx, nil) },
+		"Find":         func(r storage.Reader) { _, _ = r.Find(ctx, q) },
+		"Explain":      func(r storage.Reader) { _, _, _ = r.Explain(ctx, q) },
+		"Count":        func(r storage.Reader) { _, _ = r.Count(ctx, q) },
+		"ExplainCount": func(r storage.Reader) { _, _, _ = r.ExplainCount(ctx, q) },
+		"CountCheap":   func(r storage.Reader) { _, _, _ = r.CountCheap(ctx, q) },
+		"Estimate":     func(r storage.Reader) { _, _ = r.Estimate(ctx, q) },
+		"History":      func(r storage.Reader) { _, _ = r.History(ctx, storage.HistoryQuery{}) },
+	}
+	spans := tracetest.NewSpanRecorder()
+	tracer := trace.NewTracerProvider(trace.WithSpanProcessor(spans)).Tracer("test")
+	s := traced.New(every{}, tracer)
+	request, _ := tracer.Start(ctx, "request")
+	for outer, run := range map[string]func(read func(storage.Reader)) error{
+		"View": func(read func(storage.Reader)) error {
+			return s.View(request, func(r storage.Reader) error { read(r); return nil })
+		},
+		"ViewAt": func(read func(storage.Reader)) error {
+			return s.ViewAt(request, "", func(r storage.Reader) error { read(r); return nil })
+		},
+		"Update": func(read func(storage.Reader)) error {
+			return s.Update(request, func(tx storage.Tx) error { read(tx); return nil })
+		},
+	} {
+		for inner, read := range reads {
+			spans.Reset()
+			if err := run(read); err != nil {
+				t.Fatal(err)
+			}
+			ended, want := spans.Ended(), 1
+			if outer == "Update" {
+				want = 2
+			}
+			if len(ended) != want+1 || ended[want].Name() != "storage."+outer || outer == "Update" && len(ended[want].Events()) != 2 {
+				t.Fatalf("%s in %s: %d spans", inner, outer, len(ended))
+			}
+			for _, span := range ended[:want] {
+				if span.Name() != "storage."+inner || span.Parent().SpanID() != ended[want].SpanContext().SpanID() {
+					t.Errorf("%s in %s: %s", inner, outer, span.Name())
+				}
+			}
+		}
+	}
+}

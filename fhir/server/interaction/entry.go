@@ -23,8 +23,9 @@ type bundleEntry struct {
 	resource fhir.Resource
 	// cond is the search of a conditional create, update, patch or delete; nil for others.
 	cond *condition
-	// patch is set for PATCH.
-	patch Patch
+	// patch is set for PATCH, and operations where it is a JSON Patch in a transaction.
+	patch      Patch
+	operations fhir.Node
 	// key is what the request is about; of a POST it has the id that the server has chosen.
 	key      fhir.Key
 	mentions []mention

@@ -21,9 +21,9 @@ const (
 )
 
 // Knowledge answers what an expression asks beyond the resource it is evaluated on, from the store and, behind it, the definitions: a
-// fhirpath.Resolver and fhirpath.Terminology. It is for one evaluation and one goroutine. It sees what the request sees that it is asked for: in a
-// transaction what this has written, and nothing that is hidden from the client. Otherwise each look-up is a View of its own, so that nothing of
-// the store is held while an expression runs; what was found once is not looked up again. Past its bounds it is an error of the issue id
+// fhirpath.Resolver and fhirpath.Terminology. It is for one evaluation and one goroutine. It sees what the request sees: in a transaction also what the
+// transaction has written, and nothing that is hidden from the client. Outside a transaction each look-up is a View of its own, so that nothing of the
+// store is held while an expression runs. What was found once is not looked up again. Past its bounds it is an error of the issue id
 // fhirpath-limit.
 type Knowledge struct {
 	service  *Service

@@ -59,6 +59,22 @@ func mentions(registry *definition.Registry, r fhir.Resource, names entryNames, 
 	return m.found
 }
 
+// patchMentions returns the places of a JSON Patch that name entries: those in the values that its operations add, and values that are a reference's text.
+func patchMentions(registry *definition.Registry, operations fhir.Node, names entryNames, base string) []mention {
+	m := mentioner{registry: registry, names: names, base: base}
+	for op := range operations.Children() {
+		switch value := op.Get("value"); value.Kind() {
+		case fhir.Object, fhir.Array:
+			m.value(value)
+		case fhir.String:
+			if strings.HasSuffix(op.Get("path").Text(), "/reference") {
+				m.reference(value)
+			}
+		}
+	}
+	return m.found
+}
+
 // isBundle reports whether n is a Bundle.
 func isBundle(n fhir.Node) bool {
 	return n.Kind() == fhir.Object && n.Get("resourceType").Text() == "Bundle"
@@ -221,10 +237,16 @@ type resolved struct {
 
 // rewrite returns r with its mentions replaced by relative references, parsed again where anything was replaced.
 func (v *resolved) rewrite(r fhir.Resource, found []mention) (fhir.Resource, error) {
-	if len(found) == 0 {
+	edits := v.edits(found)
+	if len(edits) == 0 {
 		return r, nil
 	}
-	edits := make([]fhir.Edit, 0, len(found))
+	return fhir.ParseResource(r.AppendEdited(make([]byte, 0, len(r.Raw())), edits), fhir.Limits{})
+}
+
+// edits are what puts in the place of mentions what they stand for.
+func (v *resolved) edits(found []mention) []fhir.Edit {
+	var edits []fhir.Edit
 	for _, m := range found {
 		text := m.node.Text()
 		to := text
@@ -247,8 +269,5 @@ func (v *resolved) rewrite(r fhir.Resource, found []mention) (fhir.Resource, err
 		start, end := m.node.Span()
 		edits = append(edits, fhir.Edit{Start: start, End: end, Text: fhir.AppendString(make([]byte, 0, len(to)+2), to)})
 	}
-	if len(edits) == 0 {
-		return r, nil
-	}
-	return fhir.ParseResource(r.AppendEdited(make([]byte, 0, len(r.Raw())), edits), fhir.Limits{})
+	return edits
 }

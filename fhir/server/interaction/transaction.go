@@ -119,11 +119,18 @@ func (t *transaction) scan(ctx context.Context) {
 		if !e.resource.Valid() || !e.writes() {
 			return
 		}
-		e.mentions = mentions(t.registry, e.resource, t.names, t.baseOf(e))
+		if e.method == http.MethodPatch {
+			e.operations = t.jsonPatchNode(e.resource)
+		}
+		if e.operations.Valid() {
+			e.mentions = patchMentions(t.registry, e.operations, t.names, t.baseOf(e))
+		} else {
+			e.mentions = mentions(t.registry, e.resource, t.names, t.baseOf(e))
+		}
 		for _, m := range e.mentions {
 			if m.kind == mentionUnknown {
 				e.fault(&fhir.Error{Kind: fhir.KindInvalid, Issues: []fhir.Issue{{Severity: fhir.SeverityError, Code: fhir.IssueNotFound, ID: fhir.IDUnresolvedReference,
-					Text: "no entry of the transaction has this urn: as its fullUrl", Expression: m.node.Path()}}})
+					Text: "no entry of the transaction has this urn: as its fullUrl", Expression: e.place(m)}}})
 			}
 		}
 	})
@@ -149,10 +156,18 @@ func (t *transaction) scan(ctx context.Context) {
 				}
 				faults[m.rest] = err
 			}
-			e.fault(wholly(whereNone(err, m.node.Path())))
+			e.fault(wholly(whereNone(err, e.place(m))))
 		}
 	}
 	t.findCandidates()
+}
+
+// place returns the expression of a mention of the entry.
+func (e *bundleEntry) place(m mention) string {
+	if e.operations.Valid() {
+		return "Binary.data"
+	}
+	return m.node.Path()
 }
 
 // whereNone gives the issues of err without an expression this one.
@@ -243,7 +258,7 @@ func (t *transaction) prepareAll(plan *resolution) {
 	parallel(len(t.entries), func(i int) {
 		e := t.entries[i]
 		if e.method == http.MethodPatch && len(e.mentions) > 0 && e.err == nil {
-			r, err := v.rewrite(e.resource, e.mentions)
+			r, err := v.rewritePatch(e)
 			if err == nil {
 				e.patch, err = t.patchOf(r, e.Base)
 			}

@@ -67,7 +67,7 @@ func (r *Run) Update(ctx context.Context, f func(tx storage.Tx, job *Job) error)
 	return r.update(ctx, true, f)
 }
 
-// update is Update; sees says that f reads what others have amended.
+// update is Update; where sees is set, what others have amended counts as seen.
 func (r *Run) update(ctx context.Context, sees bool, f func(tx storage.Tx, job *Job) error) error {
 	var now Job
 	err := r.jobs.store.Update(ctx, func(tx storage.Tx) (err error) {
@@ -153,8 +153,8 @@ func (r *Run) heartbeat(ctx context.Context) {
 	}
 }
 
-// beat is update, which sees nothing, by a context of its own: an Update that is broken off may hold its names for as long as the engine keeps its
-// transaction.
+// beat is update with a context of its own, because an Update that is broken off may hold its names for as long as the engine keeps its transaction.
+// Amendments do not count as seen.
 func (r *Run) beat(f func(tx storage.Tx, job *Job) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.jobs.opt.Lease)
 	defer cancel()

@@ -110,7 +110,8 @@ func (x *exchange) decoded(format *Format) (b []byte, err error) {
 	err = x.unpacked(func(r io.Reader, expect int64) error {
 		g := gathered{x: x, limit: limit, expect: expect}
 		g.begin()
-		err := format.Decode(&g, &limited{r, limit}, x.limits())
+		err := format.Decode(&g, &limited{r, limit, limit}, x.limits(), g.hold)
+		g.let()
 		b = g.b
 		var e *fhir.Error
 		if err != nil && !errors.As(err, &e) {
@@ -121,17 +122,17 @@ func (x *exchange) decoded(format *Format) (b []byte, err error) {
 	return b, err
 }
 
-// limited reads at most n bytes of a body; one that is longer is an error.
+// limited reads at most limit bytes of a body, of which left are left; one that is longer is an error.
 type limited struct {
-	r io.Reader
-	n int64
+	r           io.Reader
+	limit, left int64
 }
 
 // Read implements io.Reader.
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
-	if l.n -= int64(n); l.n < 0 {
-		return 0, errBodyTooLarge(int64(n) + l.n)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, errBodyTooLarge(l.limit)
 	}
 	return n, err
 }
@@ -141,6 +142,8 @@ type gathered struct {
 	x             *exchange
 	b             []byte
 	expect, limit int64
+	// beside is the memory that a format's reader takes beside b, and shared what of it is held against the limit on all bodies together.
+	beside, shared int64
 }
 
 // begin sets memory aside: never more than startSize on the word of expect.
@@ -150,12 +153,8 @@ func (g *gathered) begin() { g.b = make([]byte, 0, min(max(g.expect+1, 512), sta
 func (g *gathered) grow() error {
 	b := g.b
 	if cap(b) >= startSize/2 {
-		x := g.x
-		if x.upload == nil {
-			x.upload = x.h.uploads.begin(x.w, x.start.Add(x.h.cfg.Limits.Request))
-		}
-		if !x.upload.take(int64(cap(b))) {
-			return errBusy()
+		if err := g.share(int64(cap(b))); err != nil {
+			return err
 		}
 	}
 	size := min(2*int64(cap(b)), max(g.limit+1, int64(cap(b))+1))
@@ -166,6 +165,35 @@ func (g *gathered) grow() error {
 	copy(grown, b)
 	g.b = grown
 	return nil
+}
+
+// share holds n bytes against the limit on all bodies together.
+func (g *gathered) share(n int64) error {
+	x := g.x
+	if x.upload == nil {
+		x.upload = x.h.uploads.begin(x.w, x.start.Add(x.h.cfg.Limits.Request))
+	}
+	if !x.upload.take(n) {
+		return errBusy()
+	}
+	return nil
+}
+
+// hold counts memory that a format's reader takes; as with the body itself, what is beyond startSize is shared.
+func (g *gathered) hold(n int) error {
+	if g.beside += int64(n); g.beside <= startSize {
+		return nil
+	}
+	g.shared += int64(n)
+	return g.share(int64(n))
+}
+
+// let gives back what hold took.
+func (g *gathered) let() {
+	if g.shared > 0 {
+		g.x.upload.give(g.shared)
+		g.shared = 0
+	}
 }
 
 // Write implements io.Writer.

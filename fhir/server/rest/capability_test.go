@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -102,6 +103,22 @@ func TestCapabilityStatementSaysWhatIsServed(t *testing.T) {
 			if a := s.do(t, "GET", "/fhir/"+res.Type+"?_include="+inc, nil, ""); a.status != 200 {
 				t.Errorf("%s?_include=%s: %d %.200s", res.Type, inc, a.status, a.body)
 			}
+		}
+	}
+}
+
+// TestTheCapabilityStatementIsValid holds the statements that the server makes against what it demands of its clients.
+func TestTheCapabilityStatementIsValid(t *testing.T) {
+	s := newServer(t)
+	for path, typ := range map[string]string{"metadata": "CapabilityStatement", "metadata?mode=terminology": "TerminologyCapabilities"} {
+		a := s.do(t, "GET", "/fhir/"+path, nil, "")
+		if stored := s.do(t, "POST", "/fhir/"+typ, ct(jsonType), string(a.body)); stored.status != 201 {
+			t.Errorf("%s: %d %.500s", path, stored.status, stored.body)
+		}
+	}
+	for _, part := range []string{`"messaging":[`, `"mode":"producer"`, `"mode":"consumer"`} {
+		if a := s.do(t, "GET", "/fhir/metadata", nil, ""); !strings.Contains(string(a.body), part) {
+			t.Errorf("the statement lacks %s", part)
 		}
 	}
 }

@@ -58,3 +58,26 @@ func TestLocationsOfEntriesAreThoseOfTheHeader(t *testing.T) {
 		}
 	}
 }
+
+// TestExpressionsAreOfWhatTheClientSent makes the same faults in a request of their own, where no element is at fault, and in a Bundle's entry.
+func TestExpressionsAreOfWhatTheClientSent(t *testing.T) {
+	s := newServer(t)
+	for _, c := range []struct {
+		method, path string
+		header       []string
+		entry, want  string
+	}{
+		{"PATCH", "Patient/a/_history/1", nil, `{"method":"PATCH","url":"Patient/a/_history/1"}`, "request.method"},
+		{"GET", "Patient/a", []string{"If-None-Exist", "_id=a"}, `{"method":"GET","url":"Patient/a","ifNoneExist":"_id=a"}`, "request.ifNoneExist"},
+		{"DELETE", "Patient?active=true", []string{"If-Match", `W/"1"`}, `{"method":"DELETE","url":"Patient?active=true","ifMatch":"W/\"1\""}`, "request.ifMatch"},
+	} {
+		alone := s.do(t, c.method, "/fhir/"+c.path, c.header, "")
+		if alone.status < 400 || strings.Contains(string(alone.body), "expression") {
+			t.Errorf("%s %s alone: %d %s", c.method, c.path, alone.status, alone.body)
+		}
+		entry := s.do(t, "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"batch","entry":[{"request":`+c.entry+`}]}`)
+		if !strings.Contains(string(entry.body), `"Bundle.entry[0].`+c.want+`"`) {
+			t.Errorf("%s %s in a Bundle: %s", c.method, c.path, entry.body)
+		}
+	}
+}

@@ -23,8 +23,8 @@ type Format struct {
 	// says that the format cannot hold it.
 	Encode func(dst, resource []byte, pretty bool) ([]byte, error)
 	// Decode reads a resource from body and writes its JSON to w, piece by piece; nil where the body is JSON. The error is an *fhir.Error for what is
-	// wrong with the document, and otherwise that of body or w.
-	Decode func(w io.Writer, body io.Reader, limits fhir.Limits) error
+	// wrong with the document, and otherwise that of body or w. It calls hold, which may be nil, before it takes much memory.
+	Decode func(w io.Writer, body io.Reader, limits fhir.Limits, hold func(bytes int) error) error
 	// generic are those of Types that browsers accept for pages, and that documents of any kind bear.
 	generic []string
 }
@@ -71,8 +71,8 @@ func newXMLFormat(registry *definition.Registry) *Format {
 			dst = slices.Grow(dst, len(resource)+len(resource)/2+128)
 			return format.AppendXML(dst, resource, xml.Options{Pretty: pretty})
 		},
-		Decode: func(w io.Writer, body io.Reader, limits fhir.Limits) error {
-			return format.WriteJSON(w, body, xml.Limits{Depth: limits.Depth})
+		Decode: func(w io.Writer, body io.Reader, limits fhir.Limits, hold func(bytes int) error) error {
+			return format.WriteJSON(w, body, xml.Limits{Depth: limits.Depth, Hold: hold})
 		},
 	}
 }
@@ -81,7 +81,7 @@ func newXMLFormat(registry *definition.Registry) *Format {
 func (f *Format) parse(body []byte, limits fhir.Limits) (fhir.Resource, error) {
 	if f.Decode != nil {
 		var b bytes.Buffer
-		if err := f.Decode(&b, bytes.NewReader(body), limits); err != nil {
+		if err := f.Decode(&b, bytes.NewReader(body), limits, nil); err != nil {
 			return fhir.Resource{}, err
 		}
 		body = b.Bytes()

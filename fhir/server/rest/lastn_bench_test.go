@@ -43,7 +43,7 @@ func BenchmarkLastN(b *testing.B) {
 	} {
 		b.Run(fmt.Sprintf("%s/%d", shape.name, p.n), func(b *testing.B) {
 			for k := 0; b.Loop(); k++ {
-				get(b, h, "/fhir/"+shape.path(k))
+				get(b, h, "/fhir/"+shape.path(k%variants))
 			}
 		})
 	}

@@ -32,6 +32,31 @@ func TestLargeBodiesTogetherAreBounded(t *testing.T) {
 	}
 }
 
+// TestWhatXMLHoldsIsBounded sends documents that the reader must hold beside the body that it makes of them: a tag is read as a whole, and what a primitive
+// has beside its value is written behind it.
+func TestWhatXMLHoldsIsBounded(t *testing.T) {
+	s := newServer(t, func(c *rest.Config) { c.Limits.Bodies = 3 << 20 })
+	document := func(content string) string { return `<Patient xmlns="http://hl7.org/fhir">` + content + `</Patient>` }
+	extensions := strings.Repeat(`<extension url="a"><valueString value="b"/></extension>`, 120_000)
+	for name, content := range map[string]string{
+		"a large tag":                      `<name><text value="` + strings.Repeat("x", 6<<20) + `"/></name>`,
+		"a large comment":                  `<!--` + strings.Repeat("x", 6<<20) + `-->`,
+		"a primitive with many extensions": `<birthDate value="2000">` + extensions + `</birthDate>`,
+		"primitives with many extensions":  `<name><given value="a">` + extensions + `</given><given value="a">` + extensions + `</given></name>`,
+	} {
+		a := s.do(t, "POST", "/fhir/Patient", ct(xmlType, "Accept", jsonType, "Content-Encoding", "gzip"), zipped(document(content)))
+		if _, id := a.issue(t); a.status != http.StatusServiceUnavailable || id != "busy" {
+			t.Errorf("%s: %d %.300s", name, a.status, a.body)
+		}
+	}
+	for range 5 {
+		body := document(`<name><text value="` + strings.Repeat("x", 900_000) + `"/></name>`)
+		if a := s.do(t, "POST", "/fhir/Patient", ct(xmlType, "Accept", jsonType, "Prefer", "return=minimal"), body); a.status != 201 {
+			t.Fatalf("%d %.300s", a.status, a.body)
+		}
+	}
+}
+
 func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
 	s := newServer(t, func(c *rest.Config) { c.Validation = "off" })
 	for _, n := range []int{100, 511, 512, 513, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3 << 20} {

@@ -1,6 +1,9 @@
 package rest
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/storage"
 )
@@ -16,6 +19,7 @@ func (x *exchange) outcome(e *fhir.Error) {
 	if len(issues) == 0 || e.Kind == fhir.KindInternal {
 		issues = []fhir.Issue{x.withoutDetails(e.Kind)}
 	}
+	issues = ofRequest(issues)
 	head := x.w.Header()
 	// What was set for a response that was not sent must not describe this one.
 	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Content-Security-Policy", "Content-Location", "Location", "Etag", "Last-Modified", "X-Security-Context"} {
@@ -31,6 +35,21 @@ func (x *exchange) outcome(e *fhir.Error) {
 		}
 	}
 	x.write(e.Kind.Status(), fhir.AppendOutcome(nil, issues))
+}
+
+// ofRequest returns issues without the expressions that only a Bundle's entry has, such as ".request.url": what they are about is in no resource here.
+func ofRequest(issues []fhir.Issue) []fhir.Issue {
+	inEntry := func(is fhir.Issue) bool { return strings.HasPrefix(is.Expression, ".") }
+	if !slices.ContainsFunc(issues, inEntry) {
+		return issues
+	}
+	issues = slices.Clone(issues)
+	for i := range issues {
+		if inEntry(issues[i]) {
+			issues[i].Expression = ""
+		}
+	}
+	return issues
 }
 
 // withoutDetails is the issue of an error that has none to show.

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -125,4 +126,43 @@ func TestPatchesAreHeldToTheLimitsOfBodies(t *testing.T) {
 		{"what is past the limit may shrink", "PATCH", "/fhir/Patient/q", ct(patchType), `[{"op":"remove","path":"/name/1"}]`, 200, []string{"Etag", `W/"2"`}, nil},
 		{"but not grow", "PATCH", "/fhir/Patient/q", ct(patchType), `[{"op":"add","path":"/active","value":true}]`, 413, nil, []string{"patch-size"}},
 	})
+}
+
+// TestPatchesOfATransactionNameItsEntries adds references to what the transaction creates, or finds, by both kinds of patches.
+func TestPatchesOfATransactionNameItsEntries(t *testing.T) {
+	s := newServer(t)
+	const urn = "urn:uuid:6c6f1c1e-0000-4000-8000-000000000001"
+	reference := func(text string) string { return `{"reference":"` + text + `"}` }
+	jsonOf := func(operations string) string {
+		return `{"resourceType":"Binary","contentType":"application/json-patch+json","data":"` + base64.StdEncoding.EncodeToString([]byte(operations)) + `"}`
+	}
+	add := func(value string) string {
+		return `[ {"op": "add", "path": "/managingOrganization", "value": ` + value + `} ]`
+	}
+	if a := s.do(t, "PUT", "/fhir/Organization/found", ct(jsonType), `{"resourceType":"Organization","id":"found","identifier":[{"system":"s","value":"v"}]}`); a.status != 201 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for i, c := range []struct{ name, patch, want string }{
+		{"a FHIRPath Patch", `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"add"},{"name":"path","valueString":"Patient"},
+			{"name":"name","valueString":"managingOrganization"},{"name":"value","valueReference":` + reference(urn) + `}]}]}`, `"Organization/`},
+		{"a JSON Patch", jsonOf(add(reference(urn))), `"Organization/`},
+		{"a JSON Patch, in upper case", jsonOf(add(reference(strings.ToUpper(urn)))), `"Organization/`},
+		{"a JSON Patch of the reference's text", jsonOf(`[{"op":"add","path":"/managingOrganization","value":{"display":"x"}},{"op":"add","path":"/managingOrganization/reference","value":"` + urn + `"}]`), `"Organization/`},
+		{"a JSON Patch with a search", jsonOf(add(reference("Organization?identifier=s|v"))), `"Organization/found"`},
+		{"a JSON Patch that names no entry", jsonOf(add(reference("urn:uuid:6c6f1c1e-0000-4000-8000-00000000000f"))), ""},
+		{"a JSON Patch with a search that finds nothing", jsonOf(add(reference("Organization?identifier=s|w"))), ""},
+	} {
+		id := "p" + strconv.Itoa(i)
+		s.do(t, "PUT", "/fhir/Patient/"+id, ct(jsonType), `{"resourceType":"Patient","id":"`+id+`","active":true}`)
+		a := s.do(t, "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":`+c.patch+`,"request":{"method":"PATCH","url":"Patient/`+id+`"}},
+			{"fullUrl":"`+urn+`","resource":{"resourceType":"Organization","name":"O"},"request":{"method":"POST","url":"Organization"}}]}`)
+		got := string(s.do(t, "GET", "/fhir/Patient/"+id, nil, "").body)
+		if c.want == "" {
+			if a.status < 400 || !strings.Contains(string(a.body), "Bundle.entry[0]") || strings.Contains(got, "managingOrganization") {
+				t.Errorf("%s: %d %s\n%s", c.name, a.status, a.body, got)
+			}
+		} else if a.status != 200 || !strings.Contains(got, `"managingOrganization":{`) || !strings.Contains(got, `"reference":`+c.want) {
+			t.Errorf("%s: %d %s\n%s", c.name, a.status, a.body, got)
+		}
+	}
 }

@@ -116,6 +116,10 @@ func TestPurgeErasesAPatient(t *testing.T) {
 	}
 	done := purgeOf(t, s.do(t, "POST", "/fhir/Patient/p/$purge", ct(jsonType), parameters(`{"name":"dryRun","valueBoolean":false}`)))
 	check("the purge", done, false)
+	event := s.do(t, "GET", "/fhir/"+done.lists["audit"][0], nil, "")
+	if a := newServerOf(t, newValidating(t)).do(t, "PUT", "/fhir/"+done.lists["audit"][0], ct(jsonType), string(event.body)); a.status != 201 {
+		t.Errorf("the AuditEvent is not valid: %s", a.body)
+	}
 	for _, path := range []string{"Patient/p", "Patient/p/_history", "Patient/p/_history/1", "Observation/a", "Observation/a/_history/2", "Observation/deleted", "Observation/deleted/_history", "Condition/c229"} {
 		if a := s.do(t, "GET", "/fhir/"+path, nil, ""); a.status != 404 {
 			t.Errorf("%s: %d %.200s", path, a.status, a.body)

@@ -113,6 +113,7 @@ func (h *Handler) renderCapability(types []string) (before, after []byte) {
 	w.Strings("compartment", h.compartments())
 	w.Close('}')
 	w.Close(']')
+	h.renderExchange(w)
 	w.Close('}')
 	return w.Bytes[:url:url], w.Bytes[url:]
 }
@@ -121,6 +122,36 @@ func (h *Handler) renderCapability(types []string) (before, after []byte) {
 func (h *Handler) definitionsShown() string {
 	return "The definitions of R4 (" + strings.Join(h.cfg.Service.DefinitionTypes(), ", ") + ") can be read, and are found by searches of their type that state a condition; " +
 		"they have the meta.tag urn:fhirgate:tag|definition and cannot be changed. The search parameter _definitions=true shows them in any search, _definitions=false leaves them out. "
+}
+
+// renderExchange writes what is done with messages and documents.
+func (h *Handler) renderExchange(w *fhir.JSONWriter) {
+	served := func(name string) bool {
+		return slices.ContainsFunc(h.cfg.Operations, func(o interaction.Operation) bool { return o.Name == name })
+	}
+	if served("process-message") {
+		w.Name("messaging")
+		w.Open('[')
+		w.Open('{')
+		w.String("documentation", "Messages are taken by $process-message at the base. What a message carries is stored like a transaction, and a message that comes again is answered as before.")
+		w.Close('}')
+		w.Close(']')
+	}
+	if served("document") {
+		w.Name("document")
+		w.Open('[')
+		for _, d := range []struct{ mode, text string }{
+			{"producer", "Composition/[id]/$document makes a document of a Composition and what it refers to."},
+			{"consumer", "A document that is posted to Bundle is kept whole, and found by what its Composition says."},
+		} {
+			w.Open('{')
+			w.String("mode", d.mode)
+			w.String("documentation", d.text)
+			w.String("profile", "http://hl7.org/fhir/StructureDefinition/Bundle")
+			w.Close('}')
+		}
+		w.Close(']')
+	}
 }
 
 // interactions returns R4's codes of the interactions that are served on types, or else on the system.

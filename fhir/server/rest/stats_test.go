@@ -169,3 +169,14 @@ func TestStatsOfPanels(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkStats computes all statistics of 1,000 values.
+func BenchmarkStats(b *testing.B) {
+	s := newServerOf(b, newConfig(b))
+	for i := range 1000 {
+		s.observation(b, fmt.Sprint("o", i), "p", codings("8480-6"), fmt.Sprintf("2024-%02d-%02d", 1+i%12, 1+i%28), quantity(fmt.Sprint(100+i%60), "mm[Hg]"))
+	}
+	for b.Loop() {
+		get(b, s.handler, "/fhir/Observation/$stats?subject=Patient/p&coding=http://loinc.org%7C8480-6&statistic="+allStatistics)
+	}
+}

@@ -75,6 +75,15 @@ func (o *upload) take(n int64) bool {
 	return true
 }
 
+// give gives n bytes of the body's share back.
+func (o *upload) give(n int64) {
+	o.all.mu.Lock()
+	defer o.all.mu.Unlock()
+	n = min(n, o.held) // all of it may be another body's
+	o.held -= n
+	o.all.held -= n
+}
+
 // stalled returns the body, but for one, that has made no progress for the longest time, at least the grace; nil for none.
 func (u *uploads) stalled(but *upload) (slowest *upload) {
 	before := time.Now().Add(-u.grace)
