@@ -52,7 +52,6 @@ var (
 		{"_containedType", "_containedType", "query", `{"type":"string","enum":["container","contained"]}`, "What is shown of a contained match"},
 		{"_filter", "_filter", "query", texts, "Tests joined by and, or, not and parentheses"},
 		{"_list", "_list", "query", texts, "The members of a List"},
-		{"_definitions", "_definitions", "query", boolean, "Whether the definitions of R4 are found beside the site's resources"},
 		{"_has", "_has", "query", texts, "Resources that others refer to: _has:Observation:patient:code=1234-5"},
 		{"_definitions", "_definitions", "query", boolean, "Whether the definitions of R4 are found, too"},
 		{"_explain", "_explain", "query", boolean, "Adds how the search ran"},

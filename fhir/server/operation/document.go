@@ -18,10 +18,9 @@ import (
 // Assembler reads what a document holds, all at one moment, and performs the request that stores it; *interaction.Service is one.
 type Assembler interface {
 	Gatherer
-	Snapshot(ctx context.Context, f func(ctx context.Context) error) error
+	Snapshotter
 	VRead(ctx context.Context, key fhir.Key, version string) (storage.Record, error)
 	ReadMany(ctx context.Context, keys []fhir.Key) ([]storage.Record, error)
-	Local(base, reference string) (key fhir.Key, version string, ok bool)
 	Do(ctx context.Context, q *interaction.Request) (interaction.Response, error)
 }
 
