@@ -187,21 +187,14 @@ func absolute(r fhir.Resource, base string, names map[string]bool) (fhir.Resourc
 		return r, nil
 	}
 	var edits []fhir.Edit
-	var walk func(n fhir.Node)
-	walk = func(n fhir.Node) {
-		for c := range n.Children() {
-			switch text := c.Text(); {
-			case c.Kind() == fhir.Object || c.Kind() == fhir.Array:
-				walk(c)
-			case c.Kind() != fhir.String || c.Name() != "reference" || strings.HasPrefix(text, "#") || strings.Contains(text, ":"):
-			case names[base+text]:
-			default:
-				start, end := c.Span()
-				edits = append(edits, fhir.Edit{Start: start, End: end, Text: fhir.AppendString(nil, base+text)})
-			}
+	fhir.EachReference(r.Node, func(n fhir.Node) {
+		text := n.Text()
+		if strings.HasPrefix(text, "#") || strings.Contains(text, ":") || names[base+text] {
+			return
 		}
-	}
-	walk(r.Node)
+		start, end := n.Span()
+		edits = append(edits, fhir.Edit{Start: start, End: end, Text: fhir.AppendString(nil, base+text)})
+	})
 	if len(edits) == 0 {
 		return r, nil
 	}

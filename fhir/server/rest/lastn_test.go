@@ -81,6 +81,8 @@ func TestLastNGroupsByCode(t *testing.T) {
 	check("one code, more than there are", "subject=Patient/p&code=http://loinc.org|c&max=30", "c4", "c4twin", "c3")
 	check("one code, undated", "subject=Patient/p&code=http://loinc.org|d", "undated")
 	check("codes apart", "patient=p&code=a,b", "a3", "b2")
+	check("one code in the letters of the other", "patient=p&code=http://loinc.org|a", "a3")
+	check("one code in the letters of the one", "patient=p&code=http://loinc.org|A", "a3")
 	s.observation(t, "ab", "p", codings("a", "b"), day(1))
 	check("codes that another connects", "patient=p&code=a,b", "a3")
 	check("codes that another connects, of all", "patient=p&category=lab&max=3&status=final&code=a,b", "a3", "b2", "a1", "ab")
