@@ -85,7 +85,7 @@ func TestExpressionsAreOfWhatTheClientSent(t *testing.T) {
 
 // TestWhatRefusesAnEntryIsWhatRefusesItByItself sends resources that are wrong with requests that are refused before a body is read.
 func TestWhatRefusesAnEntryIsWhatRefusesItByItself(t *testing.T) {
-	s := newServer(t)
+	s := newServerOf(t, newValidating(t))
 	for _, c := range []struct {
 		method, url, resource string
 		status                int
