@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Limits bound what Parse accepts. A zero field means the default.
@@ -62,6 +63,9 @@ func Parse(src []byte, lim Limits) (*Tree, error) {
 	}
 	return &Tree{src: src, nodes: p.nodes, spaced: p.spaced}, nil
 }
+
+// TreeSize returns how many bytes of memory Parse sets aside for the tree of src, beside src itself.
+func TreeSize(src []byte) int { return expectedNodes(src) * int(unsafe.Sizeof(node{})) }
 
 // expectedNodes returns a capacity for the nodes of src. A value other than the root follows a comma or an opening bracket, which bounds
 // their number; the bound is cut where punctuation in strings could make it cost more than a few times the document.

@@ -1,10 +1,13 @@
 package validation
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
@@ -49,6 +52,12 @@ type Options struct {
 // usualEdits is the number of stand-ins up to which the space for them is kept for the next resource.
 const usualEdits = 4096
 
+const (
+	// largeSize is the size in bytes from which resources share largeRoom in the libraries, where they take some forty times their size for a while.
+	largeSize = 1 << 20
+	largeRoom = 32 << 20
+)
+
 // Validator checks resources. It is safe for concurrent use.
 type Validator struct {
 	reg    *definition.Registry
@@ -59,7 +68,9 @@ type Validator struct {
 	model  *model
 	forms  forms
 	edits  sync.Pool // *[]fhir.Edit
-	site   atomic.Pointer[siteSchemas]
+	// large lets resources of largeSize and more into the libraries: one that is larger than largeRoom goes alone.
+	large *semaphore.Weighted
+	site  atomic.Pointer[siteSchemas]
 }
 
 // New returns a Validator over reg. It reads the site's schemas, and fails with the name of the file that is broken or names no resource
@@ -69,7 +80,7 @@ func New(reg *definition.Registry, opt Options) (*Validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Validator{reg: reg, dir: opt.SchemaDir, model: m, shapes: shapes{reg: reg}}
+	v := &Validator{reg: reg, dir: opt.SchemaDir, model: m, shapes: shapes{reg: reg}, large: semaphore.NewWeighted(largeRoom)}
 	if err := v.Reload(); err != nil {
 		return nil, err
 	}
@@ -112,6 +123,12 @@ func (w *walker) libraries(r fhir.Resource, t *definition.Type) {
 		if form, ok = w.v.forms.key(r, w.standIns); ok && w.v.forms.known(form) {
 			return
 		}
+	}
+	if size := int64(len(r.Raw())); size >= largeSize {
+		size = min(size, largeRoom)
+		// It fails only with its context.
+		_ = w.v.large.Acquire(context.Background(), size)
+		defer w.v.large.Release(size)
 	}
 	w.shape(r, t)
 	w.model()

@@ -60,3 +60,48 @@ func TestMessageWhoseIdentifierBelongsToSeveralIsFatal(t *testing.T) {
 		t.Errorf("%v %s", err, res.Body)
 	}
 }
+
+func TestMessageCreatesWhatNoParameterFindsByItsIdentifier(t *testing.T) {
+	s := open(t, Options{})
+	r, err := fhir.ParseResource([]byte(messageOf(`,{"fullUrl":"urn:uuid:2","resource":{"resourceType":"BiologicallyDerivedProduct","identifier":[{"system":"http://a.example.org","value":"1"}]}}`+
+		`,{"fullUrl":"urn:uuid:3","resource":{"resourceType":"QuestionnaireResponse","status":"completed","identifier":{"value":"1"}}}`)), fhir.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.ProcessMessage(t.Context(), MessageRequest{Base: base, Message: r})
+	if err != nil || res.Code != MessageOK {
+		t.Fatalf("%v %s", err, res.Body)
+	}
+	for _, typ := range []string{"BiologicallyDerivedProduct", "QuestionnaireResponse"} {
+		if found, _, err := s.Find(t.Context(), base, typ, nil, 10); err != nil || len(found) != 1 {
+			t.Errorf("%s: %v %d", typ, err, len(found))
+		}
+	}
+}
+
+func TestMessageOfAnUnknownEventSaysHowItMayComeAgain(t *testing.T) {
+	s := open(t, Options{})
+	process := func(message string) MessageResponse {
+		t.Helper()
+		r, err := fhir.ParseResource([]byte(message), fhir.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := s.ProcessMessage(t.Context(), MessageRequest{Base: base, Message: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	first := strings.Replace(messageOf(""), eventSystem, "http://example.org/events", 1)
+	if res := process(first); res.Code != MessageFatal || !strings.Contains(string(res.Body), "once the event is served, send the message again in a Bundle and with a MessageHeader that have ids of their own") {
+		t.Errorf("%s", res.Body)
+	}
+	put(t, s, `{"resourceType":"MessageDefinition","id":"%s","status":"active","date":"2024","eventCoding":{"system":"http://example.org/events","code":"admin-notify"}}`, "d")
+	if res := process(first); res.Code != MessageFatal {
+		t.Errorf("the same message: %s", res.Body)
+	}
+	if res := process(strings.NewReplacer(`"id":"b"`, `"id":"b2"`, `"id":"h"`, `"id":"h2"`).Replace(first)); res.Code != MessageOK {
+		t.Errorf("with ids of its own: %s", res.Body)
+	}
+}

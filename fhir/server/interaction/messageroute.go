@@ -30,17 +30,18 @@ func (m *message) route(ctx context.Context) error {
 		return nil
 	}
 	unknown := fhir.NewError(fhir.KindNotSupported, fhir.IssueNotSupported, fhir.IDMessageEvent,
-		"messages of this event are not processed here: it is none of R4's that ask to store something, and no active MessageDefinition is stored that has it")
+		"messages of this event are not processed here: it is none of R4's that ask to store something, and no active MessageDefinition is stored that has it; "+
+			"this response is kept: once the event is served, send the message again in a Bundle and with a MessageHeader that have ids of their own")
 	unknown.Issues[0].Expression = "Bundle.entry[0].resource.event"
 	if system == eventSystem {
 		return unknown
 	}
-	token := escapeToken(system) + "|" + escapeToken(code)
+	token := search.Escape(system) + "|" + search.Escape(code)
 	if event.Valid() && code == "" || !event.Valid() && canonical == "" {
 		return unknown
 	}
 	if !event.Valid() {
-		token = escapeToken(canonical)
+		token = search.Escape(canonical)
 	}
 	const typ = "MessageDefinition"
 	records, _, err := m.Find(ctx, m.q.Base, typ, []search.Pair{{Name: "event", Value: token}, {Name: "status", Value: "active"}}, 1)
@@ -51,11 +52,6 @@ func (m *message) route(ctx context.Context) error {
 		return unknown
 	}
 	return m.fits(records[0])
-}
-
-// escapeToken returns a text as it is written in a token.
-func escapeToken(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `|`, `\|`, `,`, `\,`, `$`, `\$`).Replace(s)
 }
 
 // fits checks that a message carries as many resources of each type as the focus of its MessageDefinition says.
@@ -133,8 +129,8 @@ func (m *message) carry(w *fhir.JSONWriter, fullURL string, r fhir.Resource, nam
 		return badEntry(fhir.IDEntryFullURL, "this id is for the response to the message", ".fullUrl")
 	} else if own && ok && key == r.Key() {
 		method, target = "PUT", key.String()
-	} else if system, value := identifierOf(r); value != "" {
-		method, target = "PUT", r.Type()+"?identifier="+url.QueryEscape(escapeToken(system)+"|"+escapeToken(value))
+	} else if system, value := identifierOf(r); value != "" && m.byIdentifier(r.Type()) {
+		method, target = "PUT", r.Type()+"?identifier="+url.QueryEscape(search.Escape(system)+"|"+search.Escape(value))
 	}
 	var err error
 	if !own {
@@ -159,15 +155,25 @@ func (m *message) carry(w *fhir.JSONWriter, fullURL string, r fhir.Resource, nam
 	return nil
 }
 
+// byIdentifier reports whether resources of a type are found by their identifiers.
+func (m *message) byIdentifier(typ string) bool {
+	p, ok := m.parameters.Lookup(typ, "identifier")
+	return ok && p.Type == "token"
+}
+
 // identifierOf returns the first identifier of a resource that says which one it is.
 func identifierOf(r fhir.Resource) (system, value string) {
+	one := func(n fhir.Node) bool {
+		system, value = n.Get("system").Text(), n.Get("value").Text()
+		use := n.Get("use").Text()
+		return system != "" && value != "" && use != "old" && use != "temp"
+	}
 	list := r.Get("identifier")
-	if list.Kind() == fhir.Object {
-		return list.Get("system").Text(), list.Get("value").Text()
+	if list.Kind() == fhir.Object && one(list) {
+		return system, value
 	}
 	for n := range list.Children() {
-		system, value = n.Get("system").Text(), n.Get("value").Text()
-		if use := n.Get("use").Text(); system != "" && value != "" && use != "old" && use != "temp" {
+		if n.Kind() == fhir.Object && one(n) {
 			return system, value
 		}
 	}

@@ -171,8 +171,8 @@ func (s *summary) support(ctx context.Context) error {
 	for from := 0; from < len(s.entries); {
 		var keys []fhir.Key
 		for ; from < len(s.entries) && len(keys) < 100; from++ {
-			eachReference(s.held[s.entries[from].Key].Node, func(reference string) {
-				key, _, ok := s.source.Local(s.Base, reference)
+			fhir.EachReference(s.held[s.entries[from].Key].Node, func(n fhir.Node) {
+				key, _, ok := s.source.Local(s.Base, n.Text())
 				if ok && !asked[key] && !s.held[key].Valid() && !slices.Contains(s.table.Apart, key.Type) {
 					asked[key] = true
 					keys = append(keys, key)
@@ -198,20 +198,6 @@ func (s *summary) support(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// eachReference calls f with the references below n.
-func eachReference(n fhir.Node, f func(reference string)) {
-	for c := range n.Children() {
-		switch c.Kind() {
-		case fhir.Object, fhir.Array:
-			eachReference(c, f)
-		case fhir.String:
-			if c.Name() == "reference" {
-				f(c.Text())
-			}
-		}
-	}
 }
 
 // resolve returns the resource of the document that a reference names.

@@ -147,12 +147,67 @@ func TestSummaryHoldsNoOtherPatientAndNoOtherComposition(t *testing.T) {
 	}
 }
 
+// sectionText returns the narrative of a section of a summary.
+func sectionText(t *testing.T, s shelf, title string) string {
+	t.Helper()
+	r, err := made(t, s, anyone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sec := range r.Get("entry").First().Get("resource").Get("section").Children() {
+		if sec.Get("title").Text() == title {
+			return sec.Get("text").Get("div").Text()
+		}
+	}
+	t.Fatalf("no section %s", title)
+	return ""
+}
+
+func TestContainedResourceIsShownWhereItIsReferredTo(t *testing.T) {
+	for _, c := range []struct{ typ, body, title, want string }{
+		{"MedicationStatement", `"contained":[{"resourceType":"Medication","id":"other","code":{"text":"Wrong"}},{"resourceType":"Medication","id":"med","code":{"text":"Aspirin"}}],"medicationReference":{"reference":"#med"}`, "Medication Summary", "<td>Aspirin</td>"},
+		{"MedicationRequest", `"contained":[{"resourceType":"Medication","id":"med","code":{"coding":[{"display":"Ibuprofen"}]}}],"medicationReference":{"reference":"#med"}`, "Medication Summary", "<td>Ibuprofen</td>"},
+		{"DeviceUseStatement", `"contained":[{"resourceType":"Device","id":"d","deviceName":[{"name":"Pacer"}]}],"device":{"reference":"#d"}`, "Device Use", "<td>Pacer</td>"},
+		{"MedicationStatement", `"contained":[{"resourceType":"Medication","id":"med","code":{"text":"Wrong"}}],"medicationReference":{"reference":"Medication/med"}`, "Medication Summary", "<td>Stored</td>"},
+		{"MedicationStatement", `"contained":[{"resourceType":"Medication","code":{"text":"Wrong"}}],"medicationReference":{"reference":"#"}`, "Medication Summary", "<tr><td></td>"},
+	} {
+		s := shelf{{Type: c.typ, ID: "r"}: `{"resourceType":"` + c.typ + `","id":"r",` + c.body + `}`,
+			{Type: "Medication", ID: "med"}: `{"resourceType":"Medication","id":"med","code":{"text":"Stored"}}`}
+		if div := sectionText(t, s, c.title); !strings.Contains(div, c.want) || strings.Contains(div, "Wrong") {
+			t.Errorf("%s: %s", c.body, div)
+		}
+	}
+}
+
+func TestDosageWithoutTextIsToldFromWhatItHolds(t *testing.T) {
+	for _, c := range []struct{ dosage, want string }{
+		{`{"text":"one a day","doseAndRate":[{"doseQuantity":{"value":5,"unit":"mg"}}]}`, "one a day"},
+		{`{"doseAndRate":[{"doseQuantity":{"value":5,"unit":"mg"}}],"timing":{"repeat":{"frequency":3,"period":1,"periodUnit":"d","boundsDuration":{"value":10,"unit":"days"}}},"route":{"text":"oral"}}`, "5 mg 3 times every day for 10 days</td><td>oral"},
+		{`{"doseAndRate":[{"doseRange":{"low":{"value":1,"unit":"g"},"high":{"value":2,"unit":"g"}},"rateRatio":{"numerator":{"value":1,"unit":"g"},"denominator":{"value":1,"unit":"h"}}}]}`, "1 g – 2 g at 1 g / 1 h"},
+		{`{"timing":{"repeat":{"frequency":1,"period":8,"periodMax":12,"periodUnit":"h"}},"asNeededBoolean":true}`, "every 8 to 12 hours as needed"},
+		{`{"timing":{"code":{"text":"BID"},"repeat":{"frequency":7}},"asNeededCodeableConcept":{"text":"pain"}}`, "BID as needed: pain"},
+		{`{"timing":{"repeat":{"when":["ACM","HS"],"offset":30,"dayOfWeek":["mon"],"timeOfDay":["09:00:00"],"count":4}}}`, "on mon at 09:00:00 30 minutes before breakfast, before sleep 4 times in all"},
+		{`{"timing":{"code":{"text":"QD"}},"method":{"text":"Inject"},"site":{"text":"left arm"}}`, "Inject QD at left arm"},
+		{`{"asNeededBoolean":false,"maxDosePerPeriod":{"numerator":{"value":4,"unit":"g"},"denominator":{"value":1,"unit":"d"}},"patientInstruction":"with food"}`, "(at most 4 g / 1 d) (with food)"},
+		{`{"timing":{"event":["2026-01-02"]}}`, "2026-01-02"},
+		{`{"text":"in the morning"},{"doseAndRate":[{"doseQuantity":{"value":5,"unit":"mg"}}]}`, "in the morning, 5 mg"},
+	} {
+		for typ, name := range map[string]string{"MedicationStatement": "dosage", "MedicationRequest": "dosageInstruction"} {
+			s := shelf{{Type: typ, ID: "r"}: `{"resourceType":"` + typ + `","id":"r","status":"active","` + name + `":[` + c.dosage + `]}`}
+			if div := sectionText(t, s, "Medication Summary"); !strings.Contains(div, "<td>active</td><td>"+c.want+"</td>") {
+				t.Errorf("%s: %s", c.dosage, div)
+			}
+		}
+	}
+}
+
 // FuzzSummary makes summaries of whatever is stored: what any resource says is escaped, and never ends one.
 func FuzzSummary(f *testing.F) {
 	for _, seed := range []string{
 		anyone, `{"resourceType":"Observation","id":"o","code":{"text":"<b>&\u0000\u0007"},"valueQuantity":{"value":1.50,"unit":"]]>"}}`,
 		`{"resourceType":"Observation","id":"o","component":[{"code":{"coding":[{"code":"x"}]},"valueRange":{"low":{"value":1},"high":{}}}],"referenceRange":[[1],{"low":{"value":2}}]}`,
 		`{"resourceType":"MedicationRequest","id":"o","medicationReference":{"reference":"MedicationRequest/o"},"dosageInstruction":[{"text":"\ud83d\ude00"}]}`,
+		`{"resourceType":"MedicationStatement","id":"o","contained":[{"id":"m","code":{"reference":"#m"}},1],"medicationReference":{"reference":"#m"},"dosage":[{"timing":{"repeat":{"frequency":1,"when":[1,{}]},"code":[]},"doseAndRate":1}]}`,
 		`{"resourceType":"Patient","name":{}}`, `{"resourceType":"Patient","name":[],"birthDate":1}`, `{"resourceType":"Patient","name":[{},{"use":"old"},null,1],"managingOrganization":{"reference":"Patient/o"}}`, `{"resourceType":"Device","id":"o","deviceName":{"name":[{"name":{}}]}}`,
 	} {
 		f.Add(seed)

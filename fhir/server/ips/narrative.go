@@ -11,6 +11,8 @@ type narrative struct {
 	b strings.Builder
 	// resolve returns the resource of the document that a reference names; the zero Resource for none.
 	resolve func(reference string) fhir.Resource
+	// holder is the resource that is being shown, whose contained resources its references name.
+	holder fhir.Resource
 }
 
 // begin starts the div.
@@ -75,6 +77,7 @@ func (w *narrative) end() string {
 
 // cells returns what the columns show of a resource.
 func (w *narrative) cells(columns []column, r fhir.Resource) []string {
+	w.holder = r
 	out := make([]string, len(columns))
 	for i, c := range columns {
 		for _, path := range c.Elements {
@@ -147,6 +150,10 @@ func (w *narrative) show(n fhir.Node, depth int) string {
 		return w.reference(n, depth)
 	case has("text") && n.Get("text").Kind() == fhir.String:
 		return part("text")
+	case isDosage(n):
+		return w.dosage(n, depth)
+	case has("repeat"):
+		return w.timing(n, depth)
 	case has("coding"):
 		for c := range n.Get("coding").Children() {
 			if text := c.Get("display").Text(); text != "" {
@@ -154,11 +161,14 @@ func (w *narrative) show(n fhir.Node, depth int) string {
 			}
 		}
 		return n.Get("coding").First().Get("code").Text()
-	case has("code") && n.Get("code").Kind() == fhir.Object: // a component of an Observation
+	case has("code") && n.Get("code").Kind() == fhir.Object: // a component of an Observation, or a Timing without a repeat
 		for _, value := range at(n, "value") {
 			return part("code") + ": " + w.show(value, depth+1)
 		}
-		return part("code") + ": " + part("dataAbsentReason")
+		if reason := part("dataAbsentReason"); reason != "" {
+			return part("code") + ": " + reason
+		}
+		return part("code")
 	case has("value") && n.Get("value").Kind() == fhir.Number:
 		unit := n.Get("unit").Text()
 		if unit == "" {
@@ -184,16 +194,35 @@ func (w *narrative) reference(n fhir.Node, depth int) string {
 	if text := n.Get("display").Text(); text != "" {
 		return text
 	}
-	r := w.resolve(n.Get("reference").Text())
+	name := n.Get("reference").Text()
+	id, local := strings.CutPrefix(name, "#")
+	r := w.contained(id)
+	if !local {
+		if r = w.resolve(name).Node; r.Valid() {
+			holder := w.holder
+			w.holder = fhir.Resource{Node: r}
+			defer func() { w.holder = holder }()
+		}
+	}
 	if !r.Valid() {
 		return ""
 	}
 	for _, path := range []string{"code", "deviceName.name", "name", "type", "title"} {
-		for _, found := range at(r.Node, path) {
+		for _, found := range at(r, path) {
 			if text := w.show(found, depth+1); text != "" {
 				return text
 			}
 		}
 	}
 	return ""
+}
+
+// contained returns the contained resource of an id; the zero Node for none.
+func (w *narrative) contained(id string) fhir.Node {
+	for c := range w.holder.Get("contained").Children() {
+		if id != "" && c.Get("id").Text() == id {
+			return c
+		}
+	}
+	return fhir.Node{}
 }

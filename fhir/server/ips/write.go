@@ -195,8 +195,8 @@ func (s *summary) listedBy(c *content, key fhir.Key) (found bool) {
 		if it.told {
 			continue
 		}
-		eachReference(it.resource.Node, func(reference string) {
-			named, _, ok := s.source.Local(s.Base, reference)
+		fhir.EachReference(it.resource.Node, func(n fhir.Node) {
+			named, _, ok := s.source.Local(s.Base, n.Text())
 			found = found || ok && named == key
 		})
 	}

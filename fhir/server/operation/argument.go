@@ -81,13 +81,9 @@ func argumentsOf(q *interaction.Request, parameters []input, own ...string) (arg
 			}
 			continue
 		}
-		for c := range p.Children() {
-			switch {
-			case strings.HasPrefix(c.Name(), "value") && c.Kind() != fhir.Object && c.Kind() != fhir.Array:
-				a.value = c.Text()
-			case strings.HasPrefix(c.Name(), "value"), c.Name() == "resource", c.Name() == "part":
-				return nil, errParameter(fhir.IssueValue, "the value of this parameter is a primitive", p)
-			}
+		var err error
+		if a.value, err = primitiveOf(p); err != nil {
+			return nil, err
 		}
 		if err := add(a); err != nil {
 			return nil, err
@@ -99,6 +95,19 @@ func argumentsOf(q *interaction.Request, parameters []input, own ...string) (arg
 		}
 	}
 	return out, nil
+}
+
+// primitiveOf returns the value of a parameter in Parameters, which is a primitive; "" for none.
+func primitiveOf(p fhir.Node) (value string, err error) {
+	for c := range p.Children() {
+		switch {
+		case strings.HasPrefix(c.Name(), "value") && c.Kind() != fhir.Object && c.Kind() != fhir.Array:
+			value = c.Text()
+		case strings.HasPrefix(c.Name(), "value"), c.Name() == "resource", c.Name() == "part":
+			return "", errParameter(fhir.IssueValue, "the value of this parameter is a primitive, as in a URL", p)
+		}
+	}
+	return value, nil
 }
 
 // admit says what is wrong with an argument that comes behind others.
@@ -203,16 +212,6 @@ func (a arguments) all(name string) iter.Seq[argument] {
 			}
 		}
 	}
-}
-
-// canonicalOf returns the canonical of R4's OperationDefinition of a code that one definition has.
-func canonicalOf(reg *definition.Registry, code string) string {
-	for _, d := range reg.Operations() {
-		if d.Code == code {
-			return d.URL
-		}
-	}
-	return ""
 }
 
 // has reports whether there is an argument of that name.

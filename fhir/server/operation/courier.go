@@ -42,7 +42,7 @@ type letter struct {
 	Message json.RawMessage `json:"message"`
 }
 
-// newCourier returns the courier for endpoints that ParseEndpoints has accepted.
+// newCourier returns the courier for endpoints that ParseEndpoint has accepted.
 func newCourier(jobs *job.Jobs, endpoints []string) *courier {
 	c := &courier{jobs: jobs, client: &http.Client{Timeout: courierTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	for _, e := range endpoints {
@@ -117,12 +117,13 @@ func (c *courier) run(ctx context.Context, run *job.Run) error {
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.To, bytes.NewReader(l.Message))
 	if err != nil {
-		return job.Permanent(err)
+		return job.Permanent(withoutURL(err))
 	}
 	r.Header.Set("Content-Type", "application/fhir+json")
 	r.Header.Set("Accept", "application/fhir+json")
 	late := time.Since(j.Created) > courierFor
 	res, err := c.client.Do(r)
+	err = withoutURL(err)
 	if err == nil {
 		io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
 		res.Body.Close()
@@ -137,6 +138,15 @@ func (c *courier) run(ctx context.Context, run *job.Run) error {
 	}
 	if late {
 		return job.Permanent(err)
+	}
+	return err
+}
+
+// withoutURL returns what went wrong with a URL, without the URL: it may name a patient or hold a secret, and errors of jobs are logged and kept.
+func withoutURL(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package operation
 import (
 	"context"
 	"strconv"
-	"strings"
 
 	"github.com/fhirgate/fhirgate/fhir"
 	"github.com/fhirgate/fhirgate/fhir/definition"
@@ -12,10 +11,16 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
+// Differ reads what is compared, all at one moment; *interaction.Service is one.
+type Differ interface {
+	Walker
+	Snapshotter
+}
+
 // Diff returns $diff: what differs between two versions of a resource, or between two resources of one type, as the FHIRPath Patch
 // (http://hl7.org/fhir/R4/fhirpatch.html) that makes the second of the first. On a resource it takes fromVersion and toVersion: the version before the
 // current one and the current one where they are not given. On the system it takes from and to, references to resources or versions.
-func Diff(s Walker, reg *definition.Registry) interaction.Operation {
+func Diff(s Differ, reg *definition.Registry) interaction.Operation {
 	versions := []input{{name: "fromVersion", typ: "id"}, {name: "toVersion", typ: "id"}}
 	references := []input{{name: "from", typ: "uri", required: true}, {name: "to", typ: "uri", required: true}}
 	return interaction.Operation{
@@ -28,12 +33,14 @@ func Diff(s Walker, reg *definition.Registry) interaction.Operation {
 		Post:          true,
 		Run: func(ctx context.Context, q *interaction.Request) (interaction.OperationResponse, error) {
 			var from, to storage.Record
-			var err error
-			if q.Key.ID == "" {
-				from, to, err = diffedResources(ctx, s, q, references)
-			} else {
-				from, to, err = diffedVersions(ctx, s, q, versions)
-			}
+			err := s.Snapshot(ctx, func(ctx context.Context) (err error) {
+				if q.Key.ID == "" {
+					from, to, err = diffedResources(ctx, s, q, references)
+				} else {
+					from, to, err = diffedVersions(ctx, s, q, versions)
+				}
+				return err
+			})
 			if err != nil {
 				return interaction.OperationResponse{}, err
 			}
@@ -52,7 +59,7 @@ func Diff(s Walker, reg *definition.Registry) interaction.Operation {
 }
 
 // diffedVersions reads the versions of a resource that are compared.
-func diffedVersions(ctx context.Context, s Walker, q *interaction.Request, parameters []input) (from, to storage.Record, err error) {
+func diffedVersions(ctx context.Context, s Differ, q *interaction.Request, parameters []input) (from, to storage.Record, err error) {
 	args, err := argumentsOf(q, parameters)
 	if err != nil {
 		return from, to, err
@@ -77,7 +84,7 @@ func diffedVersions(ctx context.Context, s Walker, q *interaction.Request, param
 }
 
 // diffedResources reads the two resources that are compared.
-func diffedResources(ctx context.Context, s Walker, q *interaction.Request, parameters []input) (from, to storage.Record, err error) {
+func diffedResources(ctx context.Context, s Differ, q *interaction.Request, parameters []input) (from, to storage.Record, err error) {
 	args, err := argumentsOf(q, parameters)
 	if err != nil {
 		return from, to, err
@@ -95,15 +102,12 @@ func diffedResources(ctx context.Context, s Walker, q *interaction.Request, para
 }
 
 // referred reads what a parameter refers to: a resource of this server, or a version of one.
-func referred(ctx context.Context, s Walker, base string, a argument) (storage.Record, error) {
-	text := strings.TrimPrefix(a.value, base+"/")
-	text, version, versioned := strings.Cut(text, "/_history/")
-	typ, id, ok := strings.Cut(text, "/")
-	if !ok || !fhir.ValidTypeName(typ) || !fhir.ValidID(id) || versioned && !fhir.ValidID(version) {
+func referred(ctx context.Context, s Differ, base string, a argument) (storage.Record, error) {
+	key, version, ok := s.Local(base, a.value)
+	if !ok {
 		return storage.Record{}, errParameter(fhir.IssueValue, a.name+" is a reference to a resource of this server, for example Patient/1 or Patient/1/_history/2", a.node)
 	}
-	key := fhir.Key{Type: typ, ID: id}
-	if versioned {
+	if version != "" {
 		return s.VRead(ctx, key, version)
 	}
 	return s.Read(ctx, key)

@@ -18,10 +18,9 @@ import (
 // Assembler reads what a document holds, all at one moment, and performs the request that stores it; *interaction.Service is one.
 type Assembler interface {
 	Gatherer
-	Snapshot(ctx context.Context, f func(ctx context.Context) error) error
+	Snapshotter
 	VRead(ctx context.Context, key fhir.Key, version string) (storage.Record, error)
 	ReadMany(ctx context.Context, keys []fhir.Key) ([]storage.Record, error)
-	Local(base, reference string) (key fhir.Key, version string, ok bool)
 	Do(ctx context.Context, q *interaction.Request) (interaction.Response, error)
 }
 
@@ -29,12 +28,7 @@ type Assembler interface {
 // refers to, directly or by what it refers to. With persist=true the document is stored as a Bundle.
 func Document(s Assembler, reg *definition.Registry) interaction.Operation {
 	const typ = "Composition"
-	canonical := ""
-	for _, d := range reg.Operations() {
-		if d.Code == "document" && slices.Contains(d.Resource, typ) {
-			canonical = d.URL
-		}
-	}
+	canonical := canonicalOf(reg, "document")
 	parameters := parametersOf(reg, canonical)
 	persists := func(q *interaction.Request) bool {
 		args, err := argumentsOf(q, parameters())
@@ -167,7 +161,7 @@ func (a *assembly) gather(ctx context.Context, key fhir.Key, version string) err
 			if err != nil {
 				return err
 			}
-			eachReference(r.Node, func(n fhir.Node) {
+			fhir.EachReference(r.Node, func(n fhir.Node) {
 				if t, ok := a.target(n); ok && !a.met[t] {
 					a.met[t] = true
 					also = append(also, t)
@@ -218,7 +212,7 @@ func (a *assembly) referencesOf(composition fhir.Resource) (wanted []fhir.Node, 
 		if c.Name() == "relatesTo" {
 			continue
 		}
-		eachReference(c, func(n fhir.Node) {
+		fhir.EachReference(c, func(n fhir.Node) {
 			if t, ok := a.target(n); ok && !must[t] && !a.met[t] {
 				a.met[t] = true
 				also = append(also, t)
@@ -226,20 +220,6 @@ func (a *assembly) referencesOf(composition fhir.Resource) (wanted []fhir.Node, 
 		})
 	}
 	return wanted, also
-}
-
-// eachReference calls f with the references at n and below it.
-func eachReference(n fhir.Node, f func(n fhir.Node)) {
-	for c := range n.Children() {
-		switch c.Kind() {
-		case fhir.Object, fhir.Array:
-			eachReference(c, f)
-		case fhir.String:
-			if c.Name() == "reference" {
-				f(c)
-			}
-		}
-	}
 }
 
 // target returns what a reference names; ok is false where that is no resource of this server.

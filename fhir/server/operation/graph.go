@@ -2,7 +2,6 @@ package operation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,10 +15,11 @@ import (
 	"github.com/fhirgate/fhirgate/storage"
 )
 
-// Grapher reads what graphs consist of; *interaction.Service is one.
+// Grapher reads what graphs consist of, all at one moment; *interaction.Service is one.
 type Grapher interface {
 	Walker
 	Knower
+	Snapshotter
 	Owners(rec storage.Record, typ string) ([]fhir.Key, error)
 }
 
@@ -50,33 +50,48 @@ func Graph(s Grapher, reg *definition.Registry) interaction.Operation {
 			if err != nil {
 				return interaction.OperationResponse{}, err
 			}
-			known := s.Knowledge()
-			text := strings.TrimPrefix(args.get("graph").value, q.Base+"/")
-			def, found, err := known.Resolve(ctx, fhir.Resource{}, text)
-			if err != nil {
-				return interaction.OperationResponse{}, err
-			}
-			if !found || def.Type() != "GraphDefinition" {
-				return interaction.OperationResponse{}, fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotFound, "graph names no GraphDefinition that is stored here")
-			}
-			root, err := s.Read(ctx, q.Key)
-			if err != nil {
-				return interaction.OperationResponse{}, err
-			}
-			g := graph{ctx: ctx, from: s, reg: reg, base: q.Base, known: known, root: root, nodes: map[fhir.Key]*graphNode{}, owners: map[string][]fhir.Key{}, programs: map[string]*fhirpath.Program{}}
-			if start := def.Get("start").Text(); start != q.Key.Type {
-				return interaction.OperationResponse{}, errGraph("the graph starts at a " + start + ", not at a " + q.Key.Type)
-			}
-			start, _, err := g.add(root)
-			if err == nil {
-				err = g.links(def.Get("link"), start, 1)
-			}
+			var g *graph
+			err = s.Snapshot(ctx, func(ctx context.Context) (err error) {
+				g, err = graphOf(ctx, s, reg, q, args.get("graph").value)
+				return err
+			})
 			if err != nil {
 				return interaction.OperationResponse{}, err
 			}
 			return interaction.OperationResponse{Body: g.bundle()}, nil
 		},
 	}
+}
+
+// graphOf reads the graph that a definition leads to from the resource of a request.
+func graphOf(ctx context.Context, s Grapher, reg *definition.Registry, q *interaction.Request, named string) (*graph, error) {
+	if key, version, ok := s.Local(q.Base, named); ok {
+		named = key.String()
+		if version != "" {
+			named += "/_history/" + version
+		}
+	}
+	known := s.Knowledge()
+	def, found, err := known.Resolve(ctx, fhir.Resource{}, named)
+	if err != nil {
+		return nil, err
+	}
+	if !found || def.Type() != "GraphDefinition" {
+		return nil, fhir.NewError(fhir.KindNotFound, fhir.IssueNotFound, fhir.IDNotFound, "graph names no GraphDefinition that is stored here")
+	}
+	root, err := s.Read(ctx, q.Key)
+	if err != nil {
+		return nil, err
+	}
+	if start := def.Get("start").Text(); start != q.Key.Type {
+		return nil, errGraph("the graph starts at a " + start + ", not at a " + q.Key.Type)
+	}
+	g := &graph{ctx: ctx, from: s, reg: reg, base: q.Base, known: known, root: root, nodes: map[fhir.Key]*graphNode{}, owners: map[string][]fhir.Key{}, programs: map[string]*fhirpath.Program{}}
+	start, _, err := g.add(root)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.links(def.Get("link"), start, 1)
 }
 
 // errGraph refuses a GraphDefinition.
@@ -237,9 +252,8 @@ func (g *graph) references(path string, from *graphNode) (keys []fhir.Key, err e
 		if ref := n.Get("reference"); ref.Valid() {
 			text = ref.Text()
 		}
-		text, _, _ = strings.Cut(strings.TrimPrefix(text, g.base+"/"), "/_history/")
-		if typ, id, ok := strings.Cut(text, "/"); ok && fhir.ValidTypeName(typ) && fhir.ValidID(id) {
-			keys = append(keys, fhir.Key{Type: typ, ID: id})
+		if key, _, ok := g.from.Local(g.base, text); ok {
+			keys = append(keys, key)
 		}
 	}
 	return keys, nil
@@ -260,8 +274,7 @@ func (g *graph) follow(typ string, along []fhir.Key, visit func(storage.Record) 
 			}
 			var err error
 			rec, err = g.from.Read(g.ctx, key)
-			var e *fhir.Error
-			if errors.As(err, &e) && (e.Kind == fhir.KindNotFound || e.Kind == fhir.KindGone) {
+			if isGone(err) {
 				continue
 			}
 			if err != nil {

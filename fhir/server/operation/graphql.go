@@ -23,7 +23,7 @@ func GraphQL(s Service, reg *definition.Registry) interaction.Operation {
 	return interaction.Operation{
 		Name:          "graphql",
 		Definition:    canonicalOf(reg, "graphql"),
-		Documentation: "Answers a GraphQL query on the server or on a resource.",
+		Documentation: "Runs a GraphQL query on the server or on a resource.",
 		System:        true,
 		Instance:      true,
 		Get:           true,

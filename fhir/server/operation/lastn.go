@@ -96,13 +96,8 @@ func searchArguments(q *interaction.Request) (out []argument, err error) {
 	}
 	for p := range q.Resource.Get("parameter").Children() {
 		a := argument{name: p.Get("name").Text(), node: p}
-		for c := range p.Children() {
-			switch {
-			case strings.HasPrefix(c.Name(), "value") && c.Kind() != fhir.Object && c.Kind() != fhir.Array:
-				a.value = c.Text()
-			case c.Name() != "name" && c.Name() != "id":
-				return nil, errParameter(fhir.IssueValue, "the value of this parameter is a primitive, as in a URL", p)
-			}
+		if a.value, err = primitiveOf(p); err != nil {
+			return nil, err
 		}
 		if a.value == "" {
 			return nil, errParameter(fhir.IssueValue, "this parameter has no value", p)
@@ -113,7 +108,7 @@ func searchArguments(q *interaction.Request) (out []argument, err error) {
 }
 
 // codeNames returns the names of the groups that R4 puts an Observation into: its codings by system and code, or else its text. Codes without letter
-// case, as searches compare them. What has neither is a group of its own.
+// case, as searches compare them. Those that have neither are one group.
 func codeNames(r fhir.Resource) (names []string) {
 	code := r.Get("code")
 	for c := range code.Get("coding").Children() {

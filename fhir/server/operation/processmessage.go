@@ -28,11 +28,7 @@ func ProcessMessage(s Messenger, reg *definition.Registry, endpoints []string) i
 		Post:          true,
 		Writes:        true,
 	}
-	for _, d := range reg.Operations() {
-		if d.Code == o.Name {
-			o.Definition = d.URL
-		}
-	}
+	o.Definition = canonicalOf(reg, o.Name)
 	parameters := parametersOf(reg, o.Definition)
 	o.Resource = true
 	c := newCourier(s.Jobs(), endpoints)

@@ -46,3 +46,13 @@ func Table(s Service, reg *definition.Registry, opt Options) []interaction.Opera
 		Versions(reg),
 	}
 }
+
+// canonicalOf returns the canonical of R4's OperationDefinition of a code that one definition has.
+func canonicalOf(reg *definition.Registry, code string) string {
+	for _, d := range reg.Operations() {
+		if d.Code == code {
+			return d.URL
+		}
+	}
+	return ""
+}

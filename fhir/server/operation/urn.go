@@ -3,9 +3,6 @@ package operation
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
-
-	"github.com/fhirgate/fhirgate/fhir"
 )
 
 // newUUID returns a random UUID (RFC 9562, version 4).
@@ -19,9 +16,3 @@ func newUUID() string {
 
 // newURN returns a random UUID as a URN.
 func newURN() string { return "urn:uuid:" + newUUID() }
-
-// isGone reports whether an error says that a resource or version is not there, or no longer.
-func isGone(err error) bool {
-	var e *fhir.Error
-	return errors.As(err, &e) && (e.Kind == fhir.KindNotFound || e.Kind == fhir.KindGone)
-}

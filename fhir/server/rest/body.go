@@ -153,7 +153,7 @@ func (g *gathered) begin() { g.b = make([]byte, 0, min(max(g.expect+1, 512), sta
 func (g *gathered) grow() error {
 	b := g.b
 	if cap(b) >= startSize/2 {
-		if err := g.share(int64(cap(b))); err != nil {
+		if err := g.x.share(int64(cap(b))); err != nil {
 			return err
 		}
 	}
@@ -168,8 +168,7 @@ func (g *gathered) grow() error {
 }
 
 // share holds n bytes against the limit on all bodies together.
-func (g *gathered) share(n int64) error {
-	x := g.x
+func (x *exchange) share(n int64) error {
 	if x.upload == nil {
 		x.upload = x.h.uploads.begin(x.w, x.start.Add(x.h.cfg.Limits.Request))
 	}
@@ -185,7 +184,7 @@ func (g *gathered) hold(n int) error {
 		return nil
 	}
 	g.shared += int64(n)
-	return g.share(int64(n))
+	return g.x.share(int64(n))
 }
 
 // let gives back what hold took.
@@ -299,6 +298,13 @@ func (x *exchange) resource() (fhir.Resource, error) {
 	}
 	if len(b) == 0 {
 		return fhir.Resource{}, errNoBody()
+	}
+	// The tree of a large body is larger than the body.
+	if n := fhir.TreeSize(b); n > startSize {
+		err := x.share(int64(n))
+		if x.upload.done(); err != nil {
+			return fhir.Resource{}, err
+		}
 	}
 	return fhir.ParseResource(b, x.limits())
 }

@@ -229,3 +229,20 @@ func TestAClientThatReadsNothingIsLetGo(t *testing.T) {
 		}
 	}
 }
+
+// TestATreeCountsAsItsBodyDoes sends bodies of one size: of one of them the tree does not fit into what all bodies may take.
+func TestATreeCountsAsItsBodyDoes(t *testing.T) {
+	s := newServer(t, func(c *rest.Config) { c.Limits.Bodies = 12 << 20 })
+	const size = 4 << 20
+	text := `{"resourceType":"Patient","name":[{"text":"` + strings.Repeat("x", size) + `"}]}`
+	many := `{"resourceType":"Patient","extension":[{"url":"u:","valueCode":"x"}` + strings.Repeat(`,{"url":"u:","valueCode":"x"}`, size/29) + `]}`
+	if a := s.do(t, "POST", "/fhir/Patient", ct(jsonType, "Prefer", "return=minimal"), text); a.status != http.StatusCreated {
+		t.Errorf("a long text: %d %.200s", a.status, a.body)
+	}
+	if a := s.do(t, "POST", "/fhir/Patient", ct(jsonType), many); a.status != http.StatusServiceUnavailable || !strings.Contains(string(a.body), `"busy"`) {
+		t.Errorf("many values: %d %.200s", a.status, a.body)
+	}
+	if n := rest.Held(s.handler); n != 0 {
+		t.Errorf("%d bytes are still held", n)
+	}
+}
