@@ -20,8 +20,8 @@ import (
 )
 
 // The steps of a purge: the members of the compartment are found by the index, and erased; the history of the whole store is read once, for what was
-// deleted, and for what else refers to the patient; the members again, for what was stored meanwhile; the patient at last, with the AuditEvent. Each step
-// stores how far it is together with what it erases.
+// deleted, for documents, and for what else refers to the patient; the members again, for what was stored meanwhile; then what only erased resources
+// name (purgeattached.go); the patient at last, with the AuditEvent. Each step stores how far it is together with what it erases.
 
 const (
 	purgeAtOnce   = 100 // resources that one Update erases
@@ -35,6 +35,8 @@ const (
 	purgeMembers = iota
 	purgeHistory
 	purgeAgain
+	purgeShared
+	purgeAttached
 	purgeLast
 	purgeDone
 )
@@ -48,7 +50,9 @@ type purgePosition struct {
 	// Version is where the history is, which is read up to Until.
 	Version *storage.HistoryPosition `json:"version,omitempty"`
 	Until   time.Time                `json:"until,omitzero"`
-	Result  PurgeResult              `json:"result"`
+	// Attached are the ids of the Binaries that erased resources name, sorted.
+	Attached []string    `json:"attached,omitempty"`
+	Result   PurgeResult `json:"result"`
 }
 
 // clone returns a position that changes apart from p.
@@ -58,6 +62,7 @@ func (p purgePosition) clone() purgePosition {
 		p.Result.Counts = map[string]int64{}
 	}
 	p.Result.Resources, p.Result.Outside, p.Result.Past = slices.Clip(p.Result.Resources), slices.Clip(p.Result.Outside), slices.Clip(p.Result.Past)
+	p.Attached = slices.Clone(p.Attached)
 	return p
 }
 
@@ -95,6 +100,10 @@ func (s *Service) runPurge(ctx context.Context, run *job.Run) error {
 			err = p.members(ctx)
 		case purgeHistory:
 			err = p.history(ctx)
+		case purgeShared:
+			err = p.shared(ctx)
+		case purgeAttached:
+			err = p.attached(ctx)
 		default:
 			err = p.last(ctx)
 		}
@@ -150,10 +159,13 @@ func (p *purging) erase(ctx context.Context, tx storage.Tx, recs []storage.Recor
 	return err
 }
 
-// alone reports whether a version is in the compartment, in no other one of its kind, and of a type that is erased.
+// alone reports whether a version is in the compartment, in no other one of its kind, and of a type that is erased; or is a document of such.
 func (p *purging) alone(rec storage.Record) (bool, error) {
 	if rec.Key.Type == auditType {
 		return false, nil
+	}
+	if document, err := p.documentOf(rec); err != nil || document {
+		return document, err
 	}
 	owners, err := p.service.Owners(rec, p.key.Type)
 	return len(owners) == 1 && owners[0] == p.key, err
@@ -207,6 +219,9 @@ func (p *purging) members(ctx context.Context) error {
 		if len(rows) < query.Limit {
 			next.Type, next.After = next.Type+1, ""
 		}
+		if err := p.attach(ctx, tx, gone, next); err != nil {
+			return err
+		}
 		return p.erase(ctx, tx, gone, &next.Result)
 	})
 }
@@ -229,7 +244,8 @@ func (p *purging) history(ctx context.Context) error {
 			switch {
 			case err != nil:
 				return err
-			case whole && now.Deleted && (!p.dry || rec.Version == now.Version-1): // a dry run sees all versions, and counts one
+			case whole && now.Deleted && (!p.dry || rec.Version == now.Version-1), // a dry run sees all versions, and counts one
+				whole && now.Key.Type == "Bundle" && (!p.dry || rec.Version == now.Version):
 				seen[rec.Key] = true
 				gone = append(gone, now)
 			case whole: // among the members
@@ -240,7 +256,10 @@ func (p *purging) history(ctx context.Context) error {
 			}
 		}
 		if len(versions) < purgeVersions {
-			next.Phase, next.Version = next.Phase+1, nil
+			next.Phase, next.Version, next.Until = next.Phase+1, nil, time.Time{}
+		}
+		if err := p.attach(ctx, tx, gone, next); err != nil {
+			return err
 		}
 		return p.erase(ctx, tx, gone, &next.Result)
 	})

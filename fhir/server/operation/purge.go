@@ -24,8 +24,8 @@ type Purger interface {
 // purgeWait is how long a call waits for the end of a purge before it says where to ask.
 const purgeWait = 10 * time.Second
 
-// Purge returns $purge: the erasure of a patient, with all that is in the patient's compartment alone, all versions and deletions, and all index entries;
-// with dryRun=true it tells what that would be. What stays, and refers to the patient, is listed. An AuditEvent remains. It is refused unless the request
+// Purge returns $purge: the erasure of a patient, with all that is in the patient's compartment alone, the Binaries that only this names, the patient's
+// stored documents, all versions and deletions, and all index entries; with dryRun=true it tells what that would be. What stays, and refers to the patient, is listed. An AuditEvent remains. It is refused unless the request
 // may administer the server. A response of 202 names in Content-Location where the purge can be followed. See DECISIONS.md.
 func Purge(s Purger) interaction.Operation {
 	parameters := []input{{name: "dryRun", typ: "boolean"}}
