@@ -401,7 +401,7 @@ func (q *reading) list(modifier, value string) (Expr, error) {
 	var ids []string
 	for _, raw := range splitEscaped(value, ',') {
 		if strings.HasPrefix(raw, "$") {
-			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDBadList, "not supported: functional lists are not kept here")
+			return nil, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDBadList, "not supported: "+functionalLists.Reason)
 		}
 		id := unescape(raw)
 		if typ, local, ok := splitLocal(id); ok && typ == def.Base[0] {

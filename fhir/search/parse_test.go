@@ -120,7 +120,7 @@ func TestLenientHandlingIgnoresAndReports(t *testing.T) {
 	for query, id := range map[string]string{
 		"gender:foo=male": "unknown-modifier", "birthdate=abc": "bad-prefix", "birthdate=1990-13": "bad-date", "_count=abc": "bad-count", "_total=all": "bad-total",
 		"_has:Alien:patient:code=x": "unknown-type", "_type=Alien": "unknown-type", "_elements=nonsense": "unknown-element", "gender=male,": "empty-value",
-		"_summary=text&_include=Patient:organization": "bad-summary", "_list=$current-problems": "bad-list", "birthdate>1990": "",
+		"_summary=text&_include=Patient:organization": "bad-summary", "_list=$current-allergies": "bad-list", "birthdate>1990": "",
 	} {
 		_, issues, err := parse(t, newParameters(), "Patient?nonsense=x&"+query, search.ParseOptions{Lenient: true})
 		if id == "" {
@@ -341,6 +341,8 @@ func TestUnsupportedListIsRefusedByName(t *testing.T) {
 		}
 		url := "Patient?" + u.Name + "=true"
 		switch u.Name {
+		case "_list=$current-allergies":
+			url = "Patient?" + u.Name
 		case "_score":
 			url = "Patient?_sort=_score"
 		case "_sort through canonicals":

@@ -8,7 +8,11 @@ type Unsupported struct {
 	Reason string
 }
 
+// functionalLists is refused wherever the id of a list starts with a dollar sign. List/$find finds the list that a functional one would be.
+var functionalLists = Unsupported{"_list=$current-allergies", "", "functional lists are not kept here; List/$find finds a patient's current list of a function, whose id _list takes"}
+
 var unsupported = []Unsupported{
+	functionalLists,
 	{"_query", "http://hl7.org/fhir/SearchParameter/Resource-query", "named queries are defined by a server, and none are defined here"},
 	{"_score", "", "matches are not ranked"},
 }

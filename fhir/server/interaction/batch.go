@@ -1,7 +1,6 @@
 package interaction
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -64,7 +63,7 @@ type batch struct {
 // failed returns the reply of an entry at fault: the status its kind has everywhere, and an OperationOutcome.
 func failed(e *bundleEntry) reply {
 	var f *fhir.Error
-	if !errors.As(at(e.index, failure(cmp.Or(string(e.Code), "batch"), e.key, e.err)), &f) {
+	if !errors.As(at(e.index, e.failure(e.key, e.err)), &f) {
 		return reply{Response: Response{Status: http.StatusInternalServerError}}
 	}
 	issues := f.Issues

@@ -11,17 +11,24 @@ import (
 // A Bundle is refused with all that is wrong with it at once, wherever it shows before anything is written: its structure, the contents, the
 // references that nothing answers, the conditions that can't be asked.
 
-// wholly makes the fault of a part one of the whole: what an entry or a reference asks for may not be there, the URL of the request is.
+// wholly makes the fault of a part one of the whole: what an entry or a reference asks for may not be there, the URL of the request is, and its
+// response has a format.
 func wholly(err error) error {
-	if kind := fhir.KindOf(err); kind != fhir.KindNotFound && kind != fhir.KindGone && kind != fhir.KindNotAllowed {
-		return err
+	switch fhir.KindOf(err) {
+	case fhir.KindNotFound, fhir.KindGone, fhir.KindNotAllowed, fhir.KindNotAcceptable:
+		return ofKind(err, fhir.KindInvalid)
 	}
+	return err
+}
+
+// ofKind returns a copy of err, an *fhir.Error, of another kind.
+func ofKind(err error, kind fhir.Kind) error {
 	var e *fhir.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	c := *e
-	c.Kind = fhir.KindInvalid
+	c.Kind = kind
 	return &c
 }
 
@@ -105,7 +112,22 @@ func failures(whole error, entries []*bundleEntry) error {
 const maxIssues = 200
 
 // fault notes what is wrong with the request, beside what was noted before.
-func (e *bundleEntry) fault(err error) { e.err = join(e.err, err) }
+func (e *bundleEntry) fault(err error) {
+	if e.err = join(e.err, err); e.refused != nil && clients(fhir.KindOf(e.err)) {
+		e.err = ofKind(e.err, fhir.KindOf(e.refused))
+	}
+}
+
+// refuse notes what refuses the request before its resource would be read. What is wrong with the resource is told behind it, and the status is that of
+// the request by itself.
+func (e *bundleEntry) refuse(err error) {
+	if err == nil {
+		return
+	}
+	beside := e.err
+	e.err, e.refused = err, err
+	e.fault(beside)
+}
 
 // faultContents notes what is wrong with the resources of entries that are refused for something else, or of all entries.
 func (s *Service) faultContents(entries []*bundleEntry, all bool) {

@@ -29,6 +29,9 @@ type Served struct {
 	// Administer says whether a request may administer the server, for operations that no client has business with; nil where none may. The error is an
 	// *fhir.Error.
 	Administer func(ctx context.Context, q *Request) error
+	// Format says whether a value of _format names a format that is served; nil where any does. The error is an *fhir.Error. It is asked for the entries
+	// of a Bundle alone: by HTTP the format is chosen before the request comes here.
+	Format func(format string) error
 	// SearchTime bounds a search, a history and an operation; 0 for no bound.
 	SearchTime time.Duration
 	// Body and Depth bound what a patch makes of a resource as they bound bodies: the bytes, 0 for no bound, and the nested objects and arrays, 0 for
@@ -62,7 +65,7 @@ func (s *Service) Do(ctx context.Context, q *Request) (Response, error) {
 		res, err = s.perform(ctx, q)
 	}
 	if err != nil {
-		return Response{}, failure(string(q.Code), q.Key, err)
+		return Response{}, q.failure(q.Key, err)
 	}
 	return res, nil
 }

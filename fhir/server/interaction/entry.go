@@ -30,8 +30,8 @@ type bundleEntry struct {
 	key      fhir.Key
 	mentions []mention
 	draft    *draft
-	// err is what is wrong with the request; fault adds to it.
-	err error
+	// err is what is wrong with the request; fault adds to it. refused is what refuses it before its resource would be read; nil for none.
+	err, refused error
 }
 
 // step says when a transaction performs the entry (R4 http, 3.1.0.11.2): deletes, creates, updates and patches, reads.
@@ -148,14 +148,14 @@ func (s *Service) readFullURL(e *bundleEntry, n fhir.Node) error {
 // readRequest reads Bundle.entry.request into the Request of e, as the reader of HTTP does from a request line and headers.
 func (s *Service) readRequest(ctx context.Context, e *bundleEntry, request fhir.Node) {
 	if err := s.readLocation(e, request); err != nil {
-		e.fault(err)
+		e.refuse(err)
 		return
 	}
 	stated, err := statedBy(request)
 	e.fault(err)
 	e.fault(s.ReadConditions(&e.Request, stated))
 	err = s.admit(ctx, &e.Request)
-	e.fault(whereNone(err, ".request.url"))
+	e.refuse(whereNone(err, ".request.url"))
 	e.key = e.Key
 	if e.Code == CodeCreate || e.Code == CodeUpdate && e.Key.ID == "" {
 		e.key.ID = s.ids.next() // of an update for when its condition finds nothing
@@ -201,6 +201,9 @@ func (s *Service) readLocation(e *bundleEntry, request fhir.Node) error {
 	}
 	if err == nil {
 		err = e.ReadQuery(query)
+	}
+	if known := s.served.Load().Format; err == nil && known != nil && e.View.Format != "" {
+		err = known(e.View.Format)
 	}
 	if err == nil && e.Code == CodeBundle {
 		err = badEntry(fhir.IDEntryURL, "a batch or transaction cannot be an entry of another", ".request.url")

@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,11 +34,10 @@ func failure(op string, key fhir.Key, err error) error {
 	case errors.Is(err, storage.ErrDeleted):
 		e = errGone(key)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		text := "the request timed out; nothing was stored"
+		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, fhir.IDTimeout, "the request timed out; nothing was stored")
 		if onlyReads(op) {
-			text = "the " + op + " took longer than the server allows; ask for less at once"
+			e = errTooLong(op)
 		}
-		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, fhir.IDTimeout, text)
 	default:
 		e = &fhir.Error{Kind: fhir.KindInternal}
 	}
@@ -45,9 +45,24 @@ func failure(op string, key fhir.Key, err error) error {
 	return e
 }
 
+// errTooLong says that what only reads took too long.
+func errTooLong(what string) *fhir.Error {
+	return fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, fhir.IDTimeout, "the "+what+" took longer than the server allows; ask for less at once")
+}
+
+// failure is failure for the request. An operation is named as such, and only the request knows whether it stores anything.
+func (q *Request) failure(key fhir.Key, err error) error {
+	var e *fhir.Error
+	if q.Code == CodeOperation && q.read() && !errors.As(err, &e) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		e = errTooLong("operation $" + q.Operation.Name)
+		e.Err, err = err, e
+	}
+	return failure(cmp.Or(string(q.Code), "batch"), key, err)
+}
+
 // onlyReads reports whether the interaction that failure names only reads.
 func onlyReads(op string) bool {
-	for _, prefix := range [...]string{"read", "vread", "search", "history", "capabilities"} {
+	for _, prefix := range [...]string{"read", "vread", "search", "history", "capabilities", "everything", "fhirpath", "subset"} {
 		if strings.HasPrefix(op, prefix) {
 			return true
 		}

@@ -16,10 +16,10 @@ func (s *Service) Snapshot(ctx context.Context, f func(ctx context.Context) erro
 	return failure("read", fhir.Key{}, s.reading(ctx, func(r storage.Reader) error { return f(withReader(ctx, r)) }))
 }
 
-// ReadMany returns the current versions of keys, in their order; a Record with Version 0 stands for one that is deleted or never existed.
+// ReadMany returns the current versions of keys, in their order, definitions of R4 among them as Read returns them; a Record with Version 0 stands for one that is deleted or never existed.
 func (s *Service) ReadMany(ctx context.Context, keys []fhir.Key) (records []storage.Record, err error) {
 	err = s.reading(ctx, func(r storage.Reader) (err error) {
-		records, err = r.GetMany(ctx, keys)
+		records, err = s.specification.Beside(r).GetMany(ctx, keys)
 		return err
 	})
 	return records, failure("read", fhir.Key{}, err)

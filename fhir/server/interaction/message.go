@@ -22,9 +22,9 @@ type MessageRequest struct {
 	// Base is the server's base URL without a trailing slash, as the client sees it.
 	Base    string
 	Message fhir.Resource
-	// Kept, where not nil, runs in the Update that keeps the response, and in one of its own where the message has come before. It may run more than
+	// OnKept, where not nil, runs in the Update that keeps the response, and in one of its own where the message has come before. It may run more than
 	// once.
-	Kept func(ctx context.Context, tx storage.Tx, response []byte) error
+	OnKept func(ctx context.Context, tx storage.Tx, response []byte) error
 }
 
 // The codes of responses (http://hl7.org/fhir/R4/valueset-response-code.html).
@@ -84,8 +84,8 @@ func (s *Service) ProcessMessage(ctx context.Context, q MessageRequest) (Message
 	if errors.Is(err, errProcessed) {
 		err = nil
 		code = codeOfResponse(m.sent)
-		if q.Kept != nil {
-			err = s.update(ctx, func(tx storage.Tx) error { return q.Kept(ctx, tx, m.sent) })
+		if q.OnKept != nil {
+			err = s.update(ctx, func(tx storage.Tx) error { return q.OnKept(ctx, tx, m.sent) })
 		}
 	}
 	if err != nil {
@@ -261,8 +261,8 @@ func (m *message) keep(ctx context.Context, tx storage.Tx, response []byte) (Res
 		return Result{}, err
 	}
 	m.sent = rec.Body
-	if m.q.Kept != nil {
-		err = m.q.Kept(ctx, tx, rec.Body)
+	if m.q.OnKept != nil {
+		err = m.q.OnKept(ctx, tx, rec.Body)
 	}
 	return Result{Action: Created, Record: rec, generation: d.generation}, err
 }

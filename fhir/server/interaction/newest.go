@@ -55,7 +55,7 @@ func (s *Service) newest(ctx context.Context, r storage.Reader, q Newest) (Bundl
 	}
 	var got pageRead
 	page := func(then storage.Reader) error {
-		rows, err := s.newestRows(ctx, then, p.finding[0], &q)
+		rows, err := s.newestOfGroups(ctx, then, p.finding[0], &q)
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (s *Service) newest(ctx context.Context, r storage.Reader, q Newest) (Bundl
 			p.issues = append(p.issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.IssueIncomplete, ID: fhir.IDPagesChanged,
 				Text: "what is newest has changed since the first page: a resource may be on two pages or on none; ask again to see all of it"})
 		}
-		got.found = newestPage(rows, &p)
+		got.found = pageOfNewest(rows, &p)
 		if then != r {
 			if got.found.rows, err = remaining(ctx, r, got.found.rows, func(row search.Row) fhir.Key { return row.Key }); err != nil {
 				return err
@@ -105,8 +105,8 @@ func remaining[T any](ctx context.Context, now storage.Reader, items []T, keyOf 
 	return slices.DeleteFunc(slices.Clone(items), func(item T) bool { return !there[keyOf(item)] }), err
 }
 
-// newestPage is the page of rows that p asks for.
-func newestPage(rows []search.Row, p *searching) page {
+// pageOfNewest is the page of rows that p asks for.
+func pageOfNewest(rows []search.Row, p *searching) page {
 	if p.countOnly {
 		return page{}
 	}
@@ -132,10 +132,10 @@ func newestPage(rows []search.Row, p *searching) page {
 	return page{rows: rows[start:end], before: start > 0, after: end < len(rows)}
 }
 
-// newestRows returns the rows of the newest resources of all groups, newest first.
-func (s *Service) newestRows(ctx context.Context, r storage.Reader, query search.Query, q *Newest) ([]search.Row, error) {
+// newestOfGroups returns the rows of the newest resources of all groups, newest first.
+func (s *Service) newestOfGroups(ctx context.Context, r storage.Reader, query search.Query, q *Newest) ([]search.Row, error) {
 	if q.Alike(query.Where) {
-		return newestOfAll(ctx, r, query, q.Most)
+		return newestAlike(ctx, r, query, q.Most)
 	}
 	g := groups{most: q.Most, of: make(map[string]*group), sorts: query.Sort}
 	err := s.walkQuery(ctx, r, query, func(row search.Row, rec storage.Record) (bool, error) {
@@ -153,8 +153,8 @@ func (s *Service) newestRows(ctx context.Context, r storage.Reader, query search
 	return g.rows(), err
 }
 
-// newestOfAll returns the newest rows of a query, and reads no others but those that are as new as the last.
-func newestOfAll(ctx context.Context, r storage.Reader, query search.Query, most int) ([]search.Row, error) {
+// newestAlike returns the newest rows of a query whose resources are one group, and reads no others but those that are as new as the last.
+func newestAlike(ctx context.Context, r storage.Reader, query search.Query, most int) ([]search.Row, error) {
 	var all []search.Row
 	for query.Limit = most + 1; ; query.Limit = walkAtOnce {
 		rows, err := r.Find(ctx, query)
@@ -162,7 +162,7 @@ func newestOfAll(ctx context.Context, r storage.Reader, query search.Query, most
 			return nil, err
 		}
 		all = append(all, rows...)
-		if kept := newestOf(all, most); len(kept) < len(all) || len(rows) < query.Limit {
+		if kept := withTies(all, most); len(kept) < len(all) || len(rows) < query.Limit {
 			return kept, nil
 		}
 		after := all[len(all)-1].Position
@@ -170,8 +170,8 @@ func newestOfAll(ctx context.Context, r storage.Reader, query search.Query, most
 	}
 }
 
-// newestOf returns the first rows of an order by one date, and those that are as new as the last of them. What has no date is as new as nothing.
-func newestOf(rows []search.Row, most int) []search.Row {
+// withTies returns the first rows of an order by one date, and those that are as new as the last of them. What has no date is as new as nothing.
+func withTies(rows []search.Row, most int) []search.Row {
 	if len(rows) <= most {
 		return rows
 	}
@@ -220,7 +220,7 @@ func (g *groups) add(row search.Row, names []string) {
 		case all != other:
 			rows := slices.Concat(all.rows, other.rows)
 			slices.SortFunc(rows, func(a, b search.Row) int { return a.Position.Compare(b.Position, g.sorts) })
-			all.rows, other.rows, other.into = slices.Clone(newestOf(rows, g.most)), nil, all
+			all.rows, other.rows, other.into = slices.Clone(withTies(rows, g.most)), nil, all
 			g.count--
 		}
 	}

@@ -126,20 +126,32 @@ func graphqlBody(binary fhir.Resource, out *graphql.Query) error {
 		if body.Kind() != fhir.Object {
 			return fhir.NewError(fhir.KindInvalid, fhir.IssueStructure, fhir.IDGraphQLSyntax, "the body is a JSON object with query, operationName and variables")
 		}
+		for _, name := range [...]string{"query", "operationName"} {
+			if n := body.Get(name); n.Valid() && n.Kind() != fhir.String && (n.Kind() != fhir.Null || name == "query") {
+				return fhir.NewError(fhir.KindInvalid, fhir.IssueValue, fhir.IDGraphQLSyntax, name+" is a JSON string")
+			}
+		}
 		out.Text, out.Operation, out.Variables = body.Get("query").Text(), body.Get("operationName").Text(), body.Get("variables")
 		return nil
 	}
 	return fhir.NewError(fhir.KindMediaType, fhir.IssueNotSupported, fhir.IDContentType, "a query is application/graphql, application/json or a Parameters resource")
 }
 
-// graphqlErrors makes the response of a query that failed, in GraphQL's form with the OperationOutcome as an extension. Failures of the server stay
-// errors.
+// graphqlErrors makes the response of a query that failed, in GraphQL's form with the OperationOutcome as an extension. A query that took too long is
+// told so, too. Other failures of the server stay errors.
 func graphqlErrors(err error) (interaction.OperationResponse, error) {
 	var e *fhir.Error
-	if !errors.As(err, &e) || len(e.Issues) == 0 {
+	if !errors.As(err, &e) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		e = fhir.NewError(fhir.KindUnavailable, fhir.IssueTimeout, fhir.IDTimeout, "the query took longer than the server allows; ask for less at once")
+	}
+	if e == nil || len(e.Issues) == 0 {
 		return interaction.OperationResponse{}, err
 	}
 	switch e.Kind {
+	case fhir.KindUnavailable:
+		if e.Issues[0].ID != fhir.IDTimeout {
+			return interaction.OperationResponse{}, err
+		}
 	case fhir.KindInvalid, fhir.KindUnprocessable, fhir.KindNotFound, fhir.KindGone, fhir.KindTooLarge, fhir.KindNotSupported:
 	default:
 		return interaction.OperationResponse{}, err

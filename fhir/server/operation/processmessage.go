@@ -58,7 +58,7 @@ func ProcessMessage(s Messenger, reg *definition.Registry, endpoints []string) i
 			if err != nil {
 				return interaction.OperationResponse{}, err
 			}
-			request.Kept = func(ctx context.Context, tx storage.Tx, response []byte) error { return c.send(ctx, tx, to, response) }
+			request.OnKept = func(ctx context.Context, tx storage.Tx, response []byte) error { return c.send(ctx, tx, to, response) }
 		}
 		res, err := s.ProcessMessage(ctx, request)
 		if err != nil {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"io"
 	"sync"
 
@@ -76,9 +77,21 @@ func zstdCoding() *coding {
 		if err := z.Reset(packed); err != nil {
 			return errBody(err, "the body is not in the zstd format")
 		}
-		return read(z)
+		return read(windowed{z})
 	}
 	return c
+}
+
+// windowed reads a body in zstd. It tells a client whose frame asks for more memory than maxWindow what the limit is.
+type windowed struct{ z io.Reader }
+
+// Read implements io.Reader.
+func (w windowed) Read(p []byte) (int, error) {
+	n, err := w.z.Read(p)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		err = errBody(err, "a body in zstd may have a window of 8 MB at most; pack it with a smaller one")
+	}
+	return n, err
 }
 
 // codingNamed returns the coding of a Content-Encoding in lower case; nil for one that is not served.

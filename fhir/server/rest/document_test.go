@@ -233,3 +233,14 @@ func TestDocumentIsBounded(t *testing.T) {
 		t.Errorf("%d %.300s", a.status, a.body)
 	}
 }
+
+func TestADocumentHoldsADefinitionThatItsCompositionRefersTo(t *testing.T) {
+	s := newServer(t)
+	s.put(t, "Practitioner/d", `{"resourceType":"Practitioner","id":"d"}`)
+	s.put(t, "Composition/c", `{"resourceType":"Composition","id":"c","status":"final","type":{"text":"x"},"date":"2024-05-01","author":[{"reference":"Practitioner/d"}],"title":"x",`+
+		`"section":[{"title":"a","entry":[{"reference":"ValueSet/administrative-gender"},{"reference":"ValueSet/administrative-gender/_history/1"}]}]}`)
+	a := s.do(t, "GET", "/fhir/Composition/c/$document", nil, "")
+	if n := strings.Count(string(a.body), `"resource":{"resourceType":"ValueSet","id":"administrative-gender"`); a.status != 200 || n != 1 {
+		t.Errorf("%d, %d times in %.500s", a.status, n, a.body)
+	}
+}

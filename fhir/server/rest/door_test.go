@@ -72,6 +72,13 @@ var bothWays = []struct {
 	{"search with a bad escape", "GET", "Patient?family=%zz", nil, "", "", 400, "bad-encoding"},
 	{"search with _format twice", "GET", "Patient?_format=json&_format=json", nil, "", "", 400, "repeated-parameter"},
 
+	{"search with _format", "GET", "Patient?_format=json&_id=jane", nil, "", "", 200, ""},
+	{"read with _format", "GET", "Patient/jane?_format=json", nil, "", "", 200, ""},
+	{"read with an unknown _format", "GET", "Patient/jane?_format=yaml", nil, "", "", 406, "not-acceptable"},
+	{"search with an unknown _format", "GET", "Patient?_format=text/turtle", nil, "", "", 406, "not-acceptable"},
+	{"update with an unknown _format", "PUT", "Patient/jane?_format=yaml", nil, "", `{"resourceType":"Patient","id":"jane","gender":"other"}`, 406, "not-acceptable"},
+	{"capabilities with an unknown _format", "GET", "metadata?_format=yaml", nil, "", "", 406, "not-acceptable"},
+
 	{"history", "GET", "Patient/jane/_history", nil, "", "", 200, ""},
 	{"history of a type", "GET", "Patient/_history?_count=1", nil, "", "", 200, ""},
 	{"history of the system", "GET", "_history?_count=2", nil, "", "", 200, ""},

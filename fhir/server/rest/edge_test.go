@@ -193,6 +193,17 @@ func TestASearchThatTakesTooLongIsGivenUp(t *testing.T) {
 	if !strings.Contains(string(b.body), `"status":"503`) || !strings.Contains(string(b.body), "took longer than the server allows") {
 		t.Errorf("an entry is told %s", b.body)
 	}
+	for _, query := range []string{`{ PatientList(active: true) { id } }`, `{ PatientConnection(active: true) { count } }`} {
+		c := s.do(t, "POST", "/fhir/$graphql", ct("application/graphql"), query)
+		if text := string(c.body); c.status != 503 || !strings.HasPrefix(text, `{"errors":[{"message":"`) || strings.Contains(text, "stored") ||
+			!strings.Contains(text, "took longer than the server allows") || !strings.Contains(text, `"code":"timeout"`) {
+			t.Errorf("%s is told %d %s", query, c.status, text)
+		}
+	}
+	c := s.do(t, "GET", "/fhir/Patient/$summary?identifier=http://example.org%7Cx", nil, "")
+	if text := string(c.body); c.status != 503 || strings.Contains(text, "stored") || !strings.Contains(text, "took longer than the server allows") {
+		t.Errorf("an operation that reads is told %d %s", c.status, text)
+	}
 }
 
 func TestAccessLogHoldsThePatternOnly(t *testing.T) {

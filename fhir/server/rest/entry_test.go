@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -79,5 +80,65 @@ func TestExpressionsAreOfWhatTheClientSent(t *testing.T) {
 		if !strings.Contains(string(entry.body), `"Bundle.entry[0].`+c.want+`"`) {
 			t.Errorf("%s %s in a Bundle: %s", c.method, c.path, entry.body)
 		}
+	}
+}
+
+// TestWhatRefusesAnEntryIsWhatRefusesItByItself sends resources that are wrong with requests that are refused before a body is read.
+func TestWhatRefusesAnEntryIsWhatRefusesItByItself(t *testing.T) {
+	s := newServerOf(t, newValidating(t))
+	for _, c := range []struct {
+		method, url, resource string
+		status                int
+		id                    string
+	}{
+		{"POST", "Patient/$nope", `{"resourceType":"Patient","gender":"x"}`, 404, "unknown-operation"},
+		{"POST", "Patient/$nope", `{"active":true}`, 404, "unknown-operation"},
+		{"POST", "Patient/$everything", `{"resourceType":"Patient","spam":1}`, 404, "unknown-operation"},
+		{"PUT", "Patient/a/_history/1", `{"resourceType":"Patient","id":"a","gender":"x"}`, 405, "method-not-allowed"},
+		{"PUT", "Patiant/a", `{"resourceType":"Patient","id":"a","gender":"x"}`, 404, "unknown-type"},
+		{"PUT", "Patient/a?_format=yaml", `{"resourceType":"Patient","id":"a","gender":"x"}`, 406, "not-acceptable"},
+		{"PUT", "Patient/a?_format=yaml", `{"active":true}`, 406, "not-acceptable"},
+	} {
+		alone := s.do(t, c.method, "/fhir/"+c.url, ct(jsonType), c.resource)
+		if _, id := alone.issue(t); alone.status != c.status || id != c.id {
+			t.Errorf("%s %s alone: %d %s", c.method, c.url, alone.status, alone.body)
+		}
+		entry := `{"request":{"method":"` + c.method + `","url":"` + c.url + `"},"resource":` + c.resource + `}`
+		var b struct {
+			Entry []struct {
+				Response struct {
+					Status  string
+					Outcome struct {
+						Issue []struct {
+							Details struct{ Coding []struct{ Code string } }
+						}
+					}
+				}
+			}
+		}
+		a := s.do(t, "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"batch","entry":[`+entry+`]}`)
+		if err := json.Unmarshal(a.body, &b); err != nil || len(b.Entry) != 1 || len(b.Entry[0].Response.Outcome.Issue) == 0 {
+			t.Fatalf("%d %v in %s", a.status, err, a.body)
+		}
+		got := b.Entry[0].Response
+		if id := got.Outcome.Issue[0].Details.Coding[0].Code; !strings.HasPrefix(got.Status, strconv.Itoa(c.status)+" ") || id != c.id {
+			t.Errorf("%s %s in a batch: %s", c.method, c.url, a.body)
+		}
+		if len(got.Outcome.Issue) < 2 {
+			t.Errorf("%s %s in a batch does not tell of the resource: %s", c.method, c.url, a.body)
+		}
+		a = s.do(t, "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"transaction","entry":[`+entry+`]}`)
+		if _, id := a.issue(t); a.status != 400 || id != c.id {
+			t.Errorf("%s %s in a transaction: %d %s", c.method, c.url, a.status, a.body)
+		}
+	}
+}
+
+func TestAnEntryIsInTheFormatOfItsBundle(t *testing.T) {
+	s := newServer(t)
+	s.put(t, "Patient/a", `{"resourceType":"Patient","id":"a"}`)
+	a := s.do(t, "POST", "/fhir", ct(jsonType), `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient/a?_format=xml"}}]}`)
+	if a.status != 200 || !strings.Contains(string(a.body), `"resource":{"resourceType":"Patient","id":"a"`) {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }

@@ -140,6 +140,12 @@ func (f *formats) byName(format string) *formatType {
 	return nil
 }
 
+// serves returns the error for a value of _format that names no format that is served.
+func (f *formats) serves(format string) error {
+	_, err := f.negotiate(nil, format)
+	return err
+}
+
 // is reports whether a media type is one of FHIR's that is served.
 func (f *formats) is(name string) bool {
 	for i := range f.types {

@@ -44,7 +44,7 @@ func New(cfg Config) (*Handler, error) {
 	h.uploads = &uploads{limit: cfg.Limits.Bodies, stallTime: cfg.stallTime, grace: cfg.stallGrace, reading: map[*upload]struct{}{}}
 	cfg.Service.Serve(interaction.Served{
 		Operations: cfg.Operations, Capabilities: func(c interaction.Capability) []byte { return h.capabilities(c).body }, Authorize: cfg.Authorize, Administer: cfg.Administer, SearchTime: cfg.Limits.Search,
-		Body: cfg.Limits.Body, Depth: cfg.Limits.Depth,
+		Body: cfg.Limits.Body, Depth: cfg.Limits.Depth, Format: h.formats.serves,
 	})
 	if h.metrics, err = newMetrics(cfg.Metrics); err != nil {
 		return nil, err

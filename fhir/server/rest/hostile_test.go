@@ -169,6 +169,41 @@ func ct(contentType string, more ...string) []string {
 	return append([]string{"Content-Type", contentType}, more...)
 }
 
+// TestZstdWithALargeWindowIsToldTheLimit sends frames, and JSON and XML in them, whose window is at the limit and above it.
+func TestZstdWithALargeWindowIsToldTheLimit(t *testing.T) {
+	s := newServer(t)
+	packed := func(window int, text string) string {
+		var b bytes.Buffer
+		z, err := zstd.NewWriter(&b, zstd.WithWindowSize(window))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for len(text) > 0 { // in pieces, so that the frame states a window and no size
+			n := min(len(text), 10)
+			if _, err := z.Write([]byte(text[:n])); err != nil {
+				t.Fatal(err)
+			}
+			if err := z.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			text = text[n:]
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	for _, c := range [][2]string{{jsonType, `{"resourceType":"Patient","active":true}`}, {xmlType, `<Patient xmlns="http://hl7.org/fhir"><active value="true"/></Patient>`}} {
+		if a := s.do(t, "POST", "/fhir/Patient", ct(c[0], "Content-Encoding", "zstd"), packed(8<<20, c[1])); a.status != 201 {
+			t.Errorf("%s with a window of 8 MB: %d %s", c[0], a.status, a.body)
+		}
+		a := s.do(t, "POST", "/fhir/Patient", ct(c[0], "Content-Encoding", "zstd"), packed(16<<20, c[1]))
+		if a.status != 400 || !strings.Contains(string(a.body), "body-incomplete") || !strings.Contains(string(a.body), "a window of 8 MB at most") {
+			t.Errorf("%s with a window of 16 MB: %d %s", c[0], a.status, a.body)
+		}
+	}
+}
+
 // zstandard returns s with zstd.
 func zstandard(s string) string {
 	z, err := zstd.NewWriter(nil)
