@@ -40,7 +40,7 @@ func copyTo(t *testing.T, from, to string) (string, error) {
 }
 
 func TestCopyMovesADatabaseToMongoDBAndBack(t *testing.T) {
-	uri := mongotest.URI(t)
+	uri := mongotest.URIOfKilled(t)
 	folder, back := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	p := startServer(t, folder)
 	must(t, 201, "PUT", p.base+"/SearchParameter/eye", `{"resourceType":"SearchParameter","id":"eye","url":"http://example.org/eye","name":"eye","status":"active","description":"eye colour","code":"eye","base":["Patient"],"type":"token","expression":"Patient.extension.where(url='http://example.org/eye').value"}`)
@@ -117,7 +117,7 @@ func TestACopyThatIsInterrupted(t *testing.T) {
 		must(t, 201, "PUT", fmt.Sprintf("%s/Patient/p%d", p.base, i), fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","gender":"female"}`, i))
 	}
 	p.stop(t)
-	for engine, to := range map[string]string{"in a folder": filepath.Join(t.TempDir(), "b"), "in MongoDB": mongotest.URI(t)} {
+	for engine, to := range map[string]string{"in a folder": filepath.Join(t.TempDir(), "b"), "in MongoDB": mongotest.URIOfKilled(t)} {
 		t.Run(engine, func(t *testing.T) {
 			interrupted := func() error {
 				ctx, cancel := context.WithCancel(t.Context())

@@ -27,7 +27,7 @@ func mongodbSeed(t *testing.T) (seed uint64, rounds int) {
 
 // TestCrashOnMongoDB is TestCrash with the data in MongoDB: the gateway is killed.
 func TestCrashOnMongoDB(t *testing.T) {
-	uri := mongotest.URI(t)
+	uri := mongotest.URIOfKilled(t)
 	seed, rounds := mongodbSeed(t)
 	crash(t, seed, rounds, func() { mongotest.AwaitDisconnected(t, uri, "fhirgate") }, "", inMongoDB(uri)...)
 }

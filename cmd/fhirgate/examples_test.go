@@ -58,7 +58,7 @@ func TestPackagesAreLoadedByOneCommand(t *testing.T) {
 	}
 	for engine, start := range map[string]func(*testing.T) *process{
 		"embedded": func(t *testing.T) *process { return startServer(t, freshData(t)) },
-		"mongodb":  func(t *testing.T) *process { return startServer(t, "", inMongoDB(mongotest.URI(t))...) },
+		"mongodb":  func(t *testing.T) *process { return startServer(t, "", inMongoDB(mongotest.URIOfKilled(t))...) },
 	} {
 		t.Run(engine, func(t *testing.T) { loadPackages(t, start(t)) })
 	}

@@ -17,7 +17,7 @@ func inMongoDB(uri string) []string {
 }
 
 func TestServeFromMongoDB(t *testing.T) {
-	uri := mongotest.URI(t)
+	uri := mongotest.URIOfKilled(t)
 	p := startServer(t, "", inMongoDB(uri)...)
 	if said := p.stdout.String(); !strings.Contains(said, "The data is in MongoDB") || strings.Contains(said, uri) {
 		t.Fatalf("%q", said)

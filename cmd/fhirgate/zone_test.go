@@ -17,7 +17,7 @@ func found(t *testing.T, p *process, query string) bool {
 }
 
 func TestTheZoneIsKeptInMongoDB(t *testing.T) {
-	uri := mongotest.URI(t)
+	uri := mongotest.URIOfKilled(t)
 	p := startServer(t, "", append(inMongoDB(uri), "--zone", "Asia/Tokyo")...)
 	must(t, 201, "PUT", p.base+"/Encounter/a", `{"resourceType":"Encounter","id":"a","status":"finished","class":{"code":"AMB"},"period":{"start":"2024-06-30","end":"2024-06-30"}}`)
 	p.stop(t)

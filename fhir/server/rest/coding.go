@@ -25,6 +25,19 @@ type packer interface {
 	Reset(io.Writer)
 }
 
+// pooled is a packer with what it writes to, so that it can let go of a response without being made ready for the next one, which costs as much as
+// packing some kilobytes.
+type pooled struct {
+	packer
+	to forward
+}
+
+// forward writes to what is set at the moment.
+type forward struct{ w io.Writer }
+
+// Write implements io.Writer.
+func (f *forward) Write(b []byte) (int, error) { return f.w.Write(b) }
+
 // maxWindow is the memory that a body in zstd may ask for, as RFC 9659 has it for this coding.
 const maxWindow = 8 << 20
 
@@ -39,7 +52,7 @@ func gzipCoding() *coding {
 		if err != nil {
 			panic(err) // the level is a constant
 		}
-		return packer(w)
+		return &pooled{packer: w}
 	}
 	unpackers := sync.Pool{New: func() any { return new(gzip.Reader) }}
 	c.unpack = func(packed io.Reader, read func(io.Reader) error) error {
@@ -61,7 +74,7 @@ func zstdCoding() *coding {
 		if err != nil {
 			panic(err) // the options are constants
 		}
-		return packer(w)
+		return &pooled{packer: w}
 	}
 	unpackers := sync.Pool{New: func() any {
 		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
@@ -148,15 +161,16 @@ func (x *exchange) coding(size int) (best *coding) {
 // packed calls write with a writer that packs in the coding, into w, what is written. A packer whose write failed is not used again: it may still
 // be read by what sends it.
 func (c *coding) packed(w io.Writer, write func(io.Writer) error) error {
-	z := c.packers.Get().(packer)
-	z.Reset(w)
-	if err := write(z); err != nil {
+	z := c.packers.Get().(*pooled)
+	z.to.w = w
+	z.Reset(&z.to)
+	if err := write(z.packer); err != nil {
 		return err
 	}
 	if err := z.Close(); err != nil {
 		return err
 	}
-	z.Reset(nil)
+	z.to.w = nil
 	c.packers.Put(z)
 	return nil
 }

@@ -21,19 +21,18 @@ const (
 	idleFor = 10 * time.Second
 )
 
-// drop drops the database of a connection string, which no client uses any more. Where a transaction holds it that nobody ends, the error names that,
-// and the transaction is ended. Where anything else holds it, the error comes after patience, and names all that the server does.
-func drop(uri, name string, idleFor time.Duration) error {
+// drop drops the database of a connection string, which no client uses any more. Where a transaction holds it that nobody ends, left names that, and
+// the transaction is ended. Where anything else holds it, the error comes after patience, and names all that the server does.
+func drop(uri, name string, idleFor time.Duration) (left, err error) {
 	c, err := mongo.Connect(options.Client().ApplyURI(uri).SetAppName("mongotest"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	defer c.Disconnect(context.WithoutCancel(ctx))
 	dropped := make(chan error, 1)
 	go func() { dropped <- c.Database(name).Drop(ctx) }()
-	var left error
 	told := map[string]bool{}
 	for {
 		select {
@@ -44,7 +43,7 @@ func drop(uri, name string, idleFor time.Duration) error {
 				all, _ := operations(looking, c)
 				err = fmt.Errorf("the database %s can't be dropped: %w; the server does:\n%s", name, err, texts(all))
 			}
-			return errors.Join(left, err)
+			return left, err
 		case <-time.After(lookAfter):
 		}
 		all, err := operations(ctx, c)

@@ -30,10 +30,21 @@ var shared struct {
 	err     error
 }
 
-// URI returns the connection string of an empty database on the shared set; the database is dropped when t ends, which fails t where it
-// has left a transaction open. It skips t where there is
-// neither FHIRGATE_TEST_MONGODB nor a mongod on the PATH, and fails it for that in CI.
+// URI returns the connection string of an empty database on the shared set; the database is dropped when t ends, which fails t where it has left a
+// transaction open. It skips t where there is neither FHIRGATE_TEST_MONGODB nor a mongod on the PATH, and fails it for that in CI.
 func URI(t testing.TB) string {
+	t.Helper()
+	return database(t, func(err error) { t.Error(err) })
+}
+
+// URIOfKilled is URI for tests that kill the processes which use the database: the transactions that these leave are ended with the database.
+func URIOfKilled(t testing.TB) string {
+	t.Helper()
+	return database(t, func(err error) { t.Log(err) })
+}
+
+// database is URI; left is called with the transactions that t has left open.
+func database(t testing.TB, left func(error)) string {
 	t.Helper()
 	base := os.Getenv(EnvURI)
 	if base == "" {
@@ -67,7 +78,11 @@ func URI(t testing.TB) string {
 	u.Path = "/" + name
 	uri := u.String()
 	t.Cleanup(func() {
-		if err := drop(uri, name, idleFor); err != nil {
+		open, err := drop(uri, name, idleFor)
+		if open != nil {
+			left(open)
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})

@@ -84,11 +84,11 @@ func TestATransactionThatATestLeavesIsNamedAndEnded(t *testing.T) {
 	if err := client.Disconnect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := drop(c.URI("left"), "left", time.Second); err == nil || !strings.Contains(err.Error(), "left a transaction") || !strings.Contains(err.Error(), "forgetful") {
-		t.Errorf("%v", err)
+	if left, err := drop(c.URI("left"), "left", time.Second); err != nil || left == nil || !strings.Contains(left.Error(), "left a transaction") || !strings.Contains(left.Error(), "forgetful") {
+		t.Errorf("%v, %v", left, err)
 	}
 	c.AwaitNoTransaction(t)
-	if err := drop(c.URI("left"), "left", time.Second); err != nil {
-		t.Errorf("what is gone: %v", err)
+	if left, err := drop(c.URI("left"), "left", time.Second); err != nil || left != nil {
+		t.Errorf("what is gone: %v, %v", left, err)
 	}
 }
