@@ -234,7 +234,7 @@ func TestAClientThatReadsNothingIsLetGo(t *testing.T) {
 func TestATreeCountsAsItsBodyDoes(t *testing.T) {
 	s := newServer(t, func(c *rest.Config) { c.Limits.Bodies = 12 << 20 })
 	const size = 4 << 20
-	text := `{"resourceType":"Patient","name":[{"text":"` + strings.Repeat("x", size) + `"}]}`
+	text := `{"resourceType":"Patient","photo":[{"data":"` + strings.Repeat("A", size) + `"}]}`
 	many := `{"resourceType":"Patient","extension":[{"url":"u:","valueCode":"x"}` + strings.Repeat(`,{"url":"u:","valueCode":"x"}`, size/29) + `]}`
 	if a := s.do(t, "POST", "/fhir/Patient", ct(jsonType, "Prefer", "return=minimal"), text); a.status != http.StatusCreated {
 		t.Errorf("a long text: %d %.200s", a.status, a.body)
