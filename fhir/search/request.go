@@ -99,6 +99,10 @@ func (q *reading) readResult(req *Request, p Pair, seen map[string]bool) (known 
 		return false, nil
 	}
 	if q.opt.Deciding && name != "_type" {
+		switch name {
+		case "_format", "_pretty", "_summary", "_elements":
+			return true, nil // clients add them to every query; they change nothing of what matches
+		}
 		return true, fhir.NewError(fhir.KindInvalid, fhir.IssueNotSupported, fhir.IDMisplacedParameter,
 			"it shapes the result of a search; a condition takes parameters that say which resource is meant")
 	}

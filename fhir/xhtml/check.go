@@ -81,6 +81,9 @@ func Check(div string) Fault {
 		if what == "" {
 			what = characters(text)
 		}
+		if what == "" && strings.Contains(text, "]]>") {
+			what = "]]> stands in a text; write ]]&gt;"
+		}
 		if what != "" {
 			return Fault{Markup, what}
 		}

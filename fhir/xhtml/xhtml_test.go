@@ -37,6 +37,7 @@ func TestCheck(t *testing.T) {
 		{`<div><font color="red">x</font></div>`, Markup},
 		{`<div><P>x</P></div>`, Markup},
 		{`<div><p target="x">x</p></div>`, Markup},
+		{`<div>a]]>b</div>`, Markup},
 		{`<div><p TITLE="x">x</p></div>`, Markup},
 		{`<div xmlns="http://www.w3.org/2000/svg">x</div>`, Markup},
 		// What is not well-formed.

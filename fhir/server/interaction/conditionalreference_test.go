@@ -51,6 +51,26 @@ func TestSingleWritesResolveConditionalReferences(t *testing.T) {
 	}
 }
 
+// TestConditionsPassOverTheFormOfAResponse holds that what clients add to every query does not change what a condition finds: HAPI's client writes _format
+// into If-None-Exist.
+func TestConditionsPassOverTheFormOfAResponse(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	const patient = `{"resourceType":"Patient","identifier":[{"system":"x","value":"1"}]}`
+	first, err := s.Create(ctx, "Patient", resource(t, patient), "identifier=x|1&_format=json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, parameter := range []string{"_format=xml", "_pretty=true", "_summary=true", "_elements=id"} {
+		again, err := s.Create(ctx, "Patient", resource(t, patient), "identifier=x|1&"+parameter)
+		if err != nil || again.Record.Key != first.Record.Key {
+			t.Errorf("%s: %v, %v", parameter, again.Record.Key, err)
+		}
+	}
+	if _, err := s.Create(ctx, "Patient", resource(t, patient), "_format=json"); fhir.KindOf(err) != fhir.KindInvalid && fhir.KindOf(err) != fhir.KindPrecondition {
+		t.Errorf("a condition of nothing else: %v", err)
+	}
+}
+
 // TestConditionsTakeNoParametersThatShapeAResult writes conditions wherever they may stand. The resource that some would find is contained in another, and
 // a condition that looks into resources is none that decides.
 func TestConditionsTakeNoParametersThatShapeAResult(t *testing.T) {
@@ -59,7 +79,7 @@ func TestConditionsTakeNoParametersThatShapeAResult(t *testing.T) {
 	put(t, s, `{"resourceType":"Observation","id":"holder","contained":[{"resourceType":"Patient","id":"p","identifier":[{"system":"x","value":"1"}]}],"subject":{"reference":"#p"}}`)
 	const patient = `{"resourceType":"Patient","identifier":[{"system":"x","value":"1"}]}`
 	for _, parameter := range []string{"_count=1", "_sort=_id", "_include=*", "_include:iterate=*", "_revinclude=*", "_total=none", "_contained=true", "_contained=both",
-		"_containedType=contained", "_summary=true", "_elements=id", "_format=json", "_pretty=true"} {
+		"_containedType=contained"} {
 		refused := func(where string, err error) {
 			t.Helper()
 			var e *fhir.Error
