@@ -82,7 +82,7 @@ type ParseOptions struct {
 	// errors. A modifier or a value that can't be read is an error in both, and so is what is past a limit.
 	Lenient bool
 	// Deciding is set where the parameters decide about a write: an empty one is then an error, because without it they choose more, and so is one
-	// that shapes the result of a search, because there is no result. Those of a response's form, as _format, are passed over.
+	// that shapes the result of a search, because there is no result. Those of a response's form, for example _format, are ignored.
 	Deciding bool
 	// Now is what ap compares dates with: the moment of the first page. Zero for the clock.
 	Now time.Time

@@ -14,7 +14,7 @@ import (
 type Limits struct {
 	Depth int // nested elements; default 128
 	Size  int // bytes of the document; default 4 GiB
-	// Hold is called before the reader takes so many bytes of memory beyond a few chunks, as for a large tag; its error ends the reading. Nil allows all.
+	// Hold is called before the reader takes so many bytes of memory beyond a few chunks, for example for a large tag; its error ends the reading. Nil allows all.
 	Hold func(bytes int) error
 }
 

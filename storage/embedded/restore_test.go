@@ -130,7 +130,7 @@ func TestTwoRestoresIntoOneFolder(t *testing.T) {
 	}
 }
 
-// TestARestoreIsGivenUpAndBegunAgain gives restores up at each step. The folder is no store until one has ended.
+// TestARestoreIsGivenUpAndBegunAgain gives restores up at each step. The folder is not a store until one has ended.
 func TestARestoreIsGivenUpAndBegunAgain(t *testing.T) {
 	_, target, dir := backedUp(t)
 	restored := filepath.Join(dir, "restored")

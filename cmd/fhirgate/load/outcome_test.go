@@ -133,7 +133,7 @@ func TestWhatTheDatabaseMayHaveStoredIsNotSentAgain(t *testing.T) {
 				if err == nil || rec.count() != 1 {
 					t.Fatalf("%v %+v, %d requests", err, s, rec.count())
 				}
-				if name == "lines" && !each { // the one with an id is sent again
+				if name == "lines" && !each { // the one with an id is retried
 					if s.Unanswered != 1 {
 						t.Fatalf("%+v", s)
 					}

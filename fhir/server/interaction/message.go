@@ -60,7 +60,7 @@ type message struct {
 
 // ProcessMessage processes a message once. The response of one that has come before, in the same Bundle, is the first response (R4 messaging, 3.4.1.5
 // Reliable messaging). A message that cannot be processed has a response with the code fatal-error, which is kept too, or transient-error, which is not:
-// then the same message may be sent again. The error is of a message that no response can be made for, of a client that may not do what the message
+// then the same message may be retried. The error is of a message that no response can be made for, of a client that may not do what the message
 // asks for, and of a failure of the server.
 func (s *Service) ProcessMessage(ctx context.Context, q MessageRequest) (MessageResponse, error) {
 	m, err := s.readMessage(q)
